@@ -1,0 +1,1 @@
+//! Values and decisions: pure, no async, no clock, no I/O.

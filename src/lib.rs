@@ -1,0 +1,15 @@
+//! pitstop: a terminal operations console for Docker.
+//!
+//! The floors, top to bottom; a module imports only from floors below its own (`tests/it/floors.rs` checks it):
+//!
+//! ```text
+//! main.rs
+//! cli/            tui/                 front ends: requests into operations, events into output
+//! engine/                              gathers facts, asks domain for a plan, runs it
+//! docker/  balancer/  probe/  config/  one outside thing each; never import one another
+//! domain/                              values and decisions: pure, no async, no clock, no I/O
+//! ```
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod domain;
