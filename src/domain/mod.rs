@@ -1,1 +1,19 @@
 //! Values and decisions: pure, no async, no clock, no I/O.
+//!
+//! Everything pitstop *decides* is here, as functions from values to values: what belongs together in the fleet,
+//! what a plan looks like, which step may run next, whether an instance kept its identity. Whoever needs the
+//! engine, the time or a terminal is on a floor above.
+
+pub mod address;
+pub mod clean;
+pub mod duration;
+pub mod event;
+pub mod fleet;
+pub mod identity;
+pub mod ids;
+pub mod labels;
+pub mod options;
+pub mod plan;
+pub mod probe;
+pub mod project;
+pub mod spec;

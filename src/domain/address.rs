@@ -1,0 +1,106 @@
+//! Which addresses sandboxes get: pinned, and out of reach of the engine's own choices.
+//!
+//! The engine hands out the lowest free address of the ip-range, at start, and remembers nothing. A pinned address
+//! inside that range is stolen at boot; one below it is not (measured on Engine 20.10). So our networks keep the lower
+//! half of their subnet for pinned addresses and give the upper half to the engine.
+
+use super::project::Subnet;
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+/// An IPv4 block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    base: u32,
+    prefix: u32,
+}
+
+impl Block {
+    /// Reads `10.1.0.0/16`.
+    pub fn parse(cidr: &str) -> Option<Self> {
+        let (ip, prefix) = cidr.split_once('/')?;
+        let prefix: u32 = prefix.parse().ok().filter(|p| *p <= 32)?;
+        let ip = u32::from(ip.parse::<Ipv4Addr>().ok()?);
+        Some(Self { base: ip & mask(prefix), prefix })
+    }
+
+    fn last(self) -> u32 {
+        self.base | !mask(self.prefix)
+    }
+
+    fn contains(self, ip: u32) -> bool {
+        ip & mask(self.prefix) == self.base
+    }
+}
+
+fn mask(prefix: u32) -> u32 {
+    u32::MAX.checked_shl(32 - prefix).unwrap_or(0)
+}
+
+/// The address plan for a subnet the engine chose: its upper half for dynamic addresses, the gateway at `.1`.
+///
+/// `None` for what is no IPv4 block or too small to be halved (longer than /28).
+pub fn with_room_for_pins(subnet: &str) -> Option<Subnet> {
+    let block = Block::parse(subnet).filter(|block| block.prefix <= 28)?;
+    let upper = block.base | (1 << (31 - block.prefix));
+    Some(Subnet {
+        subnet: format!("{}/{}", Ipv4Addr::from(block.base), block.prefix),
+        ip_range: Some(format!("{}/{}", Ipv4Addr::from(upper), block.prefix + 1)),
+        gateway: Some(Ipv4Addr::from(block.base + 1).to_string()),
+    })
+}
+
+/// The address to pin: below the ip-range from the bottom where there is one, else from the top of the subnet down
+/// (dynamic addresses grow from the bottom). `None` when the pool is no IPv4 block or full.
+pub fn pick(pool: &Subnet, used: &BTreeSet<Ipv4Addr>) -> Option<Ipv4Addr> {
+    let block = Block::parse(&pool.subnet)?;
+    let range = pool.ip_range.as_deref().and_then(Block::parse);
+    let gateway = pool.gateway.as_deref().and_then(|ip| ip.parse::<Ipv4Addr>().ok()).map_or(block.base + 1, u32::from);
+    let free = |ip: &u32| {
+        let dynamic = range.is_some_and(|range| range != block && range.contains(*ip));
+        *ip != gateway && !dynamic && !used.contains(&Ipv4Addr::from(*ip))
+    };
+    let (first, last) = (block.base.checked_add(1)?, block.last().checked_sub(1)?);
+    let pick = if range.is_some_and(|range| range != block) {
+        (first..=last).find(free)
+    } else {
+        (first..=last).rev().find(free)
+    };
+    pick.map(Ipv4Addr::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_gets_the_upper_half() {
+        let plan = with_room_for_pins("172.20.0.0/16").unwrap();
+        assert_eq!(
+            (plan.subnet.as_str(), plan.ip_range.as_deref(), plan.gateway.as_deref()),
+            ("172.20.0.0/16", Some("172.20.128.0/17"), Some("172.20.0.1"))
+        );
+        assert_eq!(with_room_for_pins("10.0.0.0/29"), None);
+        assert_eq!(with_room_for_pins("fd00::/64"), None);
+    }
+
+    #[test]
+    fn pins_come_from_outside_the_dynamic_range() {
+        let plan = with_room_for_pins("10.1.0.0/24").unwrap();
+        let mut used = BTreeSet::new();
+        for want in 2..128 {
+            let ip = pick(&plan, &used).unwrap();
+            assert_eq!(ip, Ipv4Addr::new(10, 1, 0, want));
+            used.insert(ip);
+        }
+        assert_eq!(pick(&plan, &used), None);
+    }
+
+    #[test]
+    fn on_a_strangers_network_they_come_from_the_top() {
+        let pool = Subnet { subnet: "10.1.0.0/24".into(), ip_range: None, gateway: Some("10.1.0.254".into()) };
+        assert_eq!(pick(&pool, &BTreeSet::new()), Some(Ipv4Addr::new(10, 1, 0, 253)));
+        let full = Subnet { subnet: "10.1.0.0/32".into(), ..Subnet::default() };
+        assert_eq!(pick(&full, &BTreeSet::new()), None);
+    }
+}

@@ -1,0 +1,432 @@
+//! What the engine has now: apps, their instances, and the containers those are made of.
+//!
+//! Observations only, already cleaned and typed; how containers become apps is [`Fleet::assemble`]. What to do about
+//! what is seen is for recipes. Must not remember anything between two readings.
+
+use super::clean::Clean;
+use super::identity::{Address, Hold, Identity, Verdict};
+use super::ids::{AppId, ContainerId, InstanceName};
+use super::labels::{OwnLabels, Role};
+use super::spec::{MountKind, RestartPolicy};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Who answers on the socket.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineInfo {
+    /// Where it is: `unix:///var/run/docker.sock`, a context's host …
+    pub host: String,
+    /// The Docker context it came from, if any.
+    pub context: Option<String>,
+    /// The machine's own name.
+    pub name: String,
+    pub version: String,
+    /// The version spoken, e.g. `1.41`.
+    pub api_version: String,
+    pub os: String,
+    /// Docker's names: `amd64`, `arm64` …
+    pub arch: String,
+    pub cpus: u32,
+    /// Bytes.
+    pub memory: u64,
+    /// Containers survive a restart of the daemon.
+    pub live_restore: bool,
+}
+
+/// A container's state as Docker names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Created,
+    Running,
+    Paused,
+    Restarting,
+    Removing,
+    Exited,
+    Dead,
+    /// A word this version does not know.
+    Unknown,
+}
+
+/// The result of a HEALTHCHECK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    Starting,
+    Healthy,
+    Unhealthy,
+}
+
+/// A published port as it is: `host_ip:host_port -> container/protocol`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BoundPort {
+    pub container: u16,
+    pub protocol: String,
+    pub host: Option<(String, u16)>,
+}
+
+/// A mount as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MountSeen {
+    pub kind: MountKind,
+    /// Volume name or host path.
+    pub source: String,
+    pub target: String,
+    pub read_only: bool,
+}
+
+/// One container as the list shows it, with what only an inspection shows in `detail`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    pub id: ContainerId,
+    pub name: Clean,
+    /// The reference it was created with.
+    pub image: Clean,
+    /// `sha256:…`
+    pub image_id: Clean,
+    pub state: State,
+    pub health: Option<Health>,
+    /// Docker's sentence, e.g. `Up 3 hours`.
+    pub status: Clean,
+    pub created: Option<Timestamp>,
+    /// `None` for a stranger's container.
+    pub own: Option<OwnLabels>,
+    /// Compose's project, service and number.
+    pub compose: Option<(Clean, Clean, u32)>,
+    /// By network name; an exited container's may be stale.
+    pub networks: BTreeMap<String, Address>,
+    pub ports: Vec<BoundPort>,
+    pub mounts: Vec<MountSeen>,
+    /// `bridge`, `host`, `none`, a network's name, or `container:<id>`.
+    pub network_mode: Clean,
+    pub detail: Option<Detail>,
+}
+
+/// What only an inspection of one container tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Detail {
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub exit_code: i64,
+    pub oom_killed: bool,
+    /// The engine's error text of the last start.
+    pub error: Clean,
+    /// 0 when it does not run.
+    pub pid: u32,
+    pub restart_count: u32,
+    /// Path of the network namespace in the engine; empty for a container that joined another's.
+    pub netns: String,
+    pub hostname: Clean,
+    pub restart: RestartPolicy,
+    /// Values are secrets: for plans, never for display without asking.
+    pub environment: BTreeMap<String, String>,
+    /// Addresses asked for at creation, by network.
+    pub pinned: BTreeMap<String, Address>,
+    /// Milliseconds; `None`: the engine's default of 10 s.
+    pub stop_grace_ms: Option<u64>,
+    pub has_healthcheck: bool,
+    pub tty: bool,
+    /// TCP ports the image or the container exposes.
+    pub exposed: Vec<u16>,
+}
+
+/// One replica.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    pub name: InstanceName,
+    /// From 1; 0 where there is none.
+    pub number: u32,
+    pub sandbox: Option<Container>,
+    /// The app container that serves, or served last.
+    pub app: Option<Container>,
+    /// Other app containers of this instance: parked old ones, new ones not started yet. Highest revision first.
+    pub others: Vec<Container>,
+}
+
+/// An app and its instances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct App {
+    pub id: AppId,
+    /// Created by pitstop, with sandboxes.
+    pub managed: bool,
+    /// By number, then name.
+    pub instances: Vec<Instance>,
+}
+
+/// Everything the engine has, sorted by project and app, unmanaged apps last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fleet {
+    pub engine: EngineInfo,
+    pub apps: Vec<App>,
+}
+
+impl Container {
+    pub fn is_running(&self) -> bool {
+        self.state == State::Running
+    }
+
+    /// When it started last, if that is known.
+    pub fn started_at(&self) -> Option<Timestamp> {
+        self.detail.as_ref().and_then(|detail| detail.started_at)
+    }
+
+    /// The container whose network namespace it joined.
+    pub fn joined(&self) -> Option<&str> {
+        self.network_mode.strip_prefix("container:")
+    }
+}
+
+impl Instance {
+    /// The container that owns the network namespace: the sandbox, or the app container itself when unmanaged.
+    pub fn owner(&self) -> Option<&Container> {
+        self.sandbox.as_ref().or(self.app.as_ref())
+    }
+
+    /// In which state a person would say it is.
+    pub fn state(&self) -> State {
+        self.app.as_ref().map_or(State::Created, |app| app.state)
+    }
+
+    /// Runs, in a live namespace, and its health check (if it has one) does not say otherwise.
+    pub fn is_ready(&self) -> bool {
+        self.app.as_ref().is_some_and(|app| app.is_running() && matches!(app.health, None | Some(Health::Healthy)))
+            && !matches!(self.hold(), Some(Hold::Orphaned) | None)
+    }
+
+    /// How the address is held; `None` when the namespace's owner does not run, so there is no address.
+    pub fn hold(&self) -> Option<Hold> {
+        let app = self.app.as_ref()?;
+        let Some(sandbox) = &self.sandbox else {
+            return app.is_running().then_some(Hold::Loose);
+        };
+        if !sandbox.is_running() {
+            return None;
+        }
+        if app.joined().is_some_and(|id| id != sandbox.id.as_str()) {
+            return Some(Hold::Orphaned);
+        }
+        if let (true, Some(app), Some(sandbox)) = (app.is_running(), app.started_at(), sandbox.started_at()) {
+            if app < sandbox {
+                return Some(Hold::Orphaned);
+            }
+        }
+        let pinned = sandbox.detail.as_ref().is_none_or(|detail| {
+            sandbox
+                .networks
+                .keys()
+                .all(|network| detail.pinned.get(network).is_some_and(|address| address.ipv4.is_some()))
+        });
+        Some(if pinned { Hold::Pinned } else { Hold::Unpinned })
+    }
+
+    /// What its identity is worth at rest, with no earlier reading to compare with.
+    pub fn standing(&self) -> Verdict {
+        match self.hold() {
+            None => Verdict::Lost,
+            Some(Hold::Orphaned) => Verdict::Orphaned,
+            Some(Hold::Loose) => Verdict::Unprotected,
+            Some(Hold::Pinned | Hold::Unpinned) if self.moved() => Verdict::Changed,
+            Some(Hold::Pinned) => Verdict::Kept,
+            Some(Hold::Unpinned) => Verdict::Unprotected,
+        }
+    }
+
+    /// The sandbox was given an address other than the one it is pinned to.
+    fn moved(&self) -> bool {
+        let Some(sandbox) = &self.sandbox else { return false };
+        let Some(detail) = &sandbox.detail else { return false };
+        detail.pinned.iter().any(|(network, pin)| {
+            pin.ipv4.is_some()
+                && sandbox.networks.get(network).is_some_and(|now| now.ipv4.is_some() && now.ipv4 != pin.ipv4)
+        })
+    }
+
+    /// Its identity now; `None` while the namespace's owner does not run or was not inspected.
+    pub fn identity(&self) -> Option<Identity> {
+        let owner = self.owner().filter(|owner| owner.is_running())?;
+        let detail = owner.detail.as_ref()?;
+        let mut ports: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for port in &owner.ports {
+            if let Some((ip, host)) = &port.host {
+                ports.entry(format!("{}/{}", port.container, port.protocol)).or_default().push(format!("{ip}:{host}"));
+            }
+        }
+        Some(Identity {
+            networks: owner.networks.clone(),
+            netns: Some(detail.netns.clone()).filter(|netns| !netns.is_empty()),
+            hostname: Some(detail.hostname.to_string()).filter(|hostname| !hostname.is_empty()),
+            ports: ports
+                .into_iter()
+                .map(|(port, mut hosts)| {
+                    hosts.sort();
+                    (port, hosts.join(", "))
+                })
+                .collect(),
+            volumes: self
+                .app
+                .iter()
+                .flat_map(|app| &app.mounts)
+                .filter(|mount| mount.kind != MountKind::Tmpfs)
+                .map(|mount| (mount.target.clone(), mount.source.clone()))
+                .collect(),
+        })
+    }
+
+    /// The first IPv4 address of a running owner, for one-line views.
+    pub fn address(&self) -> Option<&str> {
+        self.owner().filter(|owner| owner.is_running())?.networks.values().find_map(|address| address.ipv4.as_deref())
+    }
+
+    /// The revision that serves.
+    pub fn revision(&self) -> Option<u32> {
+        self.app.as_ref()?.own.as_ref().map(|own| own.revision)
+    }
+}
+
+impl App {
+    /// Instances that are ready.
+    pub fn ready(&self) -> usize {
+        self.instances.iter().filter(|instance| instance.is_ready()).count()
+    }
+
+    /// The highest revision any instance serves.
+    pub fn revision(&self) -> Option<u32> {
+        self.instances.iter().filter_map(Instance::revision).max()
+    }
+
+    /// The image most instances run, as its reader wrote it.
+    pub fn image(&self) -> Option<&str> {
+        self.instances
+            .iter()
+            .filter_map(|instance| instance.app.as_ref())
+            .max_by_key(|app| app.own.as_ref().map_or(0, |own| own.revision))
+            .map(|app| &*app.image)
+    }
+}
+
+impl Fleet {
+    /// Groups containers into apps and instances: by pitstop's labels, else Compose's, else each by its own name.
+    pub fn assemble(engine: EngineInfo, containers: Vec<Container>) -> Self {
+        let mut apps: BTreeMap<(bool, AppId), BTreeMap<(u32, String), Instance>> = BTreeMap::new();
+        for container in containers {
+            let (managed, id, number, name) = place(&container);
+            if container.own.as_ref().is_some_and(|own| own.role == Role::Lock) {
+                continue;
+            }
+            let key = (number, if managed { String::new() } else { name.0.clone() });
+            let instance = apps.entry((!managed, id)).or_default().entry(key).or_insert_with(|| Instance {
+                name,
+                number,
+                sandbox: None,
+                app: None,
+                others: Vec::new(),
+            });
+            match &container.own {
+                Some(own) if own.role == Role::Sandbox => instance.sandbox = Some(container),
+                Some(_) => instance.others.push(container),
+                None => instance.app = Some(container),
+            }
+        }
+        let apps = apps.into_iter().map(|((unmanaged, id), instances)| App {
+            id,
+            managed: !unmanaged,
+            instances: instances.into_values().map(choose_serving).collect(),
+        });
+        Self { engine, apps: apps.collect() }
+    }
+
+    /// The app by `project/app`, or by `app` alone where that is unambiguous. The error is a sentence for the user.
+    pub fn find(&self, target: &str) -> Result<&App, String> {
+        let matches = |app: &&App| app.id.to_string() == target || app.id.app == target;
+        let exact = self.apps.iter().find(|app| app.id.to_string() == target);
+        let mut found = self.apps.iter().filter(matches);
+        match (exact, found.next(), found.next()) {
+            (Some(app), ..) | (None, Some(app), None) => Ok(app),
+            (None, Some(first), Some(second)) => {
+                Err(format!("`{target}` could be {} or {}; write project/app", first.id, second.id))
+            }
+            (None, None, _) => Err(self.unknown(target)),
+        }
+    }
+
+    /// The instance by `project/app-N`, `app-N` where unambiguous, or an unmanaged container's name.
+    pub fn find_instance(&self, target: &str) -> Option<(&App, &Instance)> {
+        let mut found =
+            self.apps.iter().flat_map(|app| app.instances.iter().map(move |instance| (app, instance))).filter(
+                |(_, instance)| {
+                    instance.name.0 == target
+                        || instance.name.short() == target
+                        || instance.app.iter().chain(&instance.sandbox).any(|container| &*container.name == target)
+                },
+            );
+        match (found.next(), found.next()) {
+            (Some(one), None) => Some(one),
+            _ => None,
+        }
+    }
+
+    fn unknown(&self, target: &str) -> String {
+        let target = super::clean::clean(target);
+        if self.apps.is_empty() {
+            return format!("there is no app `{target}`: this engine has no containers");
+        }
+        let mut names: Vec<String> = self.apps.iter().map(|app| app.id.to_string()).collect();
+        names.truncate(12);
+        format!("there is no app `{target}` on this engine; it has {}", names.join(", "))
+    }
+}
+
+/// Which app and instance a container belongs to.
+fn place(container: &Container) -> (bool, AppId, u32, InstanceName) {
+    if let Some(own) = &container.own {
+        return (true, own.app.clone(), own.number, own.app.instance(own.number));
+    }
+    let name = InstanceName(container.name.to_string());
+    match &container.compose {
+        Some((project, service, number)) => (false, AppId::new(&**project, &**service), *number, name),
+        None => (false, AppId::new("", &*container.name), 0, name),
+    }
+}
+
+/// Of an instance's app containers, the one that serves: a running one, else one that has run, highest revision first.
+fn choose_serving(mut instance: Instance) -> Instance {
+    if instance.app.is_some() {
+        return instance;
+    }
+    let rank = |container: &Container| {
+        let state = match container.state {
+            State::Running | State::Paused | State::Restarting => 2,
+            State::Created => 0,
+            _ => 1,
+        };
+        (state, container.own.as_ref().map_or(0, |own| own.revision))
+    };
+    instance.others.sort_by_key(|container| std::cmp::Reverse(rank(container)));
+    if !instance.others.is_empty() {
+        instance.app = Some(instance.others.remove(0));
+    }
+    instance
+}
+
+/// A network as the engine has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetworkSeen {
+    pub id: String,
+    pub name: String,
+    pub driver: String,
+    pub internal: bool,
+    /// Pools as configured: (subnet, ip range, gateway).
+    pub pools: Vec<super::project::Subnet>,
+    pub labels: BTreeMap<String, String>,
+    /// Addresses of running containers on it (only an inspection tells them).
+    pub addresses: Vec<String>,
+}
+
+/// A volume as the engine has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VolumeSeen {
+    pub name: String,
+    pub driver: String,
+    pub labels: BTreeMap<String, String>,
+}

@@ -1,0 +1,166 @@
+//! What must not change, read before and after an operation, and the verdict.
+//!
+//! The verdict is a pure function of two readings: nothing is assumed kept because a step succeeded.
+
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where an instance is reachable and what it stores, at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Identity {
+    /// By network name.
+    pub networks: BTreeMap<String, Address>,
+    /// The engine's id of the network namespace (its sandbox key), new at every start of its owner.
+    pub netns: Option<String>,
+    pub hostname: Option<String>,
+    /// `8080/tcp` to `0.0.0.0:18080` (several hosts joined by `, `).
+    pub ports: BTreeMap<String, String>,
+    /// Path in the container to the volume's name or the host path.
+    pub volumes: BTreeMap<String, String>,
+}
+
+/// Addresses on one network; empty texts are `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Address {
+    pub ipv4: Option<String>,
+    pub ipv6: Option<String>,
+    pub mac: Option<String>,
+}
+
+/// What an instance's identity is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The same as before, and a sandbox holds it.
+    Kept,
+    /// The same as before, but by luck: nothing holds the address.
+    Unprotected,
+    /// Something differs.
+    Changed,
+    /// The app sits in a network namespace that its sandbox no longer owns: it can't be reached.
+    Orphaned,
+    /// No address at all, or the reading failed.
+    Lost,
+}
+
+/// A verdict with its evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judgement {
+    pub verdict: Verdict,
+    /// Sentences; for `kept` too.
+    pub reasons: Vec<String>,
+}
+
+/// How sure the address is, apart from the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// A running sandbox owns the namespace, the app is in it, and the address is pinned.
+    Pinned,
+    /// As above, but the address is the engine's choice: it may move when the engine restarts.
+    Unpinned,
+    /// No sandbox.
+    Loose,
+    /// The app is older than its sandbox's start: a dead namespace.
+    Orphaned,
+}
+
+impl Verdict {
+    /// The word in events and on screen.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Unprotected => "unprotected",
+            Self::Changed => "changed",
+            Self::Orphaned => "orphaned",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// Compares two readings. `before` is `None` for an instance that did not exist or was not running.
+///
+/// An instance that kept everything is `kept` when a sandbox holds it and `unprotected` when it was luck. A missing
+/// `after`, or one without any address where there was one, is `lost`. A new namespace under kept addresses is a
+/// change of nothing that clients see, so for unmanaged containers it is only named among the reasons.
+pub fn judge(before: Option<&Identity>, after: Option<&Identity>, hold: Hold) -> Judgement {
+    let Some(after) = after else {
+        return Judgement {
+            verdict: Verdict::Lost,
+            reasons: vec!["it has no running container to read an identity from".into()],
+        };
+    };
+    if hold == Hold::Orphaned {
+        return Judgement {
+            verdict: Verdict::Orphaned,
+            reasons: vec![
+                "the app started before its sandbox did, so it sits in a network namespace that is gone".into(),
+            ],
+        };
+    }
+    let mut reasons = Vec::new();
+    if let Some(before) = before {
+        compare_addresses(before, after, &mut reasons);
+        compare("hostname", before.hostname.as_ref(), after.hostname.as_ref(), &mut reasons);
+        compare_maps("port", &before.ports, &after.ports, &mut reasons);
+        compare_maps("volume at", &before.volumes, &after.volumes, &mut reasons);
+        if hold != Hold::Loose {
+            compare("network namespace", before.netns.as_ref(), after.netns.as_ref(), &mut reasons);
+        }
+        let had = before.networks.values().any(|a| a.ipv4.is_some() || a.ipv6.is_some());
+        let has = after.networks.values().any(|a| a.ipv4.is_some() || a.ipv6.is_some());
+        if had && !has {
+            return Judgement { verdict: Verdict::Lost, reasons };
+        }
+    }
+    if !reasons.is_empty() {
+        return Judgement { verdict: Verdict::Changed, reasons };
+    }
+    let evidence = match (before, hold) {
+        (Some(_), Hold::Pinned) => {
+            "addresses, namespace, hostname, ports and volumes are the same; its sandbox holds a pinned address"
+        }
+        (Some(_), Hold::Unpinned) => {
+            "all the same; its sandbox holds the address, but it is not pinned and may move when the engine restarts"
+        }
+        (Some(_), _) => "all the same, but no sandbox holds the address: the next restart may move it",
+        (None, Hold::Pinned) => "its sandbox holds a pinned address",
+        (None, Hold::Unpinned) => {
+            "its sandbox holds the address, but it is not pinned and may move when the engine restarts"
+        }
+        (None, _) => "no sandbox holds the address",
+    };
+    let verdict = if hold == Hold::Loose { Verdict::Unprotected } else { Verdict::Kept };
+    Judgement { verdict, reasons: vec![evidence.into()] }
+}
+
+fn compare_addresses(before: &Identity, after: &Identity, reasons: &mut Vec<String>) {
+    let names: BTreeSet<_> = before.networks.keys().chain(after.networks.keys()).collect();
+    for name in names {
+        match (before.networks.get(name), after.networks.get(name)) {
+            (Some(old), Some(new)) => {
+                compare(&format!("IPv4 on {name}"), old.ipv4.as_ref(), new.ipv4.as_ref(), reasons);
+                compare(&format!("IPv6 on {name}"), old.ipv6.as_ref(), new.ipv6.as_ref(), reasons);
+                compare(&format!("MAC on {name}"), old.mac.as_ref(), new.mac.as_ref(), reasons);
+            }
+            (Some(_), None) => reasons.push(format!("network {name} is gone")),
+            (None, Some(_)) => reasons.push(format!("network {name} is new")),
+            (None, None) => {}
+        }
+    }
+}
+
+fn compare(what: &str, old: Option<&String>, new: Option<&String>, reasons: &mut Vec<String>) {
+    if old != new {
+        let show = |text: Option<&String>| text.map_or("none", String::as_str).to_owned();
+        reasons.push(format!("{what} changed from {} to {}", show(old), show(new)));
+    }
+}
+
+fn compare_maps(what: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>, reasons: &mut Vec<String>) {
+    let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    for name in names {
+        compare(&format!("{what} {name}"), old.get(name), new.get(name), reasons);
+    }
+}

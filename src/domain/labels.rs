@@ -1,0 +1,132 @@
+//! The labels that make an engine remember pitstop's work: state lives there, so any console sees the same truth.
+//!
+//! A label set by a stranger may be anything; what does not parse makes a container unmanaged, never an error.
+
+use super::ids::{AppId, is_project_name, is_service_name};
+use super::spec::AppSpec;
+use std::collections::BTreeMap;
+
+pub const PROJECT: &str = "io.pitstop.project";
+pub const APP: &str = "io.pitstop.app";
+pub const INSTANCE: &str = "io.pitstop.instance";
+pub const ROLE: &str = "io.pitstop.role";
+pub const REVISION: &str = "io.pitstop.revision";
+pub const OPERATION: &str = "io.pitstop.operation";
+pub const SPEC: &str = "io.pitstop.spec";
+pub const SPEC_HASH: &str = "io.pitstop.spec-hash";
+
+/// Compose's own labels, by which unmanaged containers find their app (v1 and v2).
+pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
+pub const COMPOSE_SERVICE: &str = "com.docker.compose.service";
+pub const COMPOSE_NUMBER: &str = "com.docker.compose.container-number";
+
+/// What a container is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    Sandbox,
+    App,
+    Lock,
+}
+
+impl Role {
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+            Self::App => "app",
+            Self::Lock => "lock",
+        }
+    }
+}
+
+/// What pitstop's labels say about a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnLabels {
+    pub app: AppId,
+    /// Instance number, from 1.
+    pub number: u32,
+    pub role: Role,
+    /// From 1; 0 on sandboxes.
+    pub revision: u32,
+    /// The operation that made it.
+    pub operation: String,
+    /// Environment values left out.
+    pub spec: Option<AppSpec>,
+    pub spec_hash: String,
+}
+
+impl OwnLabels {
+    /// Reads them; `None` when they are not there or not ours.
+    pub fn read(labels: &BTreeMap<String, String>) -> Option<Self> {
+        let get = |key: &str| labels.get(key).map_or("", String::as_str);
+        let role = [Role::Sandbox, Role::App, Role::Lock].into_iter().find(|role| role.as_str() == get(ROLE))?;
+        let (project, app) = (get(PROJECT), get(APP));
+        if !is_project_name(project) || !is_service_name(app) {
+            return None;
+        }
+        Some(Self {
+            app: AppId::new(project, app),
+            number: get(INSTANCE)
+                .parse()
+                .ok()
+                .filter(|n| *n > 0 || role == Role::Lock)
+                .or((role == Role::Lock).then_some(0))?,
+            role,
+            revision: get(REVISION).parse().unwrap_or(0),
+            operation: super::clean::clean(get(OPERATION)),
+            spec: serde_json::from_str(get(SPEC)).ok(),
+            spec_hash: super::clean::clean(get(SPEC_HASH)),
+        })
+    }
+
+    /// Writes them; the spec without its environment's values.
+    pub fn write(&self) -> BTreeMap<String, String> {
+        let mut labels = BTreeMap::from([
+            (PROJECT.to_owned(), self.app.project.clone()),
+            (APP.to_owned(), self.app.app.clone()),
+            (INSTANCE.to_owned(), self.number.to_string()),
+            (ROLE.to_owned(), self.role.as_str().to_owned()),
+            (OPERATION.to_owned(), self.operation.clone()),
+            (SPEC_HASH.to_owned(), self.spec_hash.clone()),
+        ]);
+        if self.role == Role::App {
+            labels.insert(REVISION.to_owned(), self.revision.to_string());
+        }
+        if let Some(spec) = self.spec.as_ref().and_then(|spec| serde_json::to_string(&spec.without_secrets()).ok()) {
+            labels.insert(SPEC.to_owned(), spec);
+        }
+        labels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let own = OwnLabels {
+            app: AppId::new("shop", "web"),
+            number: 2,
+            role: Role::App,
+            revision: 7,
+            operation: "op-1".into(),
+            spec: Some(AppSpec { image: "web:v1".into(), ..AppSpec::default() }),
+            spec_hash: "ab".into(),
+        };
+        assert_eq!(OwnLabels::read(&own.write()), Some(own));
+    }
+
+    #[test]
+    fn a_strangers_labels_are_not_ours() {
+        for (key, value) in [(ROLE, "king"), (PROJECT, "../x"), (APP, ""), (INSTANCE, "0"), (INSTANCE, "x")] {
+            let mut labels = BTreeMap::from(
+                [(ROLE, "app"), (PROJECT, "shop"), (APP, "web"), (INSTANCE, "1")]
+                    .map(|(k, v)| (k.to_owned(), v.to_owned())),
+            );
+            assert!(OwnLabels::read(&labels).is_some());
+            labels.insert(key.to_owned(), value.to_owned());
+            assert_eq!(OwnLabels::read(&labels), None, "{key}={value}");
+        }
+    }
+}

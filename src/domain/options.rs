@@ -1,0 +1,150 @@
+//! What a person may choose for an operation, with the defaults of the design.
+//!
+//! Precedence (flag, variable, file, Compose `x-pitstop`, default) is settled before a value gets here.
+
+use super::probe::ProbeSpec;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How many instances are handled together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum BatchSize {
+    /// This many, at least one.
+    Count(u32),
+    /// This share of the instances, 1 to 100, rounded down but to at least one; the remainder goes to later batches.
+    Percent(u32),
+}
+
+impl BatchSize {
+    /// The number of instances per batch among `total`.
+    pub fn of(self, total: usize) -> usize {
+        match self {
+            Self::Count(n) => n.max(1) as usize,
+            Self::Percent(p) => (total * p as usize / 100).max(1),
+        }
+    }
+}
+
+impl FromStr for BatchSize {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("batch `{text}`: use a number from 1, or a percentage from 1% to 100%");
+        let (digits, percent) = text.strip_suffix('%').map_or((text, false), |d| (d, true));
+        match digits.trim().parse::<u32>() {
+            Ok(p @ 1..=100) if percent => Ok(Self::Percent(p)),
+            Ok(n @ 1..) if !percent => Ok(Self::Count(n)),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for BatchSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(n) => write!(f, "{n}"),
+            Self::Percent(p) => write!(f, "{p}%"),
+        }
+    }
+}
+
+impl TryFrom<String> for BatchSize {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<BatchSize> for String {
+    fn from(batch: BatchSize) -> Self {
+        batch.to_string()
+    }
+}
+
+/// Where a person is asked before going on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gate {
+    /// Nowhere.
+    #[default]
+    Auto,
+    /// After the first batch.
+    First,
+    /// After every batch but the last.
+    Every,
+}
+
+/// What happens to the instances already done when one fails. The failing one is always put back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// They stay; nothing new begins.
+    #[default]
+    Pause,
+    /// They are put back too.
+    Rollback,
+}
+
+/// The choices of one operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Instances per batch; `None`: the app's own `x-pitstop` or `update_config`, else one.
+    pub batch: Option<BatchSize>,
+    /// Steps that may run side by side in creation; `None`: max(4, 2 × the engine's cores).
+    pub parallel: Option<u32>,
+    /// `None`: the app's own, else `auto`.
+    pub gate: Option<Gate>,
+    /// `None`: the app's own, else `pause`.
+    pub on_failure: Option<OnFailure>,
+    /// How to ask for readiness; `None`: the app's own, else what its spec suggests.
+    pub probe: Option<ProbeSpec>,
+    /// How long sessions may take to end before they are cut.
+    pub drain_timeout: Duration,
+    /// Between SIGTERM and SIGKILL; `None`: the container's own, else 10 s.
+    pub stop_grace: Option<Duration>,
+    /// From start to ready.
+    pub ready_timeout: Duration,
+    /// Ready for so long without interruption counts as available; `None`: the app's own, else 0.
+    pub min_ready: Option<Duration>,
+    /// For a whole pull.
+    pub pull_timeout: Duration,
+    /// Changes that need a new sandbox (another address may result) are allowed.
+    pub allow_recreate: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            batch: None,
+            parallel: None,
+            gate: None,
+            on_failure: None,
+            probe: None,
+            drain_timeout: Duration::from_secs(30),
+            stop_grace: None,
+            ready_timeout: Duration::from_secs(60),
+            min_ready: None,
+            pull_timeout: Duration::from_secs(600),
+            allow_recreate: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_round_down_to_at_least_one() {
+        for (text, total, want) in
+            [("1", 8, 1), ("3", 8, 3), ("25%", 8, 2), ("25%", 3, 1), ("50%", 5, 2), ("100%", 5, 5)]
+        {
+            assert_eq!(text.parse::<BatchSize>().unwrap().of(total), want, "{text} of {total}");
+        }
+        for text in ["0", "0%", "101%", "-1", "x", "", "%"] {
+            assert!(text.parse::<BatchSize>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! A plan: what an operation will do, step by step, before anything is done.
+//!
+//! A `Plan` is a list of steps whose needs point backwards only, so it is acyclic by construction. Each step is one
+//! action on the engine with its cause and its deadline, and carries everything the executor needs: performing a
+//! step decides nothing. Batches are edges, not a second concept.
+
+use super::fleet::MountSeen;
+use super::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName};
+use super::options::{Gate, OnFailure};
+use super::probe::ProbeSpec;
+use super::project::{NetworkSpec, VolumeSpec};
+use super::spec::{AppSpec, RestartPolicy, SandboxSpec};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// A step's place in [`Plan::steps`].
+pub type StepId = usize;
+
+/// What kind of request an operation answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Create,
+    Deploy,
+    Restart,
+    Rollback,
+    Scale,
+    Remove,
+    Adopt,
+    Repair,
+}
+
+/// The word for a step's action in events and on screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Pull,
+    Network,
+    Volume,
+    SandboxCreate,
+    SandboxStart,
+    Create,
+    Drain,
+    Stop,
+    Start,
+    Restart,
+    Ready,
+    Attach,
+    Verify,
+    Park,
+    Remove,
+    Rename,
+}
+
+/// Forward, or putting back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lane {
+    #[default]
+    Main,
+    /// Runs only when its instance failed or is aborted.
+    Undo,
+}
+
+/// An operation, planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub kind: Kind,
+    /// `shop/web`, or the project's name when several apps are concerned.
+    pub app: String,
+    /// Image references before and after, where they apply.
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub batches: Vec<Vec<InstanceName>>,
+    pub steps: Vec<Step>,
+    /// Where a person is asked, settled from options and spec.
+    pub gate: Gate,
+    pub on_failure: OnFailure,
+    /// Steps of creation that may run side by side.
+    pub parallel: usize,
+    /// What the user should know before: risks, things left alone, why in place or not. Sentences.
+    pub notes: Vec<String>,
+}
+
+/// One action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub instance: Option<InstanceName>,
+    /// From 1; `None` for what belongs to no batch.
+    pub batch: Option<usize>,
+    /// Steps that must have succeeded (in the undo lane: have ended) before this one starts; each smaller than this step's own id.
+    pub needs: Vec<StepId>,
+    pub lane: Lane,
+    /// Undo lane: the main steps this one takes back; when none of them was ever started, it is skipped.
+    pub undoes: Vec<StepId>,
+    /// Why, as a sentence for people.
+    pub cause: String,
+    pub deadline: Duration,
+    pub task: Task,
+}
+
+/// A container that is there already, or that a step will make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Known {
+        id: ContainerId,
+        name: String,
+    },
+    /// The container made by that `SandboxCreate` or `Create` step.
+    Made {
+        step: StepId,
+        name: String,
+    },
+}
+
+/// What a step does, with all it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Makes the image available and resolves it to an id. `always`: asks the registry even when the image is there.
+    Pull {
+        image: ImageRef,
+        always: bool,
+    },
+    /// Makes the network unless it is there; without an address plan of its own it gets a subnet with room for pinned addresses.
+    Network {
+        spec: NetworkSpec,
+        project: String,
+    },
+    Volume {
+        spec: VolumeSpec,
+        project: String,
+    },
+    /// Creates a sandbox, its address picked and pinned where the network allows it.
+    SandboxCreate {
+        draft: SandboxDraft,
+    },
+    SandboxStart {
+        sandbox: Target,
+    },
+    /// Creates an app container joined to its sandbox; not started.
+    Create {
+        draft: AppDraft,
+    },
+    Stop {
+        container: Target,
+        grace: Option<Duration>,
+    },
+    /// `restart`: the policy to set first (undo of a park).
+    Start {
+        container: Target,
+        restart: Option<RestartPolicy>,
+    },
+    /// Waits until the probe passes and has passed for `min_ready`.
+    Ready {
+        container: Target,
+        sandbox: Option<Target>,
+        probe: ProbeSpec,
+        min_ready: Duration,
+        timeout: Duration,
+    },
+    /// Before anything is touched: the parts are as planned, the identity is read, the watch of the gap begins.
+    Preflight {
+        container: Option<Target>,
+        sandbox: Option<Target>,
+        watch: Option<ProbeSpec>,
+    },
+    /// Reads the identity again and judges it.
+    Verify {
+        container: Target,
+        sandbox: Option<Target>,
+    },
+    /// Keeps the old container as the way back: no restart policy; its revision is recorded in the sandbox.
+    Park {
+        container: Target,
+        sandbox: Target,
+        record: Box<RevisionRecord>,
+    },
+    /// Removes a container; `volumes`: with its anonymous volumes.
+    Remove {
+        container: Target,
+        volumes: bool,
+    },
+    RemoveNetwork {
+        name: ObjectName,
+    },
+    RemoveVolume {
+        name: ObjectName,
+    },
+    Rename {
+        container: Target,
+        to: ObjectName,
+    },
+}
+
+/// A sandbox to create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SandboxDraft {
+    pub app: AppId,
+    pub number: u32,
+    /// Ports already chosen for this instance.
+    pub spec: SandboxSpec,
+    pub spec_hash: String,
+    /// Addresses to ask for again, by network (a sandbox that is replaced).
+    pub addresses: BTreeMap<String, String>,
+}
+
+/// An app container to create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppDraft {
+    pub app: AppId,
+    pub number: u32,
+    pub revision: u32,
+    pub spec: AppSpec,
+    /// The pull step whose image id is used; without one `spec.image` is used as it is.
+    pub image: Option<StepId>,
+    /// Use exactly this image id instead (rollback).
+    pub image_id: Option<String>,
+    pub sandbox: Target,
+    /// Anonymous volumes of the container it replaces, carried over by name.
+    pub carry: Vec<MountSeen>,
+}
+
+/// A revision as it is kept in the sandbox for a later rollback.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RevisionRecord {
+    pub revision: u32,
+    pub image_id: String,
+    /// With environment values: the record is as private as the container itself.
+    pub spec: AppSpec,
+}
+
+/// Why an operation is not even begun.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The request makes no sense here: exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// It makes sense, but is not allowed like this: exit code 4.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Task {
+    /// The word of the contract.
+    pub fn action(&self) -> Action {
+        match self {
+            Self::Pull { .. } => Action::Pull,
+            Self::Network { .. } => Action::Network,
+            Self::Volume { .. } => Action::Volume,
+            Self::SandboxCreate { .. } => Action::SandboxCreate,
+            Self::SandboxStart { .. } => Action::SandboxStart,
+            Self::Create { .. } => Action::Create,
+            Self::Stop { .. } => Action::Stop,
+            Self::Start { .. } => Action::Start,
+            Self::Ready { .. } => Action::Ready,
+            Self::Preflight { .. } | Self::Verify { .. } => Action::Verify,
+            Self::Park { .. } => Action::Park,
+            Self::Remove { .. } | Self::RemoveNetwork { .. } | Self::RemoveVolume { .. } => Action::Remove,
+            Self::Rename { .. } => Action::Rename,
+        }
+    }
+}
+
+impl Action {
+    /// The word in events and on screen.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Network => "network",
+            Self::Volume => "volume",
+            Self::SandboxCreate => "sandbox_create",
+            Self::SandboxStart => "sandbox_start",
+            Self::Create => "create",
+            Self::Drain => "drain",
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::Restart => "restart",
+            Self::Ready => "ready",
+            Self::Attach => "attach",
+            Self::Verify => "verify",
+            Self::Park => "park",
+            Self::Remove => "remove",
+            Self::Rename => "rename",
+        }
+    }
+}
+
+impl Kind {
+    /// The word in events and on screen.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Deploy => "deploy",
+            Self::Restart => "restart",
+            Self::Rollback => "rollback",
+            Self::Scale => "scale",
+            Self::Remove => "remove",
+            Self::Adopt => "adopt",
+            Self::Repair => "repair",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Target {
+    /// The container's name, for people.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Known { name, .. } | Self::Made { name, .. } => name,
+        }
+    }
+}
+
+impl Plan {
+    /// Nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The first broken invariant, if any: needs and targets point backwards, undo steps undo main steps of their own
+    /// instance, main steps need only main steps, batches hold each instance once.
+    pub fn broken(&self) -> Option<String> {
+        let mut seen = std::collections::BTreeSet::new();
+        if let Some(twice) = self.batches.iter().flatten().find(|name| !seen.insert((*name).clone())) {
+            return Some(format!("{twice} is in two batches"));
+        }
+        for (id, step) in self.steps.iter().enumerate() {
+            if let Some(need) =
+                step.needs.iter().chain(&step.undoes).chain(&step.task.made_by()).find(|need| **need >= id)
+            {
+                return Some(format!("step {id} points forward to {need}"));
+            }
+            if step.lane == Lane::Main
+                && (!step.undoes.is_empty() || step.needs.iter().any(|need| self.steps[*need].lane == Lane::Undo))
+            {
+                return Some(format!("main step {id} depends on the undo lane"));
+            }
+            let foreign =
+                |main: &&StepId| self.steps[**main].lane == Lane::Undo || self.steps[**main].instance != step.instance;
+            if step.lane == Lane::Undo && (step.undoes.is_empty() || step.undoes.iter().any(|main| foreign(&main))) {
+                return Some(format!("undo step {id} takes back nothing, or something foreign"));
+            }
+            if let Some(batch) = step.batch {
+                let here = step
+                    .instance
+                    .as_ref()
+                    .is_some_and(|name| self.batches.get(batch.wrapping_sub(1)).is_some_and(|b| b.contains(name)));
+                if !here {
+                    return Some(format!("step {id} is not of its batch {batch}"));
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Task {
+    /// The steps whose product this task uses.
+    pub fn made_by(&self) -> Vec<StepId> {
+        let of = |target: &Target| match target {
+            Target::Made { step, .. } => Some(*step),
+            Target::Known { .. } => None,
+        };
+        match self {
+            Self::Pull { .. } | Self::Network { .. } | Self::Volume { .. } | Self::SandboxCreate { .. } => Vec::new(),
+            Self::RemoveNetwork { .. } | Self::RemoveVolume { .. } => Vec::new(),
+            Self::SandboxStart { sandbox } => of(sandbox).into_iter().collect(),
+            Self::Create { draft } => of(&draft.sandbox).into_iter().chain(draft.image).collect(),
+            Self::Stop { container, .. }
+            | Self::Start { container, .. }
+            | Self::Remove { container, .. }
+            | Self::Rename { container, .. } => of(container).into_iter().collect(),
+            Self::Ready { container, sandbox, .. } | Self::Verify { container, sandbox } => {
+                of(container).into_iter().chain(sandbox.as_ref().and_then(of)).collect()
+            }
+            Self::Preflight { container, sandbox, .. } => {
+                container.as_ref().and_then(of).into_iter().chain(sandbox.as_ref().and_then(of)).collect()
+            }
+            Self::Park { container, sandbox, .. } => of(container).into_iter().chain(of(sandbox)).collect(),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a front end may ask for, and what it gets back.
+
+use crate::domain::event::{OpEvent, Urgency};
+use crate::domain::fleet::Fleet;
+use crate::domain::ids::OpId;
+use crate::domain::options::Options;
+use crate::domain::project::ProjectSpec;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// One operation asked for. Apps and instances are named as the user typed them.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Services of a file; empty `services`: all. `scale` overrides replicas by service.
+    Create {
+        project: ProjectSpec,
+        services: Vec<String>,
+        scale: Vec<(String, u32)>,
+        options: Options,
+    },
+    /// Another image, or the app as a file has it now, or both.
+    Deploy {
+        app: String,
+        image: Option<String>,
+        project: Option<ProjectSpec>,
+        options: Options,
+    },
+    /// Apps and single instances, managed or not.
+    Restart {
+        targets: Vec<String>,
+        options: Options,
+    },
+    /// `to`: a revision; `None`: the one before.
+    Rollback {
+        app: String,
+        to: Option<u32>,
+        options: Options,
+    },
+    Scale {
+        app: String,
+        replicas: u32,
+        options: Options,
+    },
+    Remove {
+        apps: Vec<String>,
+        volumes: bool,
+        options: Options,
+    },
+}
+
+/// An operation under way. Dropping it does not stop the operation; it runs to its end on the runtime.
+#[derive(Debug)]
+pub struct Operation {
+    pub id: OpId,
+    /// Ends after `finished`.
+    pub events: mpsc::UnboundedReceiver<OpEvent>,
+    pub control: Control,
+}
+
+/// The only way to influence a running operation.
+#[derive(Clone, Debug)]
+pub struct Control(pub(super) mpsc::UnboundedSender<Command>);
+
+/// What [`Control`] sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    Cancel(Urgency),
+    Go,
+    Pause,
+}
+
+impl Control {
+    /// Asks to stop; a later, more urgent request supersedes an earlier one.
+    pub fn cancel(&self, urgency: Urgency) {
+        self.send(Command::Cancel(urgency));
+    }
+
+    /// Passes the gate that was reached, or resumes after [`Control::pause`].
+    pub fn go(&self) {
+        self.send(Command::Go);
+    }
+
+    /// Begins no new instance until [`Control::go`].
+    pub fn pause(&self) {
+        self.send(Command::Pause);
+    }
+
+    fn send(&self, command: Command) {
+        // An operation that has ended needs no command any more.
+        let _ = self.0.send(command);
+    }
+}
+
+/// The live list as the console shows it; a dead engine never looks like an empty fleet.
+#[derive(Clone, Debug, Default)]
+pub enum FleetState {
+    #[default]
+    Loading,
+    Live(Fleet),
+    /// The last list, and since when (`age`, growing only with new messages) and why it is stale.
+    Stale {
+        fleet: Option<Fleet>,
+        since: jiff::Timestamp,
+        error: String,
+        /// The next attempt is due after this long.
+        retry_in: Duration,
+    },
+}
+
+/// What the console subscribes to.
+pub type FleetReceiver = watch::Receiver<FleetState>;
