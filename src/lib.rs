@@ -12,5 +12,6 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod docker;
 pub mod domain;
 pub mod engine;
