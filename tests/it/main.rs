@@ -1,1 +1,8 @@
+//! The integration tests: one program, so that it links once and shares its support code.
+//!
+//! They run against a real Docker Engine (the machine's own, or a private one where it is disturbed), a real registry and
+//! the built `pitstop` program in a real terminal. `scripts/test` installs and starts what they need.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;

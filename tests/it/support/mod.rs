@@ -1,0 +1,28 @@
+//! What the tests share: real engines, registries, images and terminals, each cleaned up by its guard's `Drop`.
+//!
+//! Nothing here pretends to be something else, and nothing here sleeps but [`wait`].
+//!
+//! ```text
+//! wait      the one place that waits for a condition
+//! docker    the docker command line against an engine; a project's guard; what /proc knows about a container
+//! daemon    a dockerd of one's own in its own network namespace, to restart and kill
+//! registry  a registry of one's own on loopback
+//! images    small images with a real HTTP server, made here
+//! http      one HTTP request, without retries
+//! pitstop   the built program: run to its end, started in the background, or in a terminal
+//! term      a terminal that a test types into and looks at
+//! ```
+
+// Each test file uses the part it needs, and support is written for all of them.
+#![allow(dead_code)]
+// What a guard could not remove is said on standard error: a panic in `Drop` would hide the test's own.
+#![allow(clippy::print_stderr)]
+
+pub mod daemon;
+pub mod docker;
+pub mod http;
+pub mod images;
+pub mod pitstop;
+pub mod registry;
+pub mod term;
+pub mod wait;
