@@ -206,10 +206,8 @@ impl Instance {
         if app.joined().is_some_and(|id| id != sandbox.id.as_str()) {
             return Some(Hold::Orphaned);
         }
-        if let (true, Some(app), Some(sandbox)) = (app.is_running(), app.started_at(), sandbox.started_at()) {
-            if app < sandbox {
-                return Some(Hold::Orphaned);
-            }
+        if app.is_running() && app.started_at().zip(sandbox.started_at()).is_some_and(|(app, sandbox)| app < sandbox) {
+            return Some(Hold::Orphaned);
         }
         let pinned = sandbox.detail.as_ref().is_none_or(|detail| {
             sandbox
@@ -225,10 +223,9 @@ impl Instance {
         match self.hold() {
             None => Verdict::Lost,
             Some(Hold::Orphaned) => Verdict::Orphaned,
-            Some(Hold::Loose) => Verdict::Unprotected,
             Some(Hold::Pinned | Hold::Unpinned) if self.moved() => Verdict::Changed,
             Some(Hold::Pinned) => Verdict::Kept,
-            Some(Hold::Unpinned) => Verdict::Unprotected,
+            Some(Hold::Unpinned | Hold::Loose) => Verdict::Unprotected,
         }
     }
 
@@ -429,4 +426,20 @@ pub struct VolumeSeen {
     pub name: String,
     pub driver: String,
     pub labels: BTreeMap<String, String>,
+}
+
+/// The live list as the console shows it; a dead engine never looks like an empty fleet.
+#[derive(Clone, Debug, Default)]
+pub enum FleetState {
+    #[default]
+    Loading,
+    Live(Fleet),
+    /// The last list, and since when and why it is stale.
+    Stale {
+        fleet: Option<Fleet>,
+        since: Timestamp,
+        error: String,
+        /// The next attempt is due after this long.
+        retry_in: std::time::Duration,
+    },
 }

@@ -8,6 +8,7 @@ pub mod address;
 pub mod clean;
 pub mod duration;
 pub mod event;
+pub mod facts;
 pub mod fleet;
 pub mod identity;
 pub mod ids;

@@ -87,6 +87,19 @@ pub enum OnFailure {
     Rollback,
 }
 
+/// Whether the registry is asked for an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PullPolicy {
+    /// Only when the engine does not have the image (Compose's default).
+    #[default]
+    Missing,
+    /// Always; when the registry can't be asked, that is an error.
+    Always,
+    /// Never; the image must be there.
+    Never,
+}
+
 /// The choices of one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -108,6 +121,8 @@ pub struct Options {
     pub ready_timeout: Duration,
     /// Ready for so long without interruption counts as available; `None`: the app's own, else 0.
     pub min_ready: Option<Duration>,
+    /// `None`: the app's own `pull_policy`, else `missing`, but `always` for the tag `latest` (as Kubernetes does).
+    pub pull: Option<PullPolicy>,
     /// For a whole pull.
     pub pull_timeout: Duration,
     /// Changes that need a new sandbox (another address may result) are allowed.
@@ -126,6 +141,7 @@ impl Default for Options {
             stop_grace: None,
             ready_timeout: Duration::from_secs(60),
             min_ready: None,
+            pull: None,
             pull_timeout: Duration::from_secs(600),
             allow_recreate: false,
         }

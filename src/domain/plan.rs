@@ -6,7 +6,7 @@
 
 use super::fleet::MountSeen;
 use super::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName};
-use super::options::{Gate, OnFailure};
+use super::options::{Gate, OnFailure, PullPolicy};
 use super::probe::ProbeSpec;
 use super::project::{NetworkSpec, VolumeSpec};
 use super::spec::{AppSpec, RestartPolicy, SandboxSpec};
@@ -118,10 +118,10 @@ pub enum Target {
 /// What a step does, with all it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Makes the image available and resolves it to an id. `always`: asks the registry even when the image is there.
+    /// Makes the image available and resolves it to an id.
     Pull {
         image: ImageRef,
-        always: bool,
+        policy: PullPolicy,
     },
     /// Makes the network unless it is there; without an address plan of its own it gets a subnet with room for pinned addresses.
     Network {
@@ -134,14 +134,14 @@ pub enum Task {
     },
     /// Creates a sandbox, its address picked and pinned where the network allows it.
     SandboxCreate {
-        draft: SandboxDraft,
+        draft: Box<SandboxDraft>,
     },
     SandboxStart {
         sandbox: Target,
     },
     /// Creates an app container joined to its sandbox; not started.
     Create {
-        draft: AppDraft,
+        draft: Box<AppDraft>,
     },
     Stop {
         container: Target,
@@ -376,8 +376,12 @@ impl Task {
             Target::Known { .. } => None,
         };
         match self {
-            Self::Pull { .. } | Self::Network { .. } | Self::Volume { .. } | Self::SandboxCreate { .. } => Vec::new(),
-            Self::RemoveNetwork { .. } | Self::RemoveVolume { .. } => Vec::new(),
+            Self::Pull { .. }
+            | Self::Network { .. }
+            | Self::Volume { .. }
+            | Self::SandboxCreate { .. }
+            | Self::RemoveNetwork { .. }
+            | Self::RemoveVolume { .. } => Vec::new(),
             Self::SandboxStart { sandbox } => of(sandbox).into_iter().collect(),
             Self::Create { draft } => of(&draft.sandbox).into_iter().chain(draft.image).collect(),
             Self::Stop { container, .. }

@@ -4,7 +4,7 @@
 //! can't. Everything here is resolved (interpolated, absolute paths, real volume and network names) and ordered, so
 //! that equal specs have equal hashes. Must not know Compose syntax or the engine's wire format.
 
-use super::options::{BatchSize, Gate, OnFailure};
+use super::options::{BatchSize, Gate, OnFailure, PullPolicy};
 use super::probe::ProbeSpec;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -192,13 +192,14 @@ pub struct Rollout {
     pub gate: Option<Gate>,
     pub on_failure: Option<OnFailure>,
     pub min_ready_ms: Option<u64>,
+    pub pull: Option<PullPolicy>,
 }
 
 impl AppSpec {
     /// SHA-256 (hex) of everything that decides what runs: image reference, container part with environment, sandbox part.
     pub fn hash(&self) -> String {
         let canonical = serde_json::to_vec(&(&self.image, &self.container, &self.sandbox)).unwrap_or_default();
-        Sha256::digest(canonical).iter().map(|byte| format!("{byte:02x}")).collect()
+        format!("{:x}", Sha256::digest(canonical))
     }
 
     /// The same spec with the environment's values left out: what the `.spec` label holds.

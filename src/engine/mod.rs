@@ -5,4 +5,4 @@
 
 mod request;
 
-pub use request::{Control, FleetState, Operation, Request};
+pub use request::{Control, Operation, Request};

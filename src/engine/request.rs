@@ -1,12 +1,10 @@
 //! What a front end may ask for, and what it gets back.
 
 use crate::domain::event::{OpEvent, Urgency};
-use crate::domain::fleet::Fleet;
 use crate::domain::ids::OpId;
 use crate::domain::options::Options;
 use crate::domain::project::ProjectSpec;
-use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// One operation asked for. Apps and instances are named as the user typed them.
 #[derive(Clone, Debug)]
@@ -90,22 +88,3 @@ impl Control {
         let _ = self.0.send(command);
     }
 }
-
-/// The live list as the console shows it; a dead engine never looks like an empty fleet.
-#[derive(Clone, Debug, Default)]
-pub enum FleetState {
-    #[default]
-    Loading,
-    Live(Fleet),
-    /// The last list, and since when (`age`, growing only with new messages) and why it is stale.
-    Stale {
-        fleet: Option<Fleet>,
-        since: jiff::Timestamp,
-        error: String,
-        /// The next attempt is due after this long.
-        retry_in: Duration,
-    },
-}
-
-/// What the console subscribes to.
-pub type FleetReceiver = watch::Receiver<FleetState>;

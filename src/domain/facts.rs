@@ -1,0 +1,35 @@
+//! Everything a recipe may look at: the engine as it was read for one request.
+//!
+//! Gathered once, then handed to a pure function; a recipe asks nothing by itself.
+
+use super::fleet::{Fleet, NetworkSeen, VolumeSeen};
+use super::ids::AppId;
+use super::plan::RevisionRecord;
+use std::collections::BTreeMap;
+
+/// The facts for one request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// All containers; those of the apps concerned with their detail.
+    pub fleet: Fleet,
+    pub networks: Vec<NetworkSeen>,
+    pub volumes: Vec<VolumeSeen>,
+    /// By reference as written: the images concerned that the engine has.
+    pub images: BTreeMap<String, ImageSeen>,
+    /// Earlier revisions kept in the sandboxes of the apps concerned, newest first; gathered for a rollback.
+    pub revisions: BTreeMap<AppId, Vec<RevisionRecord>>,
+}
+
+/// An image as the engine has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageSeen {
+    /// `sha256:…`
+    pub id: String,
+    /// Docker's name, e.g. `amd64`.
+    pub arch: String,
+    /// TCP ports it exposes.
+    pub exposed: Vec<u16>,
+    pub has_healthcheck: bool,
+    /// `name@sha256:…`; empty for an image that was never pulled or pushed.
+    pub digests: Vec<String>,
+}
