@@ -107,33 +107,19 @@ impl PrivateDockerd {
     #[track_caller]
     pub fn start_again(&mut self) {
         assert!(self.child.is_none(), "it runs already");
-        let log = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.log())
-            .expect("the log");
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log()).expect("the log");
         let config = self.run.join("daemon.json");
         let mut dockerd = Command::new("dockerd");
         dockerd.arg("--config-file").arg(config).stdin(Stdio::null());
         dockerd.stdout(log.try_clone().expect("the log")).stderr(log);
-        self.child = Some(
-            self.inside(|| dockerd.spawn())
-                .expect("dockerd is needed: run scripts/setup"),
-        );
+        self.child = Some(self.inside(|| dockerd.spawn()).expect("dockerd is needed: run scripts/setup"));
 
         let engine = self.engine();
         let answered = try_wait_for(PATIENCE, || {
-            let gone = self
-                .child
-                .as_mut()
-                .is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
+            let gone = self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
             (gone || engine.try_docker(&["version"]).is_ok()).then_some(!gone)
         });
-        assert!(
-            answered == Some(true),
-            "dockerd does not answer; its log ends:\n{}",
-            self.log_tail()
-        );
+        assert!(answered == Some(true), "dockerd does not answer; its log ends:\n{}", self.log_tail());
     }
 
     /// Ends the daemon in the orderly way (SIGTERM) and waits for its end.
@@ -186,21 +172,12 @@ impl PrivateDockerd {
             .filter_map(|entry| {
                 let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
                 let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-                let parent = status
-                    .lines()
-                    .find_map(|line| line.strip_prefix("PPid:"))?
-                    .trim()
-                    .parse()
-                    .ok()?;
+                let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()?;
                 let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
                 Some((pid, parent, String::from_utf8_lossy(&command).contains(&mark)))
             })
             .collect();
-        let mut ours: Vec<u32> = all
-            .iter()
-            .filter(|(_, _, marked)| *marked)
-            .map(|(pid, ..)| *pid)
-            .collect();
+        let mut ours: Vec<u32> = all.iter().filter(|(_, _, marked)| *marked).map(|(pid, ..)| *pid).collect();
         let mut seen = 0;
         while seen < ours.len() {
             let parent = ours[seen];
@@ -255,10 +232,7 @@ impl Drop for PrivateDockerd {
         let netns = ip(&["netns", "del", &self.name]);
         let removed: Vec<_> = places.iter().map(fs::remove_dir_all).collect();
         if gone.is_none() || netns.is_err() || removed.iter().any(Result::is_err) {
-            eprintln!(
-                "private dockerd {}: left behind: processes {gone:?}, {netns:?}, {removed:?}",
-                self.name
-            );
+            eprintln!("private dockerd {}: left behind: processes {gone:?}, {netns:?}, {removed:?}", self.name);
         }
     }
 }
@@ -270,25 +244,15 @@ fn send(pid: u32, signal: Signal) {
 }
 
 fn ip(args: &[&str]) -> Result<(), String> {
-    let done = Command::new("ip")
-        .args(args)
-        .output()
-        .map_err(|error| format!("ip: {error}; run scripts/setup"))?;
-    if done.status.success() {
-        Ok(())
-    } else {
-        Err(String::from_utf8_lossy(&done.stderr).into_owned())
-    }
+    let done = Command::new("ip").args(args).output().map_err(|error| format!("ip: {error}; run scripts/setup"))?;
+    if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned()) }
 }
 
 #[test]
 fn a_private_daemon_answers_restarts_and_is_gone_afterwards() {
     use super::{http, images};
 
-    let mut daemon = PrivateDockerd::start(&Options {
-        live_restore: true,
-        ..Options::default()
-    });
+    let mut daemon = PrivateDockerd::start(&Options { live_restore: true, ..Options::default() });
     let engine = daemon.engine();
     let image = images::app(&engine, "v1");
     engine.docker(&["run", "-d", "--name", "web", "-p", "127.0.0.1:18080:8080", &image]);

@@ -27,9 +27,7 @@ impl Engine {
 
     /// The engine that listens on `socket`.
     pub fn at(socket: impl AsRef<Path>) -> Self {
-        Self {
-            socket: socket.as_ref().to_owned(),
-        }
+        Self { socket: socket.as_ref().to_owned() }
     }
 
     /// The value for `DOCKER_HOST` or `--host`.
@@ -77,11 +75,7 @@ impl Engine {
         };
         let done = run().map_err(|error| format!("cannot run docker: {error}"))?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
-        if done.status.success() {
-            Ok(text(&done.stdout))
-        } else {
-            Err(text(&done.stderr))
-        }
+        if done.status.success() { Ok(text(&done.stdout)) } else { Err(text(&done.stderr)) }
     }
 
     /// What `docker inspect` says about a container, network, volume or image.
@@ -128,10 +122,7 @@ impl Engine {
 
     /// A project of one's own on this engine.
     pub fn project(&self) -> Project {
-        Project {
-            engine: self.clone(),
-            name: unique(),
-        }
+        Project { engine: self.clone(), name: unique() }
     }
 }
 
@@ -146,22 +137,14 @@ pub fn netns_inode(pid: u32) -> u64 {
         Ok(target) => target.display().to_string(),
         Err(error) => panic!("{link}: {error}"),
     };
-    target
-        .trim_start_matches("net:[")
-        .trim_end_matches(']')
-        .parse()
-        .expect("net:[INODE]")
+    target.trim_start_matches("net:[").trim_end_matches(']').parse().expect("net:[INODE]")
 }
 
 /// A name no other test has, now or in another run: `t`, the process, a counter and a few random digits.
 pub fn unique() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let random = RandomState::new().build_hasher().finish() & 0xffff;
-    format!(
-        "t{}x{}x{random:04x}",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    )
+    format!("t{}x{}x{random:04x}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A project name, and the promise that nothing of it is left on the engine when the test ends, however it ends.
@@ -193,19 +176,12 @@ impl Project {
             for filter in filters {
                 let mut args = list.to_vec();
                 args.extend(["--filter", &filter]);
-                traces.extend(
-                    self.engine
-                        .try_docker(&args)?
-                        .lines()
-                        .map(|name| format!("{kind} {name}")),
-                );
+                traces.extend(self.engine.try_docker(&args)?.lines().map(|name| format!("{kind} {name}")));
             }
             if kind == "container" {
                 // Anonymous volumes have no name of the project: they go with their container (`rm -v`).
                 let lock = format!("name=^pitstop-lock-{}-", self.name);
-                let locks = self
-                    .engine
-                    .try_docker(&["ps", "-a", "--format", "{{.Names}}", "--filter", &lock])?;
+                let locks = self.engine.try_docker(&["ps", "-a", "--format", "{{.Names}}", "--filter", &lock])?;
                 traces.extend(locks.lines().map(|name| format!("{kind} {name}")));
             }
         }
@@ -224,22 +200,15 @@ impl Project {
         for _ in 0..2 {
             for trace in self.traces()? {
                 let (kind, name) = trace.split_once(' ').unwrap_or_default();
-                let removal: &[&str] = if kind == "container" {
-                    &["rm", "-f", "-v", name]
-                } else {
-                    &[kind, "rm", name]
-                };
+                let removal: &[&str] =
+                    if kind == "container" { &["rm", "-f", "-v", name] } else { &[kind, "rm", name] };
                 if let Err(error) = self.engine.try_docker(removal) {
                     let _ = writeln!(said, "{trace}: {error}");
                 }
             }
         }
         let left = self.traces()?;
-        if left.is_empty() {
-            Ok(())
-        } else {
-            Err(format!("left behind: {left:?}\n{said}"))
-        }
+        if left.is_empty() { Ok(()) } else { Err(format!("left behind: {left:?}\n{said}")) }
     }
 }
 
@@ -261,15 +230,7 @@ fn a_project_leaves_nothing_behind() {
     let foreign = format!("x{name}");
     engine.docker(&["network", "create", &format!("{name}-net")]);
     engine.docker(&["volume", "create", "--label", &label, &foreign]);
-    engine.docker(&[
-        "run",
-        "-d",
-        "--name",
-        &format!("{name}-web-1"),
-        "--network",
-        &format!("{name}-net"),
-        &image,
-    ]);
+    engine.docker(&["run", "-d", "--name", &format!("{name}-web-1"), "--network", &format!("{name}-net"), &image]);
     engine.docker(&["create", "--name", &format!("pitstop-lock-{name}-web"), &image]);
 
     let running = format!("{name}-web-1");
@@ -279,10 +240,7 @@ fn a_project_leaves_nothing_behind() {
     assert_eq!(project.traces().unwrap().len(), 4, "{:?}", project.traces());
 
     drop(project);
-    let again = Project {
-        engine: engine.clone(),
-        name,
-    };
+    let again = Project { engine: engine.clone(), name };
     assert_eq!(again.traces().unwrap(), Vec::<String>::new());
     assert!(engine.try_inspect(&foreign).is_none());
 }

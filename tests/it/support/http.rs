@@ -18,16 +18,12 @@ pub struct Answer {
 /// # Errors
 /// Whatever connecting, writing or reading said, unchanged; `InvalidData` when the answer is not HTTP.
 pub fn get(address: &str, path: &str) -> std::io::Result<Answer> {
-    let address: SocketAddr = address
-        .parse()
-        .map_err(|error| Error::new(ErrorKind::InvalidInput, format!("{address}: {error}")))?;
+    let address: SocketAddr =
+        address.parse().map_err(|error| Error::new(ErrorKind::InvalidInput, format!("{address}: {error}")))?;
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     parse(&String::from_utf8_lossy(&answer))
@@ -37,33 +33,18 @@ pub fn get(address: &str, path: &str) -> std::io::Result<Answer> {
 fn parse(answer: &str) -> Option<Answer> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Answer {
-        status,
-        body: body.to_owned(),
-    })
+    Some(Answer { status, body: body.to_owned() })
 }
 
 #[test]
 fn reads_status_and_body_and_refuses_what_is_not_http() {
     let answer = parse("HTTP/1.1 404 Not Found\r\nServer: x\r\n\r\ngone").unwrap();
-    assert_eq!(
-        answer,
-        Answer {
-            status: 404,
-            body: "gone".to_owned()
-        }
-    );
+    assert_eq!(answer, Answer { status: 404, body: "gone".to_owned() });
     assert_eq!(parse("220 mail.example ESMTP"), None);
 }
 
 #[test]
 fn a_refused_connection_is_an_error_at_once() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    assert_eq!(
-        get(&free.to_string(), "/").unwrap_err().kind(),
-        ErrorKind::ConnectionRefused
-    );
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert_eq!(get(&free.to_string(), "/").unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }

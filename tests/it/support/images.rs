@@ -48,11 +48,7 @@ impl Image {
 
     /// The same image with another first process.
     pub fn running(self, name: &'static str, script: &str) -> Self {
-        Self {
-            name,
-            script: script.to_owned(),
-            ..self
-        }
+        Self { name, script: script.to_owned(), ..self }
     }
 
     /// Loads the image unless the engine has it, and returns its reference.
@@ -136,25 +132,19 @@ pub fn app(engine: &Engine, version: &str) -> String {
 /// Writes a line to stderr and exits 3 at once.
 #[track_caller]
 pub fn exits_at_once(engine: &Engine) -> String {
-    Image::serving("broken")
-        .running("exits", "echo 'fatal: no configuration' >&2; exit 3")
-        .load(engine)
+    Image::serving("broken").running("exits", "echo 'fatal: no configuration' >&2; exit 3").load(engine)
 }
 
 /// Runs, ends at once on SIGTERM, and never listens.
 #[track_caller]
 pub fn never_listens(engine: &Engine) -> String {
-    Image::serving("mute")
-        .running("mute", "trap 'exit 0' TERM INT; sleep 1000000 & wait")
-        .load(engine)
+    Image::serving("mute").running("mute", "trap 'exit 0' TERM INT; sleep 1000000 & wait").load(engine)
 }
 
 /// Serves, and ignores SIGTERM: only SIGKILL ends it.
 #[track_caller]
 pub fn ignores_sigterm(engine: &Engine, version: &str) -> String {
-    Image::serving(version)
-        .running("stubborn", "trap '' TERM; exec httpd -f -p 8080 -h /www")
-        .load(engine)
+    Image::serving(version).running("stubborn", "trap '' TERM; exec httpd -f -p 8080 -h /www").load(engine)
 }
 
 /// Serves after `boot_ms` milliseconds; ends at once on SIGTERM also before that.
@@ -167,12 +157,7 @@ pub fn slow_boot(engine: &Engine, version: &str, boot_ms: u32) -> String {
 /// 95 MB that do not compress, in three big layers; for pulls.
 #[track_caller]
 pub fn big(engine: &Engine, version: &str) -> String {
-    Image {
-        name: "big",
-        filler_mb: vec![60, 30, 5],
-        ..Image::serving(version)
-    }
-    .load(engine)
+    Image { name: "big", filler_mb: vec![60, 30, 5], ..Image::serving(version) }.load(engine)
 }
 
 fn base_layer(busybox: &[u8]) -> Vec<u8> {
@@ -190,11 +175,7 @@ fn base_layer(busybox: &[u8]) -> Vec<u8> {
         layer.link(&format!("bin/{tool}"), "busybox");
     }
     layer.link("www/data", "/data");
-    layer.file(
-        "www/cgi-bin/env",
-        0o755,
-        b"#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\nenv\n",
-    );
+    layer.file("www/cgi-bin/env", 0o755, b"#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\nenv\n");
     layer.finish()
 }
 
@@ -297,9 +278,7 @@ fn the_broken_variants_are_broken_as_they_say() {
     let name = |instance: &str| format!("{}-{instance}", project.name);
 
     engine.docker(&["run", "-d", "--name", &name("exits"), &exits_at_once(&engine)]);
-    wait_until("the exit", Duration::from_secs(10), || {
-        engine.inspect(&name("exits"))["State"]["Status"] == "exited"
-    });
+    wait_until("the exit", Duration::from_secs(10), || engine.inspect(&name("exits"))["State"]["Status"] == "exited");
     assert_eq!(engine.inspect(&name("exits"))["State"]["ExitCode"], 3);
 
     let mute = start(&engine, &project.name, "mute", &never_listens(&engine));
@@ -321,13 +300,8 @@ fn the_broken_variants_are_broken_as_they_say() {
 fn the_health_check_is_the_engine_s() {
     let engine = Engine::machine();
     let project = engine.project();
-    let image = Image {
-        healthcheck: Some("wget -qO /dev/null http://127.0.0.1:8080/"),
-        ..Image::serving("v1")
-    };
+    let image = Image { healthcheck: Some("wget -qO /dev/null http://127.0.0.1:8080/"), ..Image::serving("v1") };
     start(&engine, &project.name, "web", &image.load(&engine));
     let name = format!("{}-web", project.name);
-    wait_until("healthy", Duration::from_secs(20), || {
-        engine.inspect(&name)["State"]["Health"]["Status"] == "healthy"
-    });
+    wait_until("healthy", Duration::from_secs(20), || engine.inspect(&name)["State"]["Health"]["Status"] == "healthy");
 }

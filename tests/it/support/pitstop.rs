@@ -33,10 +33,7 @@ impl Pitstop {
 
     /// The program with nothing in the environment that names an engine: it finds the default socket, if that is there.
     pub fn without_engine() -> Self {
-        let home = tempfile::Builder::new()
-            .prefix("pitstop-home")
-            .tempdir()
-            .expect("a temporary directory");
+        let home = tempfile::Builder::new().prefix("pitstop-home").tempdir().expect("a temporary directory");
         let below = |name: &str| home.path().join(name).into_os_string();
         let mut env = vec![
             ("PATH".to_owned(), std::env::var_os("PATH").unwrap_or_default()),
@@ -50,11 +47,7 @@ impl Pitstop {
         for kind in ["CONFIG", "STATE", "CACHE", "DATA"] {
             env.push((format!("XDG_{kind}_HOME"), below(&kind.to_lowercase())));
         }
-        Self {
-            home,
-            env,
-            deadline: DEADLINE,
-        }
+        Self { home, env, deadline: DEADLINE }
     }
 
     /// Sets a variable.
@@ -107,13 +100,7 @@ impl Pitstop {
             .expect("the built program");
         let stdout = child.stdout.take().map(drain).expect("piped");
         let stderr = child.stderr.take().map(drain).expect("piped");
-        Running {
-            what: args.join(" "),
-            child,
-            stdout,
-            stderr,
-            deadline: self.deadline,
-        }
+        Running { what: args.join(" "), child, stdout, stderr, deadline: self.deadline }
     }
 
     /// Starts `pitstop ARGS…` in a terminal of so many columns and rows.
@@ -154,13 +141,7 @@ impl Output {
     /// Otherwise, with all it said.
     #[track_caller]
     pub fn expect_code(self, code: i32) -> Self {
-        assert_eq!(
-            self.code,
-            Some(code),
-            "stdout:\n{}\nstderr:\n{}",
-            self.stdout,
-            self.stderr
-        );
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 }
@@ -189,22 +170,13 @@ impl Running {
     #[track_caller]
     pub fn wait_for_stdout(&self, text: &str) {
         let found = try_wait_for(self.deadline, || self.stdout().contains(text).then_some(()));
-        assert!(
-            found.is_some(),
-            "no {text:?} from pitstop {}\n{}\n{}",
-            self.what,
-            self.stdout(),
-            self.stderr()
-        );
+        assert!(found.is_some(), "no {text:?} from pitstop {}\n{}\n{}", self.what, self.stdout(), self.stderr());
     }
 
     /// Sends it a signal.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id())
-            .ok()
-            .and_then(Pid::from_raw)
-            .expect("a pid");
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a pid");
         kill_process(pid, signal).expect("it runs");
     }
 
@@ -224,14 +196,8 @@ impl Running {
                 self.stderr()
             );
         };
-        wait_for("the end of its output", self.deadline, || {
-            (self.stdout.ended() && self.stderr.ended()).then_some(())
-        });
-        Output {
-            code: status.code(),
-            stdout: self.stdout(),
-            stderr: self.stderr(),
-        }
+        wait_for("the end of its output", self.deadline, || (self.stdout.ended() && self.stderr.ended()).then_some(()));
+        Output { code: status.code(), stdout: self.stdout(), stderr: self.stderr() }
     }
 }
 
@@ -264,9 +230,7 @@ fn drain(mut from: impl Read + Send + 'static) -> Stream {
     let reader = std::thread::spawn(move || {
         let mut chunk = [0; 4096];
         while let Ok(count @ 1..) = from.read(&mut chunk) {
-            into.lock()
-                .expect("no reader panics")
-                .extend_from_slice(&chunk[..count]);
+            into.lock().expect("no reader panics").extend_from_slice(&chunk[..count]);
         }
     });
     Stream { bytes, reader }

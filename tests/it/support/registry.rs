@@ -45,13 +45,8 @@ impl Registry {
     }
 
     fn try_launch() -> Option<Self> {
-        let storage = tempfile::Builder::new()
-            .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
-            .expect("target/tmp");
-        let address = TcpListener::bind("127.0.0.1:0")
-            .and_then(|free| free.local_addr())
-            .expect("a port")
-            .to_string();
+        let storage = tempfile::Builder::new().tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("target/tmp");
+        let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").to_string();
         let config: PathBuf = storage.path().join("config.yml");
         let root = storage.path().join("images");
         let text = format!(
@@ -73,11 +68,7 @@ impl Registry {
             let ended = child.try_wait().expect("our child").is_some();
             (ended || http::get(&address, "/v2/").is_ok_and(|answer| answer.status == 200)).then_some(!ended)
         });
-        ready.then_some(Self {
-            address,
-            child,
-            _storage: storage,
-        })
+        ready.then_some(Self { address, child, _storage: storage })
     }
 
     /// Pushes the engine's `image` as `name` (e.g. `app:1`) and returns the reference to pull.
@@ -115,9 +106,7 @@ fn what_is_pushed_can_be_pulled_and_what_is_not_cannot() {
     let said = engine.docker(&["pull", &pushed]);
     assert!(said.contains("Downloaded newer image"), "{said}");
     assert_eq!(engine.inspect(&pushed)["Id"], id);
-    let said = engine
-        .try_docker(&["pull", &format!("{}/app:2", registry.address)])
-        .unwrap_err();
+    let said = engine.try_docker(&["pull", &format!("{}/app:2", registry.address)]).unwrap_err();
     assert!(said.contains("not found") || said.contains("unknown"), "{said}");
 
     let gone = format!("{}/app:1", registry.address);

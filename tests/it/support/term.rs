@@ -96,18 +96,14 @@ impl Term {
     pub fn look(&self, text: &str) -> Style {
         let screen = self.inner.screen();
         let cell = screen.find(text).and_then(|(row, column)| screen.cell(row, column));
-        let Some(cell) = cell else {
-            panic!("no {text:?} on the screen:\n{}", screen.text())
-        };
+        let Some(cell) = cell else { panic!("no {text:?} on the screen:\n{}", screen.text()) };
         *cell.style()
     }
 
     /// Changes the terminal's size.
     #[track_caller]
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.inner
-            .resize(columns, rows)
-            .unwrap_or_else(|error| panic!("{error}"));
+        self.inner.resize(columns, rows).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Sends the program a signal.
@@ -139,13 +135,7 @@ fn keys_reach_the_program_and_styles_reach_the_test() {
 
 #[test]
 fn a_signal_ends_the_program() {
-    let mut term = Term::start(
-        "/bin/sh",
-        &["-c", "echo up; exec sleep 1000"],
-        &[],
-        Path::new("/"),
-        (80, 24),
-    );
+    let mut term = Term::start("/bin/sh", &["-c", "echo up; exec sleep 1000"], &[], Path::new("/"), (80, 24));
     term.wait_for("up");
     term.signal(Signal::Term);
     assert_eq!(term.exit(), None);
