@@ -19,11 +19,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::json;
 
-use super::docker::{Engine, unique};
+use super::docker::{Engine, is_left_over, unique};
 use super::wait::{try_wait_for, wait_for, wait_until};
 
 /// How long dockerd may take to answer, and to end when asked to: a loaded two-core machine needs several seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+const RUN: &str = "/run/pitstop-test";
 
 /// What a private daemon is started with.
 #[derive(Debug, Clone, Default)]
@@ -53,14 +55,12 @@ impl PrivateDockerd {
             rustix::process::geteuid().is_root(),
             "a private dockerd needs root: run the tests with scripts/test, which asks sudo for it"
         );
-        let name = unique();
-        let mut daemon = Self {
-            run: Path::new("/run/pitstop-test").join(&name),
-            data: Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name),
-            name,
-            child: None,
-        };
-        fs::create_dir_all(&daemon.run).expect("/run/pitstop-test");
+        let left = fs::read_dir(RUN).into_iter().flatten().flatten();
+        for name in left.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| is_left_over(name)) {
+            drop(Self::named(name));
+        }
+        let mut daemon = Self::named(unique());
+        fs::create_dir_all(&daemon.run).expect(RUN);
         fs::create_dir_all(&daemon.data).expect("target/tmp");
         let mut config = json!({
             "data-root": daemon.data,
@@ -78,6 +78,11 @@ impl PrivateDockerd {
         ip(&["-n", &daemon.name, "link", "set", "lo", "up"]).expect("loopback");
         daemon.start_again();
         daemon
+    }
+
+    fn named(name: String) -> Self {
+        let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
+        Self { run: Path::new(RUN).join(&name), data, name, child: None }
     }
 
     /// Its unix socket.
@@ -165,7 +170,7 @@ impl PrivateDockerd {
     /// Process ids of the daemon, its containerd, and the shims with all that run below them: found by this daemon's own
     /// exec-root or config in their command lines, so never anybody else's.
     fn processes(&self) -> Vec<u32> {
-        let mark = format!("/run/pitstop-test/{}/", self.name);
+        let mark = format!("{RUN}/{}/", self.name);
         let all: Vec<(u32, u32, bool)> = fs::read_dir("/proc")
             .into_iter()
             .flatten()

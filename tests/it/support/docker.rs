@@ -3,12 +3,14 @@
 //! The tests look at the engine through Docker's own client on purpose: what pitstop claims is checked by something that
 //! shares no code with it.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, Hasher};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
@@ -120,9 +122,26 @@ impl Engine {
         netns_inode(self.pid(container))
     }
 
-    /// A project of one's own on this engine.
+    /// A project of one's own on this engine. The first one also removes what killed test runs have left there.
     pub fn project(&self) -> Project {
+        static SWEPT: Once = Once::new();
+        SWEPT.call_once(|| {
+            for name in self.left_overs() {
+                drop(Project { engine: self.clone(), name });
+            }
+        });
         Project { engine: self.clone(), name: unique() }
+    }
+
+    /// The projects of test runs that are no more.
+    fn left_overs(&self) -> BTreeSet<String> {
+        let lists: [&[&str]; 3] = [
+            &["ps", "-a", "--format", "{{.Names}}"],
+            &["network", "ls", "--format", "{{.Name}}"],
+            &["volume", "ls", "--format", "{{.Name}}"],
+        ];
+        let names = lists.map(|list| self.try_docker(list).unwrap_or_default()).join("\n");
+        left_overs_in(&names)
     }
 }
 
@@ -145,6 +164,21 @@ pub fn unique() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let random = RandomState::new().build_hasher().finish() & 0xffff;
     format!("t{}x{}x{random:04x}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The left-over projects among the names of containers, networks and volumes, one a line.
+fn left_overs_in(names: &str) -> BTreeSet<String> {
+    let projects = names.lines().map(|name| name.trim_start_matches("pitstop-lock-"));
+    let projects = projects.map(|name| name.split(['-', '_', '.']).next().unwrap_or(name));
+    projects.filter(|name| is_left_over(name)).map(str::to_owned).collect()
+}
+
+/// Whether `name` is one that [`unique`] gave in a process that is no more.
+pub fn is_left_over(name: &str) -> bool {
+    let parts: Vec<&str> = name.strip_prefix('t').unwrap_or_default().split('x').collect();
+    let [pid, count, random] = parts[..] else { return false };
+    let numbers = pid.parse::<u32>().is_ok() && count.parse::<u32>().is_ok() && random.len() == 4;
+    numbers && !Path::new("/proc").join(pid).exists()
 }
 
 /// A project name, and the promise that nothing of it is left on the engine when the test ends, however it ends.
@@ -243,6 +277,18 @@ fn a_project_leaves_nothing_behind() {
     let again = Project { engine: engine.clone(), name };
     assert_eq!(again.traces().unwrap(), Vec::<String>::new());
     assert!(engine.try_inspect(&foreign).is_none());
+}
+
+#[test]
+fn what_a_killed_run_left_is_told_from_what_a_living_one_uses() {
+    assert!(!is_left_over(&unique()), "this process lives");
+    assert!(is_left_over("t4294967295x0xab12"), "no such process");
+    for other in ["", "t", "shop", "text", "tomax2xabcd", "t4294967295x0", "t4294967295x0xab12x"] {
+        assert!(!is_left_over(other), "{other}");
+    }
+    let left = "t4294967295x7xab12";
+    let names = format!("bridge\n{left}-web-1.r3\n{left}_data\npitstop-lock-{left}-web\nweb-1\n{}-web-1", unique());
+    assert_eq!(left_overs_in(&names), BTreeSet::from([left.to_owned()]));
 }
 
 #[test]

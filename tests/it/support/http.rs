@@ -10,6 +10,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
+    /// Without the last newline.
     pub body: String,
 }
 
@@ -33,12 +34,12 @@ pub fn get(address: &str, path: &str) -> std::io::Result<Answer> {
 fn parse(answer: &str) -> Option<Answer> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Answer { status, body: body.to_owned() })
+    Some(Answer { status, body: body.trim_end().to_owned() })
 }
 
 #[test]
 fn reads_status_and_body_and_refuses_what_is_not_http() {
-    let answer = parse("HTTP/1.1 404 Not Found\r\nServer: x\r\n\r\ngone").unwrap();
+    let answer = parse("HTTP/1.1 404 Not Found\r\nServer: x\r\n\r\ngone\n").unwrap();
     assert_eq!(answer, Answer { status: 404, body: "gone".to_owned() });
     assert_eq!(parse("220 mail.example ESMTP"), None);
 }

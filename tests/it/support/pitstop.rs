@@ -235,3 +235,14 @@ fn drain(mut from: impl Read + Send + 'static) -> Stream {
     });
     Stream { bytes, reader }
 }
+
+#[test]
+fn a_run_has_a_home_of_its_own_and_ends_in_time() {
+    let pitstop = Pitstop::without_engine().env("LANG", "C");
+    pitstop.file("compose.yaml", "services: {}\n");
+    assert!(pitstop.home().join("compose.yaml").exists());
+    let home = pitstop.home().to_owned();
+    pitstop.run(&["--version"]).expect_code(0);
+    drop(pitstop);
+    assert!(!home.exists());
+}
