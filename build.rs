@@ -20,16 +20,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-changed={path}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
-    let arch = match (
-        env::var("CARGO_CFG_TARGET_OS")?.as_str(),
-        env::var("CARGO_CFG_TARGET_ARCH")?.as_str(),
-    ) {
+    let arch = match (env::var("CARGO_CFG_TARGET_OS")?.as_str(), env::var("CARGO_CFG_TARGET_ARCH")?.as_str()) {
         ("linux", "x86_64") => "amd64",
         ("linux", "aarch64") => "arm64",
         (os, cpu) => {
-            println!(
-                "cargo::warning=no sandbox image for {os} on {cpu}: pitstop will need --sandbox-image"
-            );
+            println!("cargo::warning=no sandbox image for {os} on {cpu}: pitstop will need --sandbox-image");
             ""
         }
     };
@@ -41,11 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     } else {
         compile_guest(&binary)?;
         let layers = [Layer::of_guest(&fs::read(&binary)?)?];
-        let image = Image {
-            arch,
-            labels: &[("io.pitstop.guest", "1")],
-            ..Image::default()
-        };
+        let image = Image { arch, labels: &[("io.pitstop.guest", "1")], ..Image::default() };
         let config = image.config(&layers);
         id = image_archive::id(&config);
         tag = format!("pitstop-sandbox:{}", &id["sha256:".len()..][..12]);
@@ -62,17 +53,8 @@ fn compile_guest(to: &Path) -> Result<(), Box<dyn Error>> {
     let mut rustc = Command::new(env::var_os("RUSTC").ok_or("cargo sets RUSTC")?);
     // Relative paths, so that no path of this machine gets into the binary.
     rustc.current_dir(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?);
-    rustc.args([
-        "--edition=2024",
-        "--crate-name=pitstop_guest",
-        "--crate-type=bin",
-        "--target",
-    ]);
-    rustc
-        .arg(env::var("TARGET")?)
-        .arg("-o")
-        .arg(to)
-        .arg("guest/main.rs");
+    rustc.args(["--edition=2024", "--crate-name=pitstop_guest", "--crate-type=bin", "--target"]);
+    rustc.arg(env::var("TARGET")?).arg("-o").arg(to).arg("guest/main.rs");
     for option in [
         "panic=abort",
         "opt-level=s",
@@ -94,16 +76,10 @@ fn compile_guest(to: &Path) -> Result<(), Box<dyn Error>> {
         option.push(linker);
         rustc.arg("-C").arg(option);
     }
-    let output = rustc
-        .output()
-        .map_err(|error| format!("cannot run {rustc:?}: {error}"))?;
+    let output = rustc.output().map_err(|error| format!("cannot run {rustc:?}: {error}"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!(
-            "compiling the guest failed ({}):\n{rustc:?}\n{said}",
-            output.status
-        )
-        .into());
+        return Err(format!("compiling the guest failed ({}):\n{rustc:?}\n{said}", output.status).into());
     }
     Ok(())
 }

@@ -22,10 +22,7 @@ impl Args {
         unsafe {
             let argc = *stack;
             let argv = stack.add(1).cast::<*const u8>();
-            Self {
-                next: argv.add(argc.min(1)),
-                env: argv.add(argc + 1),
-            }
+            Self { next: argv.add(argc.min(1)), env: argv.add(argc + 1) }
         }
     }
 
@@ -44,16 +41,13 @@ impl Args {
 
     /// Takes the next argument as the value of `option`; ends the process where there is none.
     pub fn value(&mut self, option: &[u8]) -> &'static [u8] {
-        self.next()
-            .unwrap_or_else(|| usage(b"needs a value", option))
+        self.next().unwrap_or_else(|| usage(b"needs a value", option))
     }
 
     /// Takes the next argument as a whole number, at most `max`; ends the process where it is none.
     pub fn number(&mut self, option: &[u8], max: u64) -> u64 {
         let value = self.value(option);
-        number(value)
-            .filter(|n| *n <= max)
-            .unwrap_or_else(|| usage(b"not a number in range", value))
+        number(value).filter(|n| *n <= max).unwrap_or_else(|| usage(b"not a number in range", value))
     }
 
     /// The environment variable `name`.
@@ -69,10 +63,7 @@ impl Args {
                 at = at.add(1);
                 entry
             };
-            if let Some(value) = entry
-                .strip_prefix(name)
-                .and_then(|rest| rest.strip_prefix(b"="))
-            {
+            if let Some(value) = entry.strip_prefix(name).and_then(|rest| rest.strip_prefix(b"=")) {
                 return Some(value);
             }
         }
@@ -84,19 +75,13 @@ pub fn number(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 10 {
         return None;
     }
-    text.iter().try_fold(0, |sum, byte| {
-        byte.is_ascii_digit()
-            .then(|| sum * 10 + u64::from(byte - b'0'))
-    })
+    text.iter().try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0')))
 }
 
 /// Says on stderr what is wrong with which argument, and ends with 2.
 pub fn usage(what: &[u8], argument: &[u8]) -> ! {
     let mut line = Line::<512>::new();
-    line.push(b"pitstop-guest: ")
-        .push(what)
-        .push(b": ")
-        .push(argument);
+    line.push(b"pitstop-guest: ").push(what).push(b": ").push(argument);
     line.push(b" (modes: pause, watch tcp:PORT|http:PORT/PATH, serve PORT TEXT, version)\n");
     let _ = sys::write(2, line.bytes());
     sys::exit(2)

@@ -58,16 +58,11 @@ impl Status {
 /// Reads a request from the bytes that have arrived.
 pub fn parse(bytes: &[u8]) -> Request<'_> {
     let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
-        return if bytes.len() > HEAD_MAX {
-            Request::Refused(Status::TooLarge)
-        } else {
-            Request::Incomplete
-        };
+        return if bytes.len() > HEAD_MAX { Request::Refused(Status::TooLarge) } else { Request::Incomplete };
     };
     let mut lines = bytes[..end].split(|byte| *byte == b'\n');
     let mut words = lines.next().unwrap_or(b"").split(|byte| *byte == b' ');
-    let (Some(method), Some(path), Some(version)) = (words.next(), words.next(), words.next())
-    else {
+    let (Some(method), Some(path), Some(version)) = (words.next(), words.next(), words.next()) else {
         return Request::Refused(Status::BadRequest);
     };
     if !version.starts_with(b"HTTP/1.") || !path.starts_with(b"/") {
@@ -96,11 +91,7 @@ pub fn parse(bytes: &[u8]) -> Request<'_> {
     } else if rest.len() < length {
         Request::Incomplete
     } else {
-        Request::Whole {
-            method,
-            path,
-            body: &rest[..length],
-        }
+        Request::Whole { method, path, body: &rest[..length] }
     }
 }
 
@@ -108,8 +99,7 @@ pub fn parse(bytes: &[u8]) -> Request<'_> {
 pub fn finish(buffer: &mut [u8; BUFFER], status: Status, len: usize) -> usize {
     let mut head = Line::<160>::new();
     head.push(b"HTTP/1.1 ").push(status.words());
-    head.push(b"\r\nContent-Type: text/plain\r\nContent-Length: ")
-        .number(len as u64);
+    head.push(b"\r\nContent-Type: text/plain\r\nContent-Length: ").number(len as u64);
     head.push(b"\r\nConnection: close\r\n\r\n");
     let start = HEAD_MAX - head.bytes().len();
     buffer[start..HEAD_MAX].copy_from_slice(head.bytes());

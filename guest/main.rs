@@ -73,11 +73,7 @@ extern "C" fn begin(stack: *const usize) -> ! {
         b"serve" => serve::run(args),
         b"version" => {
             let mut line = Line::<64>::new();
-            line.push(b"pitstop-guest ")
-                .number(PROTOCOL)
-                .push(b" ")
-                .push(ARCH)
-                .push(b"\n");
+            line.push(b"pitstop-guest ").number(PROTOCOL).push(b" ").push(ARCH).push(b"\n");
             sys::exit(i32::from(sys::write(1, line.bytes()).is_err()))
         }
         other => args::usage(b"unknown mode", other),

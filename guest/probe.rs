@@ -15,28 +15,18 @@ pub enum Spec {
 impl Spec {
     /// Reads `tcp:PORT` or `http:PORT/PATH`; a missing path is `/`.
     pub fn parse(text: &'static [u8]) -> Option<Self> {
-        let port = |text| {
-            args::number(text)
-                .and_then(|n| u16::try_from(n).ok())
-                .filter(|n| *n > 0)
-        };
+        let port = |text| args::number(text).and_then(|n| u16::try_from(n).ok()).filter(|n| *n > 0);
         if let Some(rest) = text.strip_prefix(b"tcp:") {
             return Some(Self::Tcp { port: port(rest)? });
         }
         let rest = text.strip_prefix(b"http:")?;
-        let slash = rest
-            .iter()
-            .position(|byte| *byte == b'/')
-            .unwrap_or(rest.len());
+        let slash = rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len());
         let (digits, path) = rest.split_at(slash);
         // A path longer than this would not fit the request below; a space or control byte would break it.
         if path.len() > 1024 || path.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
             return None;
         }
-        Some(Self::Http {
-            port: port(digits)?,
-            path: if path.is_empty() { b"/" } else { path },
-        })
+        Some(Self::Http { port: port(digits)?, path: if path.is_empty() { b"/" } else { path } })
     }
 
     fn port(&self) -> u16 {
@@ -101,11 +91,7 @@ impl Leash {
     /// Waits for `events` on `fd` until `until_us`; false where the time is over. Does not return when the reader is gone.
     fn wait_for(&self, fd: i32, events: i16, until_us: u64) -> bool {
         loop {
-            let stdin = if self.stdin {
-                PollFd::new(0, POLLIN)
-            } else {
-                PollFd::UNUSED
-            };
+            let stdin = if self.stdin { PollFd::new(0, POLLIN) } else { PollFd::UNUSED };
             // No events asked of stdout: an error (its reader closed) is always reported.
             let mut fds = [PollFd::new(fd, events), stdin, PollFd::new(1, 0)];
             sys::poll(&mut fds, until_us.min(self.life_us));
@@ -131,12 +117,7 @@ impl Leash {
 /// Probes once, within `timeout_us`: 127.0.0.1, and `::1` where that refuses. Gives the answer and the moment of it.
 pub fn probe(spec: &Spec, leash: &Leash, timeout_us: u64) -> (Answer, u64) {
     let until = sys::now_us() + timeout_us;
-    let first = attempt(
-        spec,
-        &SocketAddress::v4([127, 0, 0, 1], spec.port()),
-        leash,
-        until,
-    );
+    let first = attempt(spec, &SocketAddress::v4([127, 0, 0, 1], spec.port()), leash, until);
     if first.0 != Answer::Refused {
         return first;
     }

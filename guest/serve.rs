@@ -45,14 +45,7 @@ struct Connection {
 }
 
 impl Connection {
-    const NONE: Self = Self {
-        socket: None,
-        writing: false,
-        deadline: 0,
-        at: 0,
-        len: 0,
-        buffer: [0; BUFFER],
-    };
+    const NONE: Self = Self { socket: None, writing: false, deadline: 0, at: 0, len: 0, buffer: [0; BUFFER] };
 }
 
 /// Two megabytes of zeros that cost memory only where touched, unlike the stack, which would be written at start.
@@ -66,14 +59,8 @@ pub fn run(mut args: Args) -> ! {
     let started = sys::now_us();
     let port = args.number(b"PORT", u64::from(u16::MAX)) as u16;
     let text = args.value(b"TEXT");
-    let mut options = Options {
-        text,
-        data: b"/data",
-        ignore_term: false,
-        exit_at: u64::MAX,
-        exit_code: 0,
-        environment: args,
-    };
+    let mut options =
+        Options { text, data: b"/data", ignore_term: false, exit_at: u64::MAX, exit_code: 0, environment: args };
     let (mut boot, mut listens) = (0, true);
     while let Some(option) = args.next() {
         match option {
@@ -89,19 +76,12 @@ pub fn run(mut args: Args) -> ! {
     let signals = Signals::block();
     let boots_until = if listens { started + boot } else { u64::MAX };
     while sys::now_us() < boots_until {
-        sys::poll(
-            &mut [PollFd::new(signals.fd(), POLLIN)],
-            boots_until.min(options.exit_at),
-        );
+        sys::poll(&mut [PollFd::new(signals.fd(), POLLIN)], boots_until.min(options.exit_at));
         end_if_due(&options, &signals);
     }
     let listener = listen(port).unwrap_or_else(|error| cannot_listen(port, error));
     let mut line = Line::<512>::new();
-    line.push(b"serving ")
-        .push(text)
-        .push(b" on ")
-        .number(port.into())
-        .push(b"\n");
+    line.push(b"serving ").push(text).push(b" on ").number(port.into()).push(b"\n");
     let _ = sys::write(1, line.bytes());
     serve(&options, &signals, &listener)
 }
@@ -132,8 +112,7 @@ fn listen(port: u16) -> sys::Result<Fd> {
 
 fn cannot_listen(port: u16, error: Errno) -> ! {
     let mut line = Line::<128>::new();
-    line.push(b"pitstop-guest: cannot listen on ")
-        .number(port.into());
+    line.push(b"pitstop-guest: cannot listen on ").number(port.into());
     match error.0 {
         13 => line.push(b": permission denied\n"),
         98 => line.push(b": address in use\n"),
@@ -154,10 +133,7 @@ fn serve(options: &Options, signals: &Signals, listener: &Fd) -> ! {
             *fd = match &connection.socket {
                 Some(socket) => {
                     until = until.min(connection.deadline);
-                    PollFd::new(
-                        socket.raw(),
-                        if connection.writing { POLLOUT } else { POLLIN },
-                    )
+                    PollFd::new(socket.raw(), if connection.writing { POLLOUT } else { POLLIN })
                 }
                 None => {
                     room = true;
@@ -166,11 +142,7 @@ fn serve(options: &Options, signals: &Signals, listener: &Fd) -> ! {
             };
         }
         fds[0] = PollFd::new(signals.fd(), POLLIN);
-        fds[1] = if room {
-            PollFd::new(listener.raw(), POLLIN)
-        } else {
-            PollFd::UNUSED
-        };
+        fds[1] = if room { PollFd::new(listener.raw(), POLLIN) } else { PollFd::UNUSED };
         sys::poll(&mut fds, until);
         end_if_due(options, signals);
         let now = sys::now_us();
@@ -182,9 +154,7 @@ fn serve(options: &Options, signals: &Signals, listener: &Fd) -> ! {
             }
         }
         if fds[1].revents != 0 {
-            let free = table
-                .iter_mut()
-                .find(|connection| connection.socket.is_none());
+            let free = table.iter_mut().find(|connection| connection.socket.is_none());
             if let (Some(free), Ok(socket)) = (free, sys::accept(listener)) {
                 (free.socket, free.writing, free.deadline, free.at, free.len) =
                     (Some(socket), false, now + READ_US, 0, 0);
@@ -205,10 +175,7 @@ fn advance(connection: &mut Connection, ready: bool, options: &Options) -> bool 
             Err(error) => return error != Errno::EAGAIN,
         }
         // Only a head can be expecting, and no head arrives twice: this is sent once.
-        if matches!(
-            http::parse(&connection.buffer[..connection.len]),
-            Request::Expecting
-        ) {
+        if matches!(http::parse(&connection.buffer[..connection.len]), Request::Expecting) {
             return sys::write(socket.raw(), http::CONTINUE).is_err();
         }
         let Some((start, end)) = answer(&mut connection.buffer, connection.len, options) else {
@@ -218,10 +185,7 @@ fn advance(connection: &mut Connection, ready: bool, options: &Options) -> bool 
         connection.writing = true;
         connection.deadline = sys::now_us() + WRITE_US;
     }
-    match sys::write(
-        socket.raw(),
-        &connection.buffer[connection.at..connection.len],
-    ) {
+    match sys::write(socket.raw(), &connection.buffer[connection.at..connection.len]) {
         Ok(count) => connection.at += count,
         Err(error) => return error != Errno::EAGAIN,
     }
@@ -240,16 +204,8 @@ fn answer(buffer: &mut [u8; BUFFER], len: usize, options: &Options) -> Option<(u
     let reply = match http::parse(&buffer[..len]) {
         Request::Incomplete | Request::Expecting => return None,
         Request::Refused(status) => Reply::Say(status, status.words()),
-        Request::Whole {
-            method: b"PUT" | b"POST",
-            path,
-            body,
-        } => store(path, body, options.data),
-        Request::Whole {
-            method: method @ (b"GET" | b"HEAD"),
-            path,
-            ..
-        } => {
+        Request::Whole { method: b"PUT" | b"POST", path, body } => store(path, body, options.data),
+        Request::Whole { method: method @ (b"GET" | b"HEAD"), path, .. } => {
             head_only = method == b"HEAD";
             match path {
                 b"/hostname" => Reply::Say(Status::Ok, sys::hostname(&mut hostname)),
@@ -308,10 +264,7 @@ fn load(buffer: &mut [u8; BUFFER], path: &FilePath) -> (Status, usize) {
 }
 
 fn store(path: &[u8], body: &[u8], data: &[u8]) -> Reply<'static> {
-    let Some(path) = path
-        .strip_prefix(b"/file/")
-        .and_then(|name| FilePath::new(data, name))
-    else {
+    let Some(path) = path.strip_prefix(b"/file/").and_then(|name| FilePath::new(data, name)) else {
         return Reply::Say(Status::BadRequest, b"only to /file/NAME");
     };
     if let Some(directory) = FilePath::new(data, b"") {
@@ -341,10 +294,7 @@ impl FilePath {
     fn new(directory: &[u8], name: &[u8]) -> Option<Self> {
         let len = directory.len() + 1 + name.len() + 1;
         let mut bytes = [0; 512];
-        if len > bytes.len()
-            || name.contains(&0)
-            || name.split(|byte| *byte == b'/').any(|part| part == b"..")
-        {
+        if len > bytes.len() || name.contains(&0) || name.split(|byte| *byte == b'/').any(|part| part == b"..") {
             return None;
         }
         bytes[..directory.len()].copy_from_slice(directory);

@@ -41,9 +41,7 @@ impl Signals {
             Ok(fd) => Self { fd },
             Err(error) => {
                 let mut line = Line::<96>::new();
-                line.push(b"pitstop-guest: no signalfd: error ")
-                    .number(error.0 as u64)
-                    .push(b"\n");
+                line.push(b"pitstop-guest: no signalfd: error ").number(error.0 as u64).push(b"\n");
                 let _ = sys::write(2, line.bytes());
                 sys::exit(1)
             }

@@ -97,11 +97,7 @@ unsafe fn call(number: usize, a: usize, b: usize, c: usize, d: usize, e: usize) 
 }
 
 fn check(result: isize) -> Result<usize> {
-    if result < 0 {
-        Err(Errno(-result as i32))
-    } else {
-        Ok(result as usize)
-    }
+    if result < 0 { Err(Errno(-result as i32)) } else { Ok(result as usize) }
 }
 
 const AT_FDCWD: usize = -100_isize as usize;
@@ -132,31 +128,13 @@ pub fn exit(code: i32) -> ! {
 /// One `write(2)`: a short one is an `Ok` of fewer bytes.
 pub fn write(fd: i32, bytes: &[u8]) -> Result<usize> {
     // SAFETY: the kernel reads `bytes` only.
-    unsafe {
-        call(
-            number::WRITE,
-            fd as usize,
-            bytes.as_ptr() as usize,
-            bytes.len(),
-            0,
-            0,
-        )
-    }
+    unsafe { call(number::WRITE, fd as usize, bytes.as_ptr() as usize, bytes.len(), 0, 0) }
 }
 
 /// One `read(2)`: `Ok(0)` is the end.
 pub fn read(fd: &Fd, bytes: &mut [u8]) -> Result<usize> {
     // SAFETY: the kernel writes into `bytes` only.
-    unsafe {
-        call(
-            number::READ,
-            fd.0 as usize,
-            bytes.as_mut_ptr() as usize,
-            bytes.len(),
-            0,
-            0,
-        )
-    }
+    unsafe { call(number::READ, fd.0 as usize, bytes.as_mut_ptr() as usize, bytes.len(), 0, 0) }
 }
 
 /// How [`open`] opens a file.
@@ -170,23 +148,9 @@ pub enum Open {
 /// Opens `path`, which ends with a zero byte.
 pub fn open(path: &[u8], how: Open) -> Result<Fd> {
     debug_assert!(path.ends_with(b"\0"));
-    let flags = 0o2_000_000
-        | if matches!(how, Open::Replace) {
-            0o1 | 0o100 | 0o1000
-        } else {
-            0
-        };
+    let flags = 0o2_000_000 | if matches!(how, Open::Replace) { 0o1 | 0o100 | 0o1000 } else { 0 };
     // SAFETY: the kernel reads `path` up to its zero byte.
-    let fd = unsafe {
-        call(
-            number::OPENAT,
-            AT_FDCWD,
-            path.as_ptr() as usize,
-            flags,
-            0o644,
-            0,
-        )?
-    };
+    let fd = unsafe { call(number::OPENAT, AT_FDCWD, path.as_ptr() as usize, flags, 0o644, 0)? };
     Ok(Fd(fd as i32))
 }
 
@@ -194,17 +158,7 @@ pub fn open(path: &[u8], how: Open) -> Result<Fd> {
 pub fn make_directory(path: &[u8]) -> Result<()> {
     debug_assert!(path.ends_with(b"\0"));
     // SAFETY: the kernel reads `path` up to its zero byte.
-    unsafe {
-        call(
-            number::MKDIRAT,
-            AT_FDCWD,
-            path.as_ptr() as usize,
-            0o755,
-            0,
-            0,
-        )
-    }
-    .map(drop)
+    unsafe { call(number::MKDIRAT, AT_FDCWD, path.as_ptr() as usize, 0o755, 0, 0) }.map(drop)
 }
 
 /// Where the symbolic link `path` (ending with a zero byte) points to.
@@ -212,16 +166,7 @@ pub fn read_link<'a>(path: &[u8], into: &'a mut [u8]) -> Result<&'a [u8]> {
     debug_assert!(path.ends_with(b"\0"));
     let (to, room) = (into.as_mut_ptr() as usize, into.len());
     // SAFETY: the kernel reads `path` up to its zero byte and writes into `into` only.
-    let len = unsafe {
-        call(
-            number::READLINKAT,
-            AT_FDCWD,
-            path.as_ptr() as usize,
-            to,
-            room,
-            0,
-        )?
-    };
+    let len = unsafe { call(number::READLINKAT, AT_FDCWD, path.as_ptr() as usize, to, room, 0)? };
     Ok(&into[..len])
 }
 
@@ -231,10 +176,7 @@ pub fn hostname(into: &mut [u8; 65]) -> &[u8] {
     // SAFETY: the kernel writes 390 bytes.
     let _ = unsafe { call(number::UNAME, names.as_mut_ptr() as usize, 0, 0, 0, 0) };
     into.copy_from_slice(&names[65..130]);
-    let len = into
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(into.len());
+    let len = into.iter().position(|byte| *byte == 0).unwrap_or(into.len());
     &into[..len]
 }
 
@@ -246,10 +188,7 @@ struct Timespec {
 
 /// `CLOCK_MONOTONIC` in microseconds.
 pub fn now_us() -> u64 {
-    let mut time = Timespec {
-        seconds: 0,
-        nanos: 0,
-    };
+    let mut time = Timespec { seconds: 0, nanos: 0 };
     // SAFETY: the kernel writes one timespec.
     let _ = unsafe { call(number::CLOCK_GETTIME, 1, &raw mut time as usize, 0, 0, 0) };
     time.seconds as u64 * 1_000_000 + time.nanos as u64 / 1000
@@ -274,18 +213,10 @@ pub struct PollFd {
 
 impl PollFd {
     /// Negative descriptors are ignored by the kernel: a slot that waits for nothing.
-    pub const UNUSED: Self = Self {
-        fd: -1,
-        events: 0,
-        revents: 0,
-    };
+    pub const UNUSED: Self = Self { fd: -1, events: 0, revents: 0 };
 
     pub fn new(fd: i32, events: i16) -> Self {
-        Self {
-            fd,
-            events,
-            revents: 0,
-        }
+        Self { fd, events, revents: 0 }
     }
 }
 
@@ -297,24 +228,12 @@ pub fn poll(fds: &mut [PollFd], until_us: u64) {
     let left = until_us.saturating_sub(now_us());
     // A year at most: the kernel refuses what overflows its own clock.
     let left = left.min(31_536_000_000_000);
-    let time = Timespec {
-        seconds: (left / 1_000_000) as i64,
-        nanos: (left % 1_000_000 * 1000) as i64,
-    };
+    let time = Timespec { seconds: (left / 1_000_000) as i64, nanos: (left % 1_000_000 * 1000) as i64 };
     for fd in fds.iter_mut() {
         fd.revents = 0;
     }
     // SAFETY: the kernel reads and writes `fds`, reads `time` (and may write it: it is ours), no mask.
-    let _ = unsafe {
-        call(
-            number::PPOLL,
-            fds.as_mut_ptr() as usize,
-            fds.len(),
-            &raw const time as usize,
-            0,
-            8,
-        )
-    };
+    let _ = unsafe { call(number::PPOLL, fds.as_mut_ptr() as usize, fds.len(), &raw const time as usize, 0, 8) };
 }
 
 /// Blocks the signals of `mask` (bit n-1 is signal n): they wait until read, and as PID 1 they get through at all.
@@ -326,16 +245,7 @@ pub fn block_signals(mask: u64) {
 /// A descriptor to read the signals of `mask` from; does not block.
 pub fn signal_fd(mask: u64) -> Result<Fd> {
     // SAFETY: the kernel reads the eight bytes of `mask`. Flags: close on exec, non-blocking.
-    let fd = unsafe {
-        call(
-            number::SIGNALFD4,
-            usize::MAX,
-            &raw const mask as usize,
-            8,
-            0o2_004_000,
-            0,
-        )?
-    };
+    let fd = unsafe { call(number::SIGNALFD4, usize::MAX, &raw const mask as usize, 8, 0o2_004_000, 0)? };
     Ok(Fd(fd as i32))
 }
 
@@ -386,32 +296,12 @@ pub fn tcp_socket(address: &SocketAddress) -> Result<Fd> {
 
 pub fn connect(socket: &Fd, to: &SocketAddress) -> Result<()> {
     // SAFETY: the kernel reads `len` bytes of the address.
-    unsafe {
-        call(
-            number::CONNECT,
-            socket.0 as usize,
-            to.bytes.as_ptr() as usize,
-            to.len,
-            0,
-            0,
-        )
-    }
-    .map(drop)
+    unsafe { call(number::CONNECT, socket.0 as usize, to.bytes.as_ptr() as usize, to.len, 0, 0) }.map(drop)
 }
 
 pub fn bind(socket: &Fd, to: &SocketAddress) -> Result<()> {
     // SAFETY: the kernel reads `len` bytes of the address.
-    unsafe {
-        call(
-            number::BIND,
-            socket.0 as usize,
-            to.bytes.as_ptr() as usize,
-            to.len,
-            0,
-            0,
-        )
-    }
-    .map(drop)
+    unsafe { call(number::BIND, socket.0 as usize, to.bytes.as_ptr() as usize, to.len, 0, 0) }.map(drop)
 }
 
 pub fn listen(socket: &Fd) -> Result<()> {
@@ -438,11 +328,7 @@ pub fn connect_result(socket: &Fd) -> Result<()> {
     let (to, size) = (&raw mut error as usize, &raw mut len as usize);
     // SAFETY: the kernel writes one i32 and one u32. SOL_SOCKET 1, SO_ERROR 4.
     unsafe { call(number::GETSOCKOPT, socket.0 as usize, 1, 4, to, size)? };
-    if error == 0 {
-        Ok(())
-    } else {
-        Err(Errno(error))
-    }
+    if error == 0 { Ok(()) } else { Err(Errno(error)) }
 }
 
 /// A socket option: level and name from the kernel's headers.
@@ -458,14 +344,5 @@ impl SocketOption {
 pub fn set_option(socket: &Fd, option: SocketOption, words: &[i32]) {
     let (from, len) = (words.as_ptr() as usize, size_of_val(words));
     // SAFETY: the kernel reads `len` bytes. A refused option is not fatal for any of ours.
-    let _ = unsafe {
-        call(
-            number::SETSOCKOPT,
-            socket.0 as usize,
-            option.0,
-            option.1,
-            from,
-            len,
-        )
-    };
+    let _ = unsafe { call(number::SETSOCKOPT, socket.0 as usize, option.0, option.1, from, len) };
 }

@@ -8,10 +8,7 @@ pub struct Line<const N: usize> {
 
 impl<const N: usize> Line<N> {
     pub const fn new() -> Self {
-        Self {
-            bytes: [0; N],
-            len: 0,
-        }
+        Self { bytes: [0; N], len: 0 }
     }
 
     pub fn bytes(&self) -> &[u8] {

@@ -26,11 +26,8 @@ const HOUR_MS: u64 = 3_600_000;
 
 /// Watches until the reader is gone or the life is over; exit code 0.
 pub fn run(mut args: Args) -> ! {
-    let what = args
-        .next()
-        .unwrap_or_else(|| args::usage(b"needs what to watch", b"watch"));
-    let spec =
-        Spec::parse(what).unwrap_or_else(|| args::usage(b"not tcp:PORT or http:PORT/PATH", what));
+    let what = args.next().unwrap_or_else(|| args::usage(b"needs what to watch", b"watch"));
+    let spec = Spec::parse(what).unwrap_or_else(|| args::usage(b"not tcp:PORT or http:PORT/PATH", what));
     let (mut every, mut timeout, mut life, mut stdin) = (2, 1000, HOUR_MS, false);
     while let Some(option) = args.next() {
         match option {
@@ -44,10 +41,7 @@ pub fn run(mut args: Args) -> ! {
     signals::block_pipe();
     // The backstop behind the leash: a write nobody reads blocks, and nothing but a signal ends that.
     sys::alarm_ms(life + 1000);
-    let leash = Leash {
-        stdin,
-        life_us: sys::now_us() + life * MS,
-    };
+    let leash = Leash { stdin, life_us: sys::now_us() + life * MS };
     greet();
     watch(&spec, &leash, every.max(1) * MS, timeout.max(1) * MS)
 }
@@ -68,17 +62,11 @@ fn watch(spec: &Spec, leash: &Leash, every: u64, timeout: u64) -> ! {
                     line.push(b" gap=").number(at - last_ok);
                 }
             } else {
-                line.push(b"down ")
-                    .number(at)
-                    .push(b" ")
-                    .number(last_ok)
-                    .push(b" ");
+                line.push(b"down ").number(at).push(b" ").number(last_ok).push(b" ");
                 answer.describe(&mut line);
             }
         } else if at >= said + SECOND {
-            line.push(b"tick ")
-                .number(at)
-                .push(if answer.is_up() { b" up " } else { b" down " });
+            line.push(b"tick ").number(at).push(if answer.is_up() { b" up " } else { b" down " });
             answer.describe(&mut line);
         }
         if !line.bytes().is_empty() {
@@ -109,15 +97,9 @@ fn greet() {
     let mut link = [0_u8; 64];
     // "net:[4026532281]"
     let target = sys::read_link(b"/proc/self/ns/net\0", &mut link).unwrap_or(b"net:[0]");
-    let inode = target
-        .strip_prefix(b"net:[")
-        .and_then(|rest| rest.strip_suffix(b"]"))
-        .unwrap_or(b"0");
+    let inode = target.strip_prefix(b"net:[").and_then(|rest| rest.strip_suffix(b"]")).unwrap_or(b"0");
     let mut line = Line::<128>::new();
-    line.push(b"pitstop-watch ")
-        .number(PROTOCOL)
-        .push(b" netns=")
-        .push(inode);
+    line.push(b"pitstop-watch ").number(PROTOCOL).push(b" netns=").push(inode);
     say(line);
 }
 

@@ -62,11 +62,8 @@ impl Layer {
 impl Image<'_> {
     /// The image's configuration over `layers`: the JSON whose digest is the image's id.
     pub fn config(&self, layers: &[Layer]) -> Vec<u8> {
-        let labels: serde_json::Map<_, _> = self
-            .labels
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), Value::from(*value)))
-            .collect();
+        let labels: serde_json::Map<_, _> =
+            self.labels.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
         let mut config = json!({ "Entrypoint": [GUEST_PATH], "WorkingDir": "/", "Labels": labels });
         if !self.cmd.is_empty() {
             config["Cmd"] = json!(self.cmd);
@@ -84,10 +81,7 @@ impl Image<'_> {
                 "Retries": check.retries,
             });
         }
-        let digests: Vec<_> = layers
-            .iter()
-            .map(|layer| format!("sha256:{}", layer.digest))
-            .collect();
+        let digests: Vec<_> = layers.iter().map(|layer| format!("sha256:{}", layer.digest)).collect();
         let history = vec![json!({ "created": CREATED, "created_by": "pitstop" }); layers.len()];
         json!({
             "architecture": self.arch,
@@ -115,12 +109,8 @@ pub fn archive(tag: &str, config: &[u8], layers: &[Layer]) -> io::Result<Vec<u8>
     let size: usize = layers.iter().map(|layer| layer.tar.len() + 512).sum();
     let mut tar = tar::Builder::new(Vec::with_capacity(size + config.len() + 8192));
     let config_name = format!("{}.json", sha256(config));
-    let names: Vec<_> = layers
-        .iter()
-        .map(|layer| format!("{}/layer.tar", layer.digest))
-        .collect();
-    let manifest =
-        json!([{ "Config": config_name, "RepoTags": [tag], "Layers": names }]).to_string();
+    let names: Vec<_> = layers.iter().map(|layer| format!("{}/layer.tar", layer.digest)).collect();
+    let manifest = json!([{ "Config": config_name, "RepoTags": [tag], "Layers": names }]).to_string();
     add(&mut tar, &config_name, 0o644, config)?;
     for (name, layer) in names.iter().zip(layers) {
         add(&mut tar, name, 0o644, &layer.tar)?;

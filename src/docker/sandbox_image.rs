@@ -54,35 +54,22 @@ pub fn app_archive(tag: &str, image: &AppImage<'_>) -> io::Result<Vec<u8>> {
     let mut layers = vec![Layer::of_guest(guest_binary())?];
     if image.padding > 0 {
         for n in 0..PADDING_LAYERS {
-            let size =
-                image.padding / PADDING_LAYERS + usize::from(n < image.padding % PADDING_LAYERS);
+            let size = image.padding / PADDING_LAYERS + usize::from(n < image.padding % PADDING_LAYERS);
             let content = noise(&format!("{tag} {n}"), size);
             layers.push(Layer::of_file(&format!("/padding/{n}"), 0o644, &content)?);
         }
     }
-    let AppImage {
-        cmd,
-        labels,
-        port,
-        healthcheck,
-        ..
-    } = *image;
-    let config = Image {
-        arch: ARCH,
-        cmd,
-        labels,
-        port,
-        healthcheck,
-    }
-    .config(&layers);
+    let AppImage { cmd, labels, port, healthcheck, .. } = *image;
+    let config = Image { arch: ARCH, cmd, labels, port, healthcheck }.config(&layers);
     image_archive::archive(tag, &config, &layers)
 }
 
 /// `len` bytes of xorshift64* seeded by `seed` (FNV-1a): repeatable and incompressible, good for nothing else.
 fn noise(seed: &str, len: usize) -> Vec<u8> {
-    let mut state = seed.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    }) | 1;
+    let mut state = seed
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        | 1;
     let mut bytes = Vec::with_capacity(len + 8);
     while bytes.len() < len {
         state ^= state >> 12;
