@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The floors, bottom first. `main` is the program; `lib.rs` only declares them.
-const FLOORS: [&[&str]; 5] =
+pub const FLOORS: [&[&str]; 5] =
     [&["domain"], &["docker", "balancer", "probe", "config", "sim"], &["engine"], &["cli", "tui"], &["main"]];
 
 /// The one module that may name a crate.
@@ -116,28 +116,32 @@ fn dependencies() -> BTreeSet<String> {
     manifest["dependencies"].as_table().unwrap().keys().map(|name| name.replace('-', "_")).collect()
 }
 
-fn root() -> PathBuf {
+/// The project's directory.
+pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) {
+/// All files below `directory` with this extension, sorted; what is built (`target`) or hidden is left out.
+pub fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
-            rust_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
             found.push(path);
         }
     }
+    found.sort();
+    found
 }
 
 #[test]
 fn every_source_file_keeps_to_its_floor() {
     let src = root().join("src");
-    let mut files = Vec::new();
-    rust_files(&src, &mut files);
+    let files = files(&src, "rs");
     assert!(files.len() > 2, "no sources found in {}", src.display());
-    files.sort();
     let dependencies = dependencies();
     let wrong: Vec<String> = files
         .iter()
