@@ -2,6 +2,43 @@
 //!
 //! Holds what crosses the engine's API, one file per concern, and converts it to `domain` values. It decides
 //! nothing; `engine/` does.
+//!
+//! ```text
+//! location     which engine is meant: flags, environment, Docker contexts
+//! connect      from a location to a checked connection with the API version really sent
+//! client       the connection: one deadline per request, few requests at once
+//! error        what went wrong, in words for the person who has to act
+//! containers   list, inspect, start, stop, remove …      create   sandboxes and app containers
+//! images       inspect, pull, load                       networks, volumes
+//! exec, watch  commands inside containers                logs     lines of a container's output
+//! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
+//! read, write  conversions: the engine's models to domain values and back
+//! ```
+#![allow(clippy::todo)]
 
+mod client;
+mod connect;
+mod containers;
+mod create;
+mod error;
+mod exec;
 pub mod image_archive;
+mod images;
+mod live;
+mod location;
+mod logs;
+mod networks;
+mod revisions;
 pub mod sandbox_image;
+mod volumes;
+mod watch;
+
+pub use client::Docker;
+pub use containers::Stopped;
+pub use create::{AppCreation, SandboxCreation};
+pub use error::{DockerError, Failure};
+pub use exec::ExecResult;
+pub use images::PullProgress;
+pub use location::Location;
+pub use logs::{LogLine, LogOptions, LogStream};
+pub use watch::{Watch, WatchLine};
