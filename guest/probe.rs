@@ -129,7 +129,7 @@ pub fn probe(spec: &Spec, leash: &Leash, timeout_us: u64) -> (Answer, u64) {
 }
 
 fn attempt(spec: &Spec, address: &SocketAddress, leash: &Leash, until_us: u64) -> (Answer, u64) {
-    let socket = match connect(address, leash, until_us) {
+    let socket = match connect(address, spec.port(), leash, until_us) {
         Ok(socket) => socket,
         Err(answer) => return (answer, sys::now_us()),
     };
@@ -144,7 +144,7 @@ fn attempt(spec: &Spec, address: &SocketAddress, leash: &Leash, until_us: u64) -
     (answer, at)
 }
 
-fn connect(address: &SocketAddress, leash: &Leash, until_us: u64) -> Result<Fd, Answer> {
+fn connect(address: &SocketAddress, port: u16, leash: &Leash, until_us: u64) -> Result<Fd, Answer> {
     let socket = sys::tcp_socket(address).map_err(Answer::failed)?;
     // 500 probes a second would leave 30 000 ports in TIME_WAIT: more than there are.
     sys::set_option(&socket, SocketOption::LINGER, &[1, 0]);
@@ -158,7 +158,8 @@ fn connect(address: &SocketAddress, leash: &Leash, until_us: u64) -> Result<Fd, 
         }
         Err(error) => return Err(Answer::failed(error)),
     }
-    Ok(socket)
+    // With nobody listening, a socket that happens to be given the very port it asks for connects to itself.
+    if sys::local_port(&socket) == port { Err(Answer::Refused) } else { Ok(socket) }
 }
 
 fn request(socket: &Fd, path: &[u8], leash: &Leash, until_us: u64) -> Answer {

@@ -31,6 +31,7 @@ mod number {
     pub const SHUTDOWN: usize = 48;
     pub const BIND: usize = 49;
     pub const LISTEN: usize = 50;
+    pub const GETSOCKNAME: usize = 51;
     pub const SETSOCKOPT: usize = 54;
     pub const GETSOCKOPT: usize = 55;
     pub const WAIT4: usize = 61;
@@ -63,6 +64,7 @@ mod number {
     pub const BIND: usize = 200;
     pub const LISTEN: usize = 201;
     pub const CONNECT: usize = 203;
+    pub const GETSOCKNAME: usize = 204;
     pub const SETSOCKOPT: usize = 208;
     pub const GETSOCKOPT: usize = 209;
     pub const SHUTDOWN: usize = 210;
@@ -329,6 +331,16 @@ pub fn connect_result(socket: &Fd) -> Result<()> {
     // SAFETY: the kernel writes one i32 and one u32. SOL_SOCKET 1, SO_ERROR 4.
     unsafe { call(number::GETSOCKOPT, socket.0 as usize, 1, 4, to, size)? };
     if error == 0 { Ok(()) } else { Err(Errno(error)) }
+}
+
+/// The port the kernel has given `socket`; 0 where it has none.
+pub fn local_port(socket: &Fd) -> u16 {
+    let mut address = [0_u8; 28];
+    let mut len = address.len() as u32;
+    let (to, size) = (address.as_mut_ptr() as usize, &raw mut len as usize);
+    // SAFETY: the kernel writes at most `len` bytes, and `len`.
+    let _ = unsafe { call(number::GETSOCKNAME, socket.0 as usize, to, size, 0, 0) };
+    u16::from_be_bytes([address[2], address[3]])
 }
 
 /// A socket option: level and name from the kernel's headers.

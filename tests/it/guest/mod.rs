@@ -8,6 +8,7 @@ mod watch;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -98,9 +99,14 @@ impl Drop for Guest {
     }
 }
 
-/// A port nobody listens on.
+/// A port nobody listens on, and which no connection is given as its own end: below the kernel's range for those.
 fn free_port() -> u16 {
-    TcpListener::bind("[::]:0").or_else(|_| TcpListener::bind("0.0.0.0:0")).unwrap().local_addr().unwrap().port()
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 300 * 64).unwrap();
+    let next = || 10_000 + (first + TRIED.fetch_add(1, Ordering::Relaxed)) % 20_000;
+    let free =
+        |port: &u16| TcpListener::bind(("0.0.0.0", *port)).is_ok() && TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(next).take(20_000).find(free).expect("a free port")
 }
 
 fn get(port: u16, path: &str) -> std::io::Result<http::Answer> {

@@ -36,8 +36,9 @@ fn says_who_it_is() {
         ("/file/none", 404, "no such file"),
     ] {
         let answer = get(port, path).unwrap();
-        assert_eq!((answer.status, answer.body), (status, format!("{body}\n")), "{path}");
+        assert_eq!((answer.status, answer.body), (status, body.to_owned()), "{path}");
     }
+    assert!(ask(port, "GET / HTTP/1.1\r\n\r\n").ends_with("\r\n\r\nv1 blue\n"));
     let head = ask(port, "HEAD / HTTP/1.1\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("Content-Length: 8\r\n"), "{head}");
     assert!(head.ends_with("\r\n\r\n"), "{head}");
