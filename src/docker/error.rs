@@ -55,11 +55,7 @@ impl DockerError {
     pub fn is_unreachable(&self) -> bool {
         matches!(
             self.failure,
-            Failure::NoSocket
-                | Failure::Permission
-                | Failure::Refused
-                | Failure::NotAnEngine
-                | Failure::UnsupportedApi
+            Failure::NoSocket | Failure::Permission | Failure::Refused | Failure::NotAnEngine | Failure::UnsupportedApi
         )
     }
 

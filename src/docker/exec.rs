@@ -16,7 +16,10 @@ pub struct ExecResult {
 impl Docker {
     /// Runs `command` in a running container and waits for its end, at most `timeout`.
     pub async fn exec(
-        &self, id: &ContainerId, command: Vec<String>, timeout: Duration,
+        &self,
+        id: &ContainerId,
+        command: Vec<String>,
+        timeout: Duration,
     ) -> Result<ExecResult, DockerError> {
         let _ = (id, command, timeout);
         todo!()

@@ -25,7 +25,9 @@ impl Docker {
 
     /// Pulls an image. Gives up when the registry says nothing for 120 s; a deadline for the whole is the caller's.
     pub async fn pull(
-        &self, image: &ImageRef, on_progress: impl FnMut(PullProgress) + Send,
+        &self,
+        image: &ImageRef,
+        on_progress: impl FnMut(PullProgress) + Send,
     ) -> Result<(), DockerError> {
         let _ = (image, on_progress);
         todo!()

@@ -126,6 +126,8 @@ pub struct Detail {
     /// Milliseconds; `None`: the engine's default of 10 s.
     pub stop_grace_ms: Option<u64>,
     pub has_healthcheck: bool,
+    /// Its HEALTHCHECK in Docker's form (`["CMD", …]`, `["CMD-SHELL", command]`); empty: none.
+    pub healthcheck: Vec<String>,
     pub tty: bool,
     /// TCP ports the image or the container exposes.
     pub exposed: Vec<u16>,

@@ -17,4 +17,6 @@ pub mod options;
 pub mod plan;
 pub mod probe;
 pub mod project;
+pub mod recipe;
+pub mod schedule;
 pub mod spec;

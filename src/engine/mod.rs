@@ -2,7 +2,35 @@
 //!
 //! Both front ends use this floor and nothing below it but `domain`'s values (and `config`, to read files). It decides
 //! nothing that a pure function could decide, and it draws and prints nothing.
+//!
+//! ```text
+//! session   the way in: connect, fleet, plan, run, logs
+//! request   what may be asked for, and what an operation gives back
+//! gather    reads the facts a request needs                    (docker reads)
+//! run       runs a plan: starts what the schedule allows, reports every event
+//! perform   does one step                                      (docker changes)
+//! ready     waits until an instance is ready                   gap  measures how long it did not answer
+//! pins      picks addresses for new sandboxes                  state  says what runs where at the end
+//! clock     the only place that reads time                     doctor  is all well?
+//! ```
 
+pub mod clock;
+mod doctor;
+mod error;
+mod gap;
+mod gather;
+mod logs;
+mod perform;
+mod pins;
+mod ready;
 mod request;
+mod run;
+mod session;
+mod state;
 
+pub use crate::docker::{Location, LogOptions};
+pub use doctor::{Check, Level};
+pub use error::{Error, ErrorKind};
+pub use logs::InstanceLine;
 pub use request::{Control, Operation, Request};
+pub use session::Session;

@@ -1,0 +1,101 @@
+//! Is all well, and what does it mean for what pitstop promises?
+
+use crate::docker::{Docker, sandbox_image};
+use crate::domain::fleet::Fleet;
+use crate::domain::identity::Verdict;
+use crate::domain::ids::ImageRef;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    pub level: Level,
+    /// What was looked at, in a word or two.
+    pub subject: &'static str,
+    /// What was found.
+    pub finding: String,
+    /// What it means, or what to do.
+    pub advice: Option<String>,
+}
+
+/// Reads the engine; changes nothing.
+pub(super) async fn examine(docker: &Docker, given: Option<&ImageRef>) -> Vec<Check> {
+    let mut checks = vec![engine(docker), live_restore(docker), sandbox(docker, given)];
+    match docker.fleet().await {
+        Ok(fleet) => checks.push(instances(&fleet)),
+        Err(error) => checks.push(check(Level::Fail, "containers", error.to_string(), error.hint())),
+    }
+    checks
+}
+
+fn check(level: Level, subject: &'static str, finding: impl Into<String>, advice: Option<String>) -> Check {
+    Check { level, subject, finding: finding.into(), advice }
+}
+
+fn engine(docker: &Docker) -> Check {
+    let info = docker.info();
+    let finding = format!(
+        "Docker {} at {}, API {}, {}/{}, {} CPUs",
+        info.version, info.host, info.api_version, info.os, info.arch, info.cpus
+    );
+    check(Level::Ok, "engine", finding, None)
+}
+
+fn live_restore(docker: &Docker) -> Check {
+    if docker.info().live_restore {
+        return check(Level::Ok, "live-restore", "on: a restart of the daemon touches no container", None);
+    }
+    let advice = "pinned addresses come back after a restart of the daemon, unpinned ones may move; \
+                  `\"live-restore\": true` in /etc/docker/daemon.json avoids the restart of containers altogether";
+    check(Level::Warn, "live-restore", "off: a restart of the daemon restarts every container", Some(advice.into()))
+}
+
+fn sandbox(docker: &Docker, given: Option<&ImageRef>) -> Check {
+    let arch = &docker.info().arch;
+    match given {
+        Some(image) => check(Level::Ok, "sandbox image", format!("{image}, as configured"), None),
+        None if sandbox_image::ARCH == arch => {
+            check(Level::Ok, "sandbox image", format!("{} for {arch}", sandbox_image::TAG), None)
+        }
+        None => {
+            let advice = "use a pitstop built for that architecture, or name an image with --sandbox-image";
+            let finding = format!("this pitstop carries a sandbox for {}, the engine is {arch}", sandbox_image::ARCH);
+            check(Level::Fail, "sandbox image", finding, Some(advice.into()))
+        }
+    }
+}
+
+fn instances(fleet: &Fleet) -> Check {
+    let all = || fleet.apps.iter().flat_map(|app| &app.instances);
+    let with = |verdict: Verdict| -> Vec<&str> {
+        all().filter(|i| i.sandbox.is_some() && i.standing() == verdict).map(|i| i.name.0.as_str()).collect()
+    };
+    let managed = all().filter(|instance| instance.sandbox.is_some()).count();
+    let orphaned = with(Verdict::Orphaned);
+    if !orphaned.is_empty() {
+        let advice = format!("`pitstop restart {}` puts them back into their sandbox's network", orphaned.join(" "));
+        return check(
+            Level::Fail,
+            "instances",
+            format!("orphaned, so unreachable: {}", orphaned.join(", ")),
+            Some(advice),
+        );
+    }
+    let changed = with(Verdict::Changed);
+    if !changed.is_empty() {
+        return check(Level::Warn, "instances", format!("not at their pinned address: {}", changed.join(", ")), None);
+    }
+    let loose = with(Verdict::Unprotected);
+    if !loose.is_empty() {
+        let advice = "their network has no subnet of its own, so the engine may move them when it restarts".to_owned();
+        return check(Level::Warn, "instances", format!("address not pinned: {}", loose.join(", ")), Some(advice));
+    }
+    check(Level::Ok, "instances", format!("{managed} managed, all of them where they belong"), None)
+}

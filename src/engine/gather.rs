@@ -1,0 +1,150 @@
+//! Reads what a recipe needs to know, and no more: the list, details of the apps concerned, networks, volumes, images.
+
+use super::{Error, Request};
+use crate::docker::{Docker, DockerError};
+use crate::domain::facts::{Facts, ImageSeen};
+use crate::domain::fleet::{App, Container, Fleet, NetworkSeen};
+use crate::domain::ids::{AppId, ContainerId, ImageRef, ObjectName};
+use crate::domain::labels::OwnLabels;
+use crate::domain::plan::RevisionRecord;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The facts for `request`.
+pub(super) async fn facts(docker: &Docker, request: &Request) -> Result<Facts, Error> {
+    let fleet = fleet_for(docker, request).await?;
+    let apps: Vec<&App> = fleet.apps.iter().filter(|app| concerns(request, &fleet, app)).collect();
+    let (networks, volumes, images, revisions) = tokio::try_join!(
+        networks_for(docker, &apps),
+        docker.volumes(),
+        images_for(docker, request, &apps),
+        revisions_for(docker, request, &apps),
+    )?;
+    let mut facts = Facts { networks, volumes, images, revisions, ..Facts::default() };
+    facts.images.extend(recorded_images(docker, &facts.revisions).await?);
+    drop(apps);
+    facts.fleet = fleet;
+    Ok(facts)
+}
+
+/// The list, with details for the containers of the apps concerned.
+async fn fleet_for(docker: &Docker, request: &Request) -> Result<Fleet, DockerError> {
+    let listed = docker.list().await?;
+    let fleet = Fleet::assemble(docker.info().clone(), listed.clone());
+    let wanted: BTreeSet<ContainerId> = fleet
+        .apps
+        .iter()
+        .filter(|app| concerns(request, &fleet, app))
+        .flat_map(|app| &app.instances)
+        .flat_map(|instance| instance.app.iter().chain(&instance.sandbox).chain(&instance.others))
+        .map(|container| container.id.clone())
+        .collect();
+    let (wanted, mut rest): (Vec<Container>, _) = listed.into_iter().partition(|c| wanted.contains(&c.id));
+    rest.extend(docker.detailed(wanted).await?);
+    Ok(Fleet::assemble(docker.info().clone(), rest))
+}
+
+/// Whether a request looks at an app more closely. Ambiguous targets concern all they could mean.
+fn concerns(request: &Request, fleet: &Fleet, app: &App) -> bool {
+    let named = |target: &str| app.id.to_string() == target || app.id.app == target;
+    match request {
+        Request::Create { project, .. } => app.id.project == project.name,
+        Request::Deploy { app, .. } | Request::Rollback { app, .. } | Request::Scale { app, .. } => named(app),
+        // Networks and volumes are removed only when nobody of the project uses them any more.
+        Request::Remove { apps, .. } => {
+            apps.iter().any(|target| named(target) || fleet.find(target).is_ok_and(|a| a.id.project == app.id.project))
+        }
+        Request::Restart { targets, .. } => targets
+            .iter()
+            .any(|target| named(target) || fleet.find_instance(target).is_some_and(|(owner, _)| owner.id == app.id)),
+    }
+}
+
+/// All networks, those that the apps are on with the addresses in use.
+async fn networks_for(docker: &Docker, apps: &[&App]) -> Result<Vec<NetworkSeen>, DockerError> {
+    let mut networks = docker.networks().await?;
+    let used: BTreeSet<&String> = apps
+        .iter()
+        .flat_map(|app| &app.instances)
+        .filter_map(|instance| instance.owner())
+        .flat_map(|owner| owner.networks.keys())
+        .collect();
+    for network in networks.iter_mut().filter(|network| used.contains(&network.name)) {
+        if let Ok(name) = ObjectName::new(&*network.name)
+            && let Some(seen) = docker.network(&name).await?
+        {
+            *network = seen;
+        }
+    }
+    Ok(networks)
+}
+
+/// The images a request names, and those the apps run, by reference.
+async fn images_for(
+    docker: &Docker,
+    request: &Request,
+    apps: &[&App],
+) -> Result<BTreeMap<String, ImageSeen>, DockerError> {
+    let mut references: BTreeSet<String> = match request {
+        Request::Create { project, .. } => project.apps.values().map(|entry| entry.spec.image.clone()).collect(),
+        Request::Deploy { image, project, .. } => {
+            let of_file =
+                project.iter().flat_map(|project| project.apps.values().map(|entry| entry.spec.image.clone()));
+            image.iter().cloned().chain(of_file).collect()
+        }
+        _ => BTreeSet::new(),
+    };
+    let running = apps.iter().flat_map(|app| &app.instances).filter_map(|instance| instance.app.as_ref());
+    for container in running {
+        references.insert(container.image.to_string());
+        references.insert(container.image_id.to_string());
+        let spec = container.own.as_ref().and_then(|own: &OwnLabels| own.spec.as_ref());
+        references.extend(spec.map(|spec| spec.image.clone()));
+    }
+    inspect_images(docker, references).await
+}
+
+async fn inspect_images(
+    docker: &Docker,
+    references: impl IntoIterator<Item = String>,
+) -> Result<BTreeMap<String, ImageSeen>, DockerError> {
+    let mut images = BTreeMap::new();
+    for reference in references {
+        // A reference that is none is the recipe's to refuse.
+        let Ok(image) = ImageRef::new(&*reference) else { continue };
+        if let Some(seen) = docker.image(&image).await? {
+            images.insert(reference, seen);
+        }
+    }
+    Ok(images)
+}
+
+/// Earlier revisions, newest first, from all sandboxes of the app: an instance added later knows fewer of them.
+async fn revisions_for(
+    docker: &Docker,
+    request: &Request,
+    apps: &[&App],
+) -> Result<BTreeMap<AppId, Vec<RevisionRecord>>, DockerError> {
+    let mut revisions = BTreeMap::new();
+    if !matches!(request, Request::Rollback { .. }) {
+        return Ok(revisions);
+    }
+    for app in apps {
+        let mut by_number = BTreeMap::new();
+        for sandbox in app.instances.iter().filter_map(|instance| instance.sandbox.as_ref()) {
+            for record in docker.read_revisions(&sandbox.id).await? {
+                by_number.entry(record.revision).or_insert(record);
+            }
+        }
+        revisions.insert(app.id.clone(), by_number.into_values().rev().collect());
+    }
+    Ok(revisions)
+}
+
+/// The images of recorded revisions that are still there, by id.
+async fn recorded_images(
+    docker: &Docker,
+    revisions: &BTreeMap<AppId, Vec<RevisionRecord>>,
+) -> Result<BTreeMap<String, ImageSeen>, DockerError> {
+    let ids: BTreeSet<String> = revisions.values().flatten().map(|record| record.image_id.clone()).collect();
+    inspect_images(docker, ids).await
+}

@@ -1,0 +1,47 @@
+//! Log lines of one or several instances, interleaved as they come.
+
+use super::Error;
+use crate::docker::{Docker, LogLine, LogOptions};
+use crate::domain::fleet::{Container, Fleet, Instance};
+use crate::domain::ids::InstanceName;
+use crate::domain::plan::Refusal;
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+
+/// Lines held for a slow reader; the engine's stream then waits, and nothing is lost.
+const BUFFER: usize = 256;
+
+/// A line and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceLine {
+    pub instance: InstanceName,
+    pub line: LogLine,
+}
+
+/// Opens the logs of `target`; the streams end when the receiver is dropped.
+pub(super) async fn open(
+    docker: &Docker,
+    target: &str,
+    options: LogOptions,
+) -> Result<mpsc::Receiver<Result<InstanceLine, Error>>, Error> {
+    let fleet = Fleet::assemble(docker.info().clone(), docker.list().await?);
+    let instances: Vec<&Instance> = match fleet.find_instance(target) {
+        Some((_, instance)) => vec![instance],
+        None => fleet.find(target).map_err(Refusal::Usage)?.instances.iter().collect(),
+    };
+    let (tell, lines) = mpsc::channel(BUFFER);
+    for instance in instances {
+        let Some(Container { id, .. }) = &instance.app else { continue };
+        let mut stream = docker.logs(id, options.clone()).await?;
+        let (tell, name) = (tell.clone(), instance.name.clone());
+        tokio::spawn(async move {
+            while let Some(line) = stream.next().await {
+                let line = line.map(|line| InstanceLine { instance: name.clone(), line }).map_err(Error::from);
+                if tell.send(line).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(lines)
+}

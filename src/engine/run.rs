@@ -1,0 +1,351 @@
+//! Runs a plan: starts what the schedule allows, keeps the time, and tells every event.
+//!
+//! One task owns everything about the operation; steps run in tasks of their own and only report back. A step that
+//! panics fails its instance, nothing else. Changes under way are never cut off: their outcome would be unknown.
+
+use super::clock;
+use super::gap::GapWatch;
+use super::perform::{Context, Done, Failed, Job, Product, perform};
+use super::request::{Command, Control, Operation};
+use super::state;
+use crate::docker::{Docker, PullProgress};
+use crate::domain::clean::clean;
+use crate::domain::duration;
+use crate::domain::event::{
+    Counts, EventKind, Finished, GapMeasured, IdentityJudged, OpEvent, Outcome, Planned, StepFinished, StepProgress,
+    StepResult, StepStarted, Urgency, VERSION,
+};
+use crate::domain::identity::{Identity, Verdict};
+use crate::domain::ids::{ImageRef, InstanceName, OpId};
+use crate::domain::plan::{Lane, Plan, StepId, Task};
+use crate::domain::schedule::Schedule;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tokio::time::Instant;
+
+/// Starts the operation on the runtime.
+pub(super) fn start(docker: Docker, sandbox_image: Option<ImageRef>, op: OpId, plan: Plan) -> Operation {
+    let (events, receiver) = mpsc::unbounded_channel();
+    let (commands, commanded) = mpsc::unbounded_channel();
+    let context = Context {
+        docker,
+        op: op.clone(),
+        given_sandbox_image: sandbox_image,
+        sandbox_image: tokio::sync::OnceCell::new(),
+        pins: super::pins::Pins::default(),
+    };
+    let run = Run::new(context, plan, Teller::new(op.clone(), events));
+    tokio::spawn(run.drive(commanded));
+    Operation { id: op, events: receiver, control: Control(commands) }
+}
+
+/// Numbers and stamps events; the only place where that happens.
+struct Teller {
+    op: OpId,
+    seq: u64,
+    started: Instant,
+    events: mpsc::UnboundedSender<OpEvent>,
+}
+
+impl Teller {
+    fn new(op: OpId, events: mpsc::UnboundedSender<OpEvent>) -> Self {
+        Self { op, seq: 0, started: clock::instant(), events }
+    }
+
+    fn tell(&mut self, kind: EventKind) {
+        let event = OpEvent {
+            v: VERSION,
+            op: self.op.clone(),
+            seq: self.seq,
+            at: clock::wall(),
+            elapsed_ms: clock::since(self.started),
+            kind,
+        };
+        self.seq += 1;
+        // Nobody has to listen for the operation to go on.
+        let _ = self.events.send(event);
+    }
+}
+
+/// A step's times.
+#[derive(Clone, Copy, Default)]
+struct Times {
+    ready: Option<Instant>,
+    started: Option<Instant>,
+    waited_ms: u64,
+}
+
+/// What is remembered of an instance between its steps.
+#[derive(Default)]
+struct Part {
+    before: Option<Identity>,
+    gap: Option<GapWatch>,
+    /// Transitions of the watch when the old container was about to stop.
+    mark: u64,
+    verdict: Option<Verdict>,
+}
+
+/// How far a step has come.
+type Report = (StepId, PullProgress);
+
+struct Run {
+    context: Arc<Context>,
+    plan: Plan,
+    schedule: Schedule,
+    teller: Teller,
+    times: Vec<Times>,
+    products: BTreeMap<StepId, Product>,
+    parts: HashMap<InstanceName, Part>,
+    running: JoinSet<Result<Done, Failed>>,
+    tasks: HashMap<Id, StepId>,
+    aborts: HashMap<StepId, AbortHandle>,
+    /// Where steps report to while they run, and where those reports arrive.
+    reports: mpsc::UnboundedSender<Report>,
+    reported: mpsc::UnboundedReceiver<Report>,
+    serial_ms: u64,
+    error: Option<String>,
+    left: bool,
+}
+
+impl Run {
+    fn new(context: Context, plan: Plan, teller: Teller) -> Self {
+        let (reports, reported) = mpsc::unbounded_channel();
+        Self {
+            context: Arc::new(context),
+            schedule: Schedule::new(&plan),
+            times: vec![Times::default(); plan.steps.len()],
+            plan,
+            teller,
+            products: BTreeMap::new(),
+            parts: HashMap::new(),
+            running: JoinSet::new(),
+            tasks: HashMap::new(),
+            aborts: HashMap::new(),
+            reports,
+            reported,
+            serial_ms: 0,
+            error: None,
+            left: false,
+        }
+    }
+
+    async fn drive(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        self.teller.tell(EventKind::Planned(Planned::of(&self.plan)));
+        loop {
+            self.advance();
+            if self.left || (self.schedule.is_over() && self.running.is_empty()) {
+                break;
+            }
+            tokio::select! {
+                biased;
+                Some(command) = commands.recv() => self.obey(command),
+                Some((step, progress)) = self.reported.recv() => self.tell_progress(step, progress),
+                Some(ended) = self.running.join_next_with_id() => self.ended(ended),
+                else => break,
+            }
+        }
+        self.finish().await;
+    }
+
+    /// Starts what may start and tells what never will.
+    fn advance(&mut self) {
+        let advance = self.schedule.advance();
+        let now = clock::instant();
+        for step in advance.ready {
+            self.times[step].ready = Some(now);
+        }
+        for step in advance.skipped {
+            self.tell_finished(step, StepResult::Skipped, None, None);
+        }
+        for step in advance.start {
+            self.start_step(step, now);
+        }
+        if let Some(batch) = advance.gate {
+            let reason = format!("batch {batch} of {} is done; waiting for go", self.plan.batches.len());
+            self.teller.tell(EventKind::GateReached { batch, reason });
+        }
+        for step in self.schedule.to_abort() {
+            if let Some(handle) = self.aborts.get(&step) {
+                handle.abort();
+            }
+        }
+    }
+
+    fn start_step(&mut self, id: StepId, now: Instant) {
+        let step = &self.plan.steps[id];
+        let times = &mut self.times[id];
+        times.waited_ms = times.ready.map_or(0, |ready| duration::millis(now.duration_since(ready)));
+        times.started = Some(now);
+        self.teller.tell(EventKind::StepStarted(StepStarted {
+            step: id,
+            instance: step.instance.clone(),
+            batch: step.batch,
+            action: step.task.action(),
+            attempt: 1,
+            waited_ms: times.waited_ms,
+        }));
+        let part = step.instance.as_ref().map(|name| self.parts.entry(name.clone()).or_default());
+        if let (Task::Stop { .. }, Some(Part { gap: Some(gap), mark, .. })) = (&step.task, part) {
+            *mark = gap.mark();
+        }
+        let part = step.instance.as_ref().and_then(|name| self.parts.get(name));
+        let made = step.task.made_by().into_iter().filter_map(|made| Some((made, self.products.get(&made)?.clone())));
+        let job = Job {
+            step: id,
+            task: step.task.clone(),
+            instance: step.instance.clone(),
+            made: made.collect(),
+            before: part.and_then(|part| part.before.clone()),
+            gap: part.and_then(|part| Some((part.gap.as_ref()?.subscribe(), part.mark))),
+            progress: self.reports.clone(),
+        };
+        let (context, deadline) = (Arc::clone(&self.context), step.deadline);
+        let handle = self.running.spawn(async move {
+            match tokio::time::timeout(deadline, perform(&context, job)).await {
+                Ok(result) => result,
+                Err(_) => Err(Failed::new(format!(
+                    "no answer within {}: what became of it is unknown; look with `pitstop ps`",
+                    duration::human(duration::millis(deadline))
+                ))),
+            }
+        });
+        self.tasks.insert(handle.id(), id);
+        self.aborts.insert(id, handle);
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Result<Done, Failed>), JoinError>) {
+        let (task, result) = match ended {
+            Ok((task, result)) => (task, result.map_err(|failed| (StepResult::Failed, failed.0))),
+            Err(error) if error.is_cancelled() => {
+                (error.id(), Err((StepResult::Cancelled, "aborted by the user".into())))
+            }
+            Err(error) => (error.id(), Err((StepResult::Failed, format!("a fault in pitstop itself: {error}")))),
+        };
+        let Some(id) = self.tasks.remove(&task) else { return };
+        self.aborts.remove(&id);
+        match result {
+            Ok(done) => self.succeeded(id, done),
+            Err((result, error)) => {
+                self.schedule.finish(id, result);
+                let error = clean(&error);
+                if result == StepResult::Failed && self.error.is_none() {
+                    self.error = Some(self.in_context(id, &error));
+                }
+                self.tell_finished(id, result, Some(error), None);
+            }
+        }
+    }
+
+    fn succeeded(&mut self, id: StepId, done: Done) {
+        if let Some(product) = done.product {
+            self.products.insert(id, product);
+        }
+        self.schedule.finish(id, StepResult::Ok);
+        self.tell_finished(id, StepResult::Ok, None, done.detail);
+        let Some(name) = self.plan.steps[id].instance.clone() else { return };
+        let part = self.parts.entry(name.clone()).or_default();
+        if matches!(self.plan.steps[id].task, Task::Preflight { .. }) {
+            part.before = done.before;
+            part.gap = done.gap;
+        }
+        if let Some((judgement, after)) = done.judged {
+            part.verdict = Some(judgement.verdict);
+            let before = part.before.clone();
+            let gap = part.gap.take();
+            self.teller.tell(EventKind::IdentityJudged(IdentityJudged {
+                instance: name.clone(),
+                verdict: judgement.verdict,
+                before,
+                after,
+                reasons: judgement.reasons,
+            }));
+            if let Some((gap, gap_ms)) = gap.as_ref().and_then(|gap| Some((gap, gap.gap_ms()?))) {
+                self.teller.tell(EventKind::GapMeasured(GapMeasured {
+                    instance: name,
+                    gap_ms,
+                    probe: gap.probe.to_string(),
+                }));
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Cancel(urgency) => {
+                self.left = urgency == Urgency::Leave;
+                self.schedule.cancel(urgency);
+                self.teller.tell(EventKind::CancelRequested { urgency });
+            }
+            Command::Go if self.schedule.is_waiting_for_go() => {
+                self.schedule.go();
+                self.teller.tell(EventKind::Resumed { reason: "go".into() });
+            }
+            Command::Go => {}
+            Command::Pause => {
+                self.schedule.pause();
+                self.teller.tell(EventKind::Paused { reason: "asked by the user; no further instance begins".into() });
+            }
+        }
+    }
+
+    fn tell_progress(&mut self, step: StepId, progress: PullProgress) {
+        let PullProgress { done, total, note } = progress;
+        self.teller.tell(EventKind::StepProgress(StepProgress { step, done, total, note }));
+    }
+
+    fn tell_finished(&mut self, id: StepId, result: StepResult, error: Option<String>, detail: Option<String>) {
+        let (step, times) = (&self.plan.steps[id], self.times[id]);
+        let took_ms = times.started.map_or(0, clock::since);
+        self.serial_ms += took_ms;
+        self.teller.tell(EventKind::StepFinished(StepFinished {
+            step: id,
+            instance: step.instance.clone(),
+            batch: step.batch,
+            action: step.task.action(),
+            lane: step.lane,
+            result,
+            took_ms,
+            waited_ms: times.waited_ms,
+            error,
+            detail,
+        }));
+    }
+
+    /// `web-2: start: …`, and that it happened while putting back, where it did.
+    fn in_context(&self, id: StepId, error: &str) -> String {
+        let step = &self.plan.steps[id];
+        let lane = if step.lane == Lane::Undo { "putting back: " } else { "" };
+        match &step.instance {
+            Some(name) => format!("{name}: {lane}{}: {error}", step.task.action()),
+            None => format!("{lane}{}: {error}", step.task.action()),
+        }
+    }
+
+    async fn finish(mut self) {
+        let outcome = if self.left { Outcome::Interrupted } else { self.schedule.outcome() };
+        self.parts.values_mut().for_each(|part| part.gap = None);
+        let took_ms = clock::since(self.teller.started);
+        let state = match outcome {
+            Outcome::Succeeded => Vec::new(),
+            _ => state::what_runs(&self.context.docker, &self.plan, outcome).await,
+        };
+        let count = |wanted: &[Verdict]| {
+            let judged = self.parts.values().filter(|part| part.verdict.is_some_and(|v| wanted.contains(&v))).count();
+            u32::try_from(judged).unwrap_or(u32::MAX)
+        };
+        let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let counts = Counts {
+            instances: small(self.plan.batches.iter().map(Vec::len).sum()),
+            kept: count(&[Verdict::Kept]),
+            changed: count(&[Verdict::Changed]),
+            lost: count(&[Verdict::Lost, Verdict::Orphaned]),
+            failed: small(self.schedule.failed_instances()),
+            unprotected: count(&[Verdict::Unprotected]),
+        };
+        let finished =
+            Finished { outcome, took_ms, serial_ms: self.serial_ms, counts, error: self.error.take(), state };
+        self.teller.tell(EventKind::Finished(finished));
+    }
+}
