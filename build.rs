@@ -71,15 +71,22 @@ fn compile_guest(to: &Path) -> Result<(), Box<dyn Error>> {
     ] {
         rustc.args(["-C", option]);
     }
+    if env::var("CARGO_CFG_TARGET_ENV")? == "musl" {
+        // rustc would add musl's own start files. (For glibc the same option would take rustc's linker away.)
+        rustc.args(["-C", "link-self-contained=no"]);
+    }
     if let Some(linker) = env::var_os("RUSTC_LINKER") {
         let mut option = std::ffi::OsString::from("linker=");
         option.push(linker);
         rustc.arg("-C").arg(option);
     }
     let output = rustc.output().map_err(|error| format!("cannot run {rustc:?}: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
         return Err(format!("compiling the guest failed ({}):\n{rustc:?}\n{said}", output.status).into());
+    }
+    for line in said.lines() {
+        println!("cargo::warning={line}");
     }
     Ok(())
 }

@@ -130,16 +130,13 @@ fn serve(options: &Options, signals: &Signals, listener: &Fd) -> ! {
         let mut until = options.exit_at;
         let mut room = false;
         for (connection, fd) in table.iter().zip(&mut fds[2..]) {
-            *fd = match &connection.socket {
-                Some(socket) => {
-                    until = until.min(connection.deadline);
-                    PollFd::new(socket.raw(), if connection.writing { POLLOUT } else { POLLIN })
-                }
-                None => {
-                    room = true;
-                    PollFd::UNUSED
-                }
-            };
+            *fd = PollFd::UNUSED;
+            if let Some(socket) = &connection.socket {
+                until = until.min(connection.deadline);
+                *fd = PollFd::new(socket.raw(), if connection.writing { POLLOUT } else { POLLIN });
+            } else {
+                room = true;
+            }
         }
         fds[0] = PollFd::new(signals.fd(), POLLIN);
         fds[1] = if room { PollFd::new(listener.raw(), POLLIN) } else { PollFd::UNUSED };
