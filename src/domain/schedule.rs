@@ -393,3 +393,6 @@ impl Schedule {
         Some(self.open_batches)
     }
 }
+
+#[cfg(test)]
+mod tests;
