@@ -1,10 +1,25 @@
 //! Containers as they are, and the changes that are one request each.
 
-use super::{Docker, DockerError};
-use crate::domain::fleet::{Container, Fleet};
+use super::client::{Docker, LIST, READ, REMOVE, REQUESTS, START, STOP_EXTRA, within};
+use super::error::{DockerError, Failure};
+use super::{read, write};
+use crate::domain::fleet::{Container, Fleet, State};
 use crate::domain::ids::{ContainerId, ObjectName};
 use crate::domain::spec::RestartPolicy;
+use bollard::models::ContainerUpdateBody;
+use bollard::query_parameters::{
+    InspectContainerOptions, ListContainersOptions, RemoveContainerOptions, RenameContainerOptions,
+    StartContainerOptions, StopContainerOptions,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use std::collections::HashMap;
 use std::time::Duration;
+
+/// What the engine waits between signal and kill when neither we nor the container say.
+const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+
+/// The exit code of a process that SIGKILL ended.
+const KILLED: i64 = 137;
 
 /// How a container ended when it was asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,61 +34,130 @@ pub struct Stopped {
 impl Docker {
     /// All containers, running or not, without detail.
     pub async fn list(&self) -> Result<Vec<Container>, DockerError> {
-        todo!()
+        self.list_where(HashMap::new()).await
+    }
+
+    /// Those of `ids` that are there, without detail.
+    pub(super) async fn list_some(&self, ids: &[ContainerId]) -> Result<Vec<Container>, DockerError> {
+        self.list_where(HashMap::from([("id".to_owned(), ids.iter().map(ToString::to_string).collect())])).await
+    }
+
+    async fn list_where(&self, filters: HashMap<String, Vec<String>>) -> Result<Vec<Container>, DockerError> {
+        let filters = (!filters.is_empty()).then_some(filters);
+        let options = ListContainersOptions { all: true, filters, ..ListContainersOptions::default() };
+        let list = self.call("list", "containers", LIST, self.client().list_containers(Some(options))).await?;
+        let list: Vec<_> = list.into_iter().filter_map(read::summary).collect();
+        list.iter().for_each(|container| self.remember(&container.id, &container.name));
+        Ok(list)
     }
 
     /// One container with its detail; `None` when there is none with that id.
     pub async fn inspect(&self, id: &ContainerId) -> Result<Option<Container>, DockerError> {
-        let _ = id;
-        todo!()
+        self.look("inspect", id.as_str(), &self.name(id)).await
     }
 
     /// One container with its detail by its exact name.
     pub async fn find(&self, name: &ObjectName) -> Result<Option<Container>, DockerError> {
-        let _ = name;
-        todo!()
+        // The engine takes a prefix of an id for a name too.
+        let found = self.look("find", name.as_str(), name.as_str()).await?;
+        Ok(found.filter(|container| &*container.name == name.as_str()))
+    }
+
+    async fn look(&self, operation: &'static str, key: &str, shown: &str) -> Result<Option<Container>, DockerError> {
+        let request = self.client().inspect_container(key, None::<InspectContainerOptions>);
+        match self.call(operation, shown, READ, request).await {
+            Ok(seen) => {
+                let seen = read::inspection(seen);
+                seen.iter().for_each(|container| self.remember(&container.id, &container.name));
+                Ok(seen)
+            }
+            Err(error) if error.failure == Failure::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Fills in the detail of those given, side by side; those that vanished meanwhile are dropped.
+    ///
+    /// What an inspection shows goes before what the list showed, but for the engine's sentence.
     pub async fn detailed(&self, containers: Vec<Container>) -> Result<Vec<Container>, DockerError> {
-        let _ = containers;
-        todo!()
+        let inspections = stream::iter(containers).map(|listed| async move {
+            let seen = self.inspect(&listed.id).await?;
+            Ok(seen.map(|seen| Container { status: listed.status, ..seen }))
+        });
+        inspections.buffered(REQUESTS).try_filter_map(|seen| async { Ok(seen) }).try_collect().await
     }
 
     /// The fleet now, every container with its detail.
     pub async fn fleet(&self) -> Result<Fleet, DockerError> {
-        todo!()
+        let containers = self.detailed(self.list().await?).await?;
+        Ok(Fleet::assemble(self.info().clone(), containers))
     }
 
     /// Starts it; fine when it runs already.
     pub async fn start(&self, id: &ContainerId) -> Result<(), DockerError> {
-        let _ = id;
-        todo!()
+        let request = self.client().start_container(id.as_str(), None::<StartContainerOptions>);
+        self.call("start", &self.name(id), START, request).await
     }
 
     /// Asks it to end and kills it after `grace` (`None`: the container's own, else 10 s).
     ///
     /// Dropping the future does not take the request back: engines may answer a vanished client with SIGKILL.
     pub async fn stop(&self, id: &ContainerId, grace: Option<Duration>) -> Result<Stopped, DockerError> {
-        let _ = (id, grace);
-        todo!()
+        let name = self.name(id);
+        let Some(before) = self.inspect(id).await? else {
+            return Err(DockerError::new("stop", &name, Failure::NotFound, "this container is gone"));
+        };
+        let code = |container: &Container| container.detail.as_ref().map_or(0, |detail| detail.exit_code);
+        if matches!(before.state, State::Created | State::Exited | State::Dead) {
+            return Ok(Stopped { exit_code: code(&before), killed: false, already: true });
+        }
+        let own = before.detail.as_ref().and_then(|detail| detail.stop_grace_ms).map(Duration::from_millis);
+        let deadline = grace.or(own).unwrap_or(DEFAULT_GRACE) + STOP_EXTRA;
+        let (docker, stopped, shown) = (self.client().clone(), id.clone(), name.clone());
+        // Detached, and without a slot: sixteen slow stops must not keep anybody from looking.
+        let request = tokio::spawn(async move {
+            let t = grace.map(|grace| i32::try_from(grace.as_millis().div_ceil(1000)).unwrap_or(i32::MAX));
+            let options = StopContainerOptions { t, ..StopContainerOptions::default() };
+            within("stop", &shown, deadline, docker.stop_container(stopped.as_str(), Some(options))).await
+        });
+        match request.await {
+            Ok(done) => done?,
+            Err(error) => return Err(DockerError::new("stop", &name, Failure::Broken, &error.to_string())),
+        }
+        let Some(after) = self.inspect(id).await? else {
+            // Started with `--rm`: gone with its exit code.
+            return Ok(Stopped { exit_code: 0, killed: false, already: false });
+        };
+        let exit_code = code(&after);
+        Ok(Stopped { exit_code, killed: exit_code == KILLED, already: false })
     }
 
-    /// Removes it, with its anonymous volumes when told; fine when it is gone. A running one is not removed.
+    /// Removes it, with its anonymous volumes when told; fine when it is gone. A running one is killed.
     pub async fn remove(&self, id: &ContainerId, volumes: bool) -> Result<(), DockerError> {
-        let _ = (id, volumes);
-        todo!()
+        let options = RemoveContainerOptions { v: volumes, force: true, ..RemoveContainerOptions::default() };
+        let request = self.client().remove_container(id.as_str(), Some(options));
+        fine_when_gone(self.call("remove", &self.name(id), REMOVE, request).await)
     }
 
-    /// Gives it another name; fails with [`super::Failure::Conflict`] when that is taken.
+    /// Gives it another name; fails with [`Failure::Conflict`] when that is taken.
     pub async fn rename(&self, id: &ContainerId, name: &ObjectName) -> Result<(), DockerError> {
-        let _ = (id, name);
-        todo!()
+        let options = RenameContainerOptions { name: name.to_string() };
+        self.call("rename", &self.name(id), READ, self.client().rename_container(id.as_str(), options)).await
     }
 
     /// Sets when the engine starts it again by itself.
     pub async fn set_restart(&self, id: &ContainerId, policy: &RestartPolicy) -> Result<(), DockerError> {
-        let _ = (id, policy);
-        todo!()
+        let body =
+            ContainerUpdateBody { restart_policy: Some(write::restart(policy)), ..ContainerUpdateBody::default() };
+        let request = self.client().update_container(id.as_str(), body);
+        self.call("set restart policy of", &self.name(id), READ, request).await
+    }
+}
+
+/// Removing what is not there is no failure.
+pub(super) fn fine_when_gone(done: Result<(), DockerError>) -> Result<(), DockerError> {
+    match done {
+        Err(error) if error.failure == Failure::NotFound => Ok(()),
+        other => other,
     }
 }

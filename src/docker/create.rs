@@ -1,9 +1,14 @@
-//! Creating sandboxes and app containers.
+//! Creating sandboxes and app containers. Nothing half-made is left behind.
 
-use super::{Docker, DockerError};
+use super::client::{CREATE, Docker, READ};
+use super::error::{DockerError, Failure};
+use super::write;
 use crate::domain::fleet::MountSeen;
 use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
 use crate::domain::spec::{ContainerSpec, SandboxSpec};
+use bollard::models::{ContainerCreateBody, NetworkConnectRequest};
+use bollard::query_parameters::CreateContainerOptions;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -18,6 +23,7 @@ pub struct SandboxCreation {
     pub hostname: String,
     /// On every network, besides those the spec asks for there.
     pub aliases: Vec<String>,
+    /// Without networks it comes on the engine's default bridge.
     pub spec: SandboxSpec,
     /// Pinned addresses by network; one the spec asks for itself goes before.
     pub addresses: BTreeMap<String, Ipv4Addr>,
@@ -34,20 +40,79 @@ pub struct AppCreation {
     pub spec: ContainerSpec,
     /// Whose network namespace it joins.
     pub sandbox: ContainerId,
-    /// Volumes carried over by name, at targets for which the spec names no mount of its own.
+    /// Volumes carried over by name, at targets for which the spec names no source of its own.
     pub carry: Vec<MountSeen>,
 }
 
 impl Docker {
     /// Creates a sandbox on all its networks, not started.
     pub async fn create_sandbox(&self, creation: &SandboxCreation) -> Result<ContainerId, DockerError> {
-        let _ = creation;
-        todo!()
+        let id = self.create("create sandbox", &creation.name, write::sandbox(creation)).await?;
+        // Engines before API 1.44 take one network at creation; the others join before anything runs.
+        for attach in creation.spec.networks.iter().skip(1) {
+            let connected = match ObjectName::new(attach.network.clone()) {
+                Ok(network) => {
+                    let endpoint_config = Some(write::endpoint(creation, attach));
+                    let body = NetworkConnectRequest { container: id.to_string(), endpoint_config };
+                    let request = self.client().connect_network(network.as_str(), body);
+                    self.call("connect sandbox", creation.name.as_str(), READ, request).await
+                }
+                Err(error) => {
+                    let words = error.to_string();
+                    Err(DockerError::new("connect sandbox", creation.name.as_str(), Failure::Invalid, &words))
+                }
+            };
+            if let Err(error) = connected {
+                // The first error is the one that matters; what removal says is in pitstop's own log.
+                if let Err(left) = self.remove(&id, true).await {
+                    tracing::warn!("{left}");
+                }
+                return Err(error);
+            }
+        }
+        Ok(id)
     }
 
     /// Creates an app container joined to its sandbox, not started.
     pub async fn create_app(&self, creation: &AppCreation) -> Result<ContainerId, DockerError> {
-        let _ = creation;
-        todo!()
+        self.create("create", &creation.name, write::app(creation)).await
+    }
+
+    async fn create(
+        &self,
+        operation: &'static str,
+        name: &ObjectName,
+        body: ContainerCreateBody,
+    ) -> Result<ContainerId, DockerError> {
+        let options = CreateContainerOptions { name: Some(name.to_string()), ..CreateContainerOptions::default() };
+        let created = match self.old_mac(&body) {
+            Some(json) => {
+                let client = self.sending(&json);
+                self.call(operation, name.as_str(), CREATE, client.create_container(Some(options), body)).await
+            }
+            None => {
+                let request = self.client().create_container(Some(options), body);
+                self.call(operation, name.as_str(), CREATE, request).await
+            }
+        }?;
+        for warning in &created.warnings {
+            tracing::warn!("{operation} {name}: {}", crate::domain::clean::clean(warning));
+        }
+        let id = ContainerId::new(created.id)
+            .map_err(|error| DockerError::new(operation, name.as_str(), Failure::Broken, &error.to_string()))?;
+        self.remember(&id, name.as_str());
+        Ok(id)
+    }
+
+    /// Before API 1.44 a MAC address belongs to the container, in a field that the library's model has lost.
+    fn old_mac(&self, body: &ContainerCreateBody) -> Option<serde_json::Value> {
+        if self.inner.api >= (1, 44) {
+            return None;
+        }
+        let endpoints = body.networking_config.as_ref()?.endpoints_config.as_ref()?;
+        let mac = endpoints.values().find_map(|end| end.mac_address.clone())?;
+        let mut json = serde_json::to_value(body).ok()?;
+        json["MacAddress"] = json!(mac);
+        Some(json)
     }
 }

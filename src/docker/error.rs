@@ -4,9 +4,12 @@
 //! client library's text alone. Must not decide what follows from it.
 
 use crate::domain::clean::Clean;
+use bollard::errors::Error as ClientError;
+use std::error::Error as _;
 use std::fmt;
+use std::io;
 
-/// A failed request to the engine.
+/// A failed request to the engine. Shown as `start shop-web-1.r2: the engine said "…" (400)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DockerError {
     /// What was asked: `start`, `create sandbox`, `pull` …
@@ -16,9 +19,9 @@ pub struct DockerError {
     pub failure: Failure,
     /// The engine's own words, or what happened on the way.
     pub message: Clean,
-    /// HTTP status, where the engine answered.
+    /// HTTP status, where the engine answered with one.
     pub status: Option<u16>,
-    /// What to do about it, where that is known.
+    /// What to do about it, where more is known than the kind of failure.
     pub(super) hint: Option<String>,
 }
 
@@ -38,19 +41,60 @@ pub enum Failure {
     NotFound,
     Conflict,
     BadRequest,
-    /// 403: the engine or a proxy before it does not allow this.
+    /// 401 and 403: the engine, a registry or a proxy does not allow this.
     Denied,
     /// 5xx.
     Server,
-    /// Our own deadline passed. What a change did is unknown: look again.
+    /// Our own deadline passed.
     Timeout,
-    /// The connection broke or the answer could not be read. What a change did is unknown: look again.
+    /// The connection broke, or the answer could not be read.
     Broken,
     /// Never sent: what was asked for makes no sense to this build or this engine.
     Invalid,
 }
 
 impl DockerError {
+    /// An error of our own making.
+    pub(super) fn new(operation: &'static str, subject: &str, failure: Failure, message: &str) -> Self {
+        let (subject, message) = (Clean::new(subject), Clean::new(message));
+        Self { operation, subject, failure, message, status: None, hint: None }
+    }
+
+    /// The same with advice.
+    pub(super) fn advise(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The client library's error, translated.
+    pub(super) fn of_client(operation: &'static str, subject: &str, error: &ClientError) -> Self {
+        let new = |failure, message: &str| Self::new(operation, subject, failure, message);
+        match error {
+            ClientError::DockerResponseServerError { status_code, message } => {
+                let mut answer = new(of_status(*status_code), message);
+                answer.status = Some(*status_code);
+                answer
+            }
+            ClientError::DockerStreamError { error } => new(of_registry_words(error), error),
+            ClientError::DockerContainerWaitError { error, .. } => new(Failure::Server, error),
+            ClientError::JsonDataError { message, .. } => {
+                new(Failure::Broken, &format!("the answer could not be read: {message}"))
+            }
+            ClientError::JsonSerdeError { err } => {
+                new(Failure::Broken, &format!("the answer could not be read: {err}"))
+            }
+            ClientError::SocketNotFoundError(path) => new(Failure::NoSocket, &format!("there is no socket at {path}")),
+            ClientError::UnsupportedURISchemeError { uri } => {
+                new(Failure::Invalid, &format!("this build can't connect to {uri}"))
+            }
+            ClientError::RequestTimeoutError => new(Failure::Timeout, "no answer in time"),
+            other => {
+                let (failure, words) = of_sources(other);
+                new(failure, &words)
+            }
+        }
+    }
+
     /// The engine can't be reached or talked to at all: exit code 3.
     pub fn is_unreachable(&self) -> bool {
         matches!(
@@ -59,21 +103,164 @@ impl DockerError {
         )
     }
 
-    /// A change whose outcome is not known from the answer: look again before doing anything else.
+    /// What a change did can't be told from this: look again before doing anything else.
     pub fn is_unknown_outcome(&self) -> bool {
         matches!(self.failure, Failure::Server | Failure::Timeout | Failure::Broken)
     }
 
-    /// What to do about it, as a sentence or several lines.
+    /// What to do about it.
     pub fn hint(&self) -> Option<String> {
-        self.hint.clone()
+        let words = self.message.to_lowercase();
+        let known = if words.contains("no space left on device") {
+            "the engine's disk is full: free space there (`docker system df` shows what takes it), then try again"
+        } else if words.contains("address already in use") {
+            "another container took the pinned address while this one was down: `docker network inspect NETWORK` names it; \
+             stop that one, then start this one again"
+        } else if words.contains("port is already allocated") {
+            "another container or program on the engine's machine has that host port: `docker ps` and `ss -ltnp` name it"
+        } else if words.contains("toomanyrequests") {
+            "the registry limits pulls: log in with `docker login`, or wait"
+        } else if words.contains("no basic auth credentials") || words.contains("unauthorized") {
+            "the registry wants a login: `docker login REGISTRY`"
+        } else {
+            match self.failure {
+                Failure::NoSocket | Failure::Refused => {
+                    "is the Docker Engine running? `sudo systemctl start docker` starts it; --host or --context name another"
+                }
+                Failure::NotAnEngine => {
+                    "is --host or DOCKER_HOST right? something else than a Docker Engine answers there"
+                }
+                _ => return self.hint.clone(),
+            }
+        };
+        Some(self.hint.clone().unwrap_or_else(|| known.to_owned()))
     }
+}
+
+fn of_status(status: u16) -> Failure {
+    match status {
+        401 | 403 => Failure::Denied,
+        404 => Failure::NotFound,
+        409 => Failure::Conflict,
+        500.. => Failure::Server,
+        _ => Failure::BadRequest,
+    }
+}
+
+/// A registry's refusals come as text: as status 500, or as a line in the middle of a pull.
+pub(super) fn of_registry_words(words: &str) -> Failure {
+    let words = words.to_lowercase();
+    let any = |list: &[&str]| list.iter().any(|part| words.contains(part));
+    if any(&["manifest unknown", "not found", "name unknown", "does not exist"]) {
+        Failure::NotFound
+    } else if any(&["no basic auth credentials", "unauthorized", "denied", "toomanyrequests"]) {
+        Failure::Denied
+    } else {
+        Failure::Server
+    }
+}
+
+/// What the operating system or the HTTP library says at the bottom of an error.
+fn of_sources(error: &ClientError) -> (Failure, String) {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words = cause.to_string();
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            let failure = match io.kind() {
+                io::ErrorKind::NotFound => Some(Failure::NoSocket),
+                io::ErrorKind::PermissionDenied => Some(Failure::Permission),
+                io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable => Some(Failure::Refused),
+                _ => None,
+            };
+            if let Some(failure) = failure {
+                return (failure, words);
+            }
+        }
+        source = cause.source();
+    }
+    (Failure::Broken, words)
 }
 
 impl fmt::Display for DockerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.operation, self.subject, self.message)
+        write!(f, "{} {}: ", self.operation, self.subject)?;
+        match self.status {
+            Some(status) if self.message.is_empty() => write!(f, "the engine answered {status} without a word"),
+            Some(status) => write!(f, "the engine said \"{}\" ({status})", self.message),
+            None => write!(f, "{}", self.message),
+        }
     }
 }
 
 impl std::error::Error for DockerError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status_code: u16, message: &str) -> DockerError {
+        let error = ClientError::DockerResponseServerError { status_code, message: message.into() };
+        DockerError::of_client("start", "shop-web-1.r2", &error)
+    }
+
+    #[test]
+    fn the_engine_s_words_are_kept_and_cleaned() {
+        let error = answered(400, "OCI runtime:\n exec: \u{1b}[31m\"/nope\"\u{1b}[0m not found");
+        assert_eq!(
+            error.to_string(),
+            r#"start shop-web-1.r2: the engine said "OCI runtime: exec: "/nope" not found" (400)"#
+        );
+        assert_eq!(answered(502, "").to_string(), "start shop-web-1.r2: the engine answered 502 without a word");
+    }
+
+    #[test]
+    fn every_status_has_its_failure() {
+        for (status, want) in [
+            (400, Failure::BadRequest),
+            (401, Failure::Denied),
+            (403, Failure::Denied),
+            (404, Failure::NotFound),
+            (409, Failure::Conflict),
+            (422, Failure::BadRequest),
+            (500, Failure::Server),
+            (503, Failure::Server),
+        ] {
+            let error = answered(status, "x");
+            assert_eq!(error.failure, want);
+            assert!(!error.is_unreachable());
+            assert_eq!(error.is_unknown_outcome(), status >= 500);
+        }
+    }
+
+    #[test]
+    fn the_system_s_reason_is_found_under_the_library_s() {
+        for (kind, want) in [
+            (io::ErrorKind::NotFound, Failure::NoSocket),
+            (io::ErrorKind::PermissionDenied, Failure::Permission),
+            (io::ErrorKind::ConnectionRefused, Failure::Refused),
+            (io::ErrorKind::UnexpectedEof, Failure::Broken),
+        ] {
+            let nested = io::Error::other(io::Error::from(kind));
+            let error = DockerError::of_client("list", "containers", &ClientError::IOError { err: nested });
+            assert_eq!(error.failure, want, "{error:?}");
+            assert_eq!(error.is_unreachable(), want != Failure::Broken);
+        }
+    }
+
+    #[test]
+    fn registries_are_understood_and_advice_is_given() {
+        let stream = |error: &str| {
+            DockerError::of_client("pull", "web:9", &ClientError::DockerStreamError { error: error.into() })
+        };
+        assert_eq!(stream("manifest for web:9 not found: manifest unknown").failure, Failure::NotFound);
+        assert_eq!(stream("toomanyrequests: slow down").failure, Failure::Denied);
+        assert!(stream("Get x: no basic auth credentials").hint().unwrap().contains("docker login"));
+        assert_eq!(stream("unexpected EOF").failure, Failure::Server);
+        assert!(answered(403, "Address already in use").hint().unwrap().contains("pinned address"));
+        assert!(answered(500, "write /x: no space left on device").hint().unwrap().contains("disk is full"));
+        assert_eq!(answered(400, "bad parameter").hint(), None);
+    }
+}

@@ -1,0 +1,324 @@
+//! The engine's models into `domain` values. Pure; everything foreign is cleaned on the way.
+
+use crate::domain::clean::Clean;
+use crate::domain::facts::ImageSeen;
+use crate::domain::fleet::{BoundPort, Container, Detail, Health, MountSeen, NetworkSeen, State, VolumeSeen};
+use crate::domain::identity::Address;
+use crate::domain::ids::ContainerId;
+use crate::domain::labels::{COMPOSE_NUMBER, COMPOSE_PROJECT, COMPOSE_SERVICE, OwnLabels};
+use crate::domain::project::Subnet;
+use crate::domain::spec::{MountKind, RestartPolicy};
+use bollard::models::{
+    ContainerInspectResponse, ContainerSummary, EndpointSettings, HealthConfig, ImageInspect, Ipam, MountPoint,
+    Network, NetworkInspect, PortMap, RestartPolicyNameEnum, Volume,
+};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, HashMap};
+
+/// One entry of the list; `None` when it has no proper id.
+pub(super) fn summary(seen: ContainerSummary) -> Option<Container> {
+    let id = ContainerId::new(seen.id?).ok()?;
+    let labels = sorted(seen.labels.unwrap_or_default());
+    let status = clean(seen.status);
+    let network_mode = clean(seen.host_config.and_then(|host| host.network_mode));
+    let state = seen.state.map_or(State::Unknown, |state| state_of(&state.to_string()));
+    let mut ports: Vec<_> = seen
+        .ports
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|port| {
+            let protocol = port.typ.map_or_else(|| "tcp".to_owned(), |typ| typ.to_string());
+            let host =
+                port.public_port.map(|public| (crate::domain::clean::clean(&port.ip.unwrap_or_default()), public));
+            (port.private_port > 0).then_some(BoundPort { container: port.private_port, protocol, host })
+        })
+        .collect();
+    ports.sort();
+    ports.dedup();
+    Some(Container {
+        name: name_of(seen.names.unwrap_or_default().into_iter().min_by_key(|name| name.matches('/').count())),
+        image: clean(seen.image),
+        image_id: clean(seen.image_id),
+        health: health_in_status(&status),
+        created: seen.created.and_then(|seconds| Timestamp::from_second(seconds).ok()),
+        own: OwnLabels::read(&labels),
+        compose: compose(&labels),
+        networks: networks(&network_mode, seen.network_settings.and_then(|settings| settings.networks)),
+        mounts: mounts(seen.mounts.unwrap_or_default()),
+        id,
+        state,
+        status,
+        ports,
+        network_mode,
+        detail: None,
+    })
+}
+
+/// An inspection; `None` when it has no proper id.
+pub(super) fn inspection(seen: ContainerInspectResponse) -> Option<Container> {
+    let id = ContainerId::new(seen.id?).ok()?;
+    let config = seen.config.unwrap_or_default();
+    let host = seen.host_config.unwrap_or_default();
+    let state = seen.state.unwrap_or_default();
+    let settings = seen.network_settings.unwrap_or_default();
+    let labels = sorted(config.labels.unwrap_or_default());
+    let network_mode = clean(host.network_mode);
+    let endpoints = settings.networks.unwrap_or_default();
+    let status = state.status.map(|status| status.to_string()).unwrap_or_default();
+    let detail = Detail {
+        started_at: state.started_at.as_deref().and_then(moment),
+        finished_at: state.finished_at.as_deref().and_then(moment),
+        exit_code: state.exit_code.unwrap_or_default(),
+        oom_killed: state.oom_killed.unwrap_or_default(),
+        error: clean(state.error),
+        pid: state.pid.and_then(|pid| u32::try_from(pid).ok()).unwrap_or_default(),
+        restart_count: seen.restart_count.and_then(|count| u32::try_from(count).ok()).unwrap_or_default(),
+        netns: clean(settings.sandbox_key).into(),
+        hostname: clean(config.hostname),
+        restart: restart(host.restart_policy),
+        environment: environment(config.env.unwrap_or_default()),
+        pinned: endpoints.iter().filter_map(pinned).collect(),
+        stop_grace_ms: config.stop_timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(|s| s * 1000),
+        has_healthcheck: has_healthcheck(config.healthcheck.as_ref()),
+        tty: config.tty.unwrap_or_default(),
+        exposed: exposed(config.exposed_ports),
+    };
+    Some(Container {
+        name: name_of(seen.name),
+        image: clean(config.image),
+        image_id: clean(seen.image),
+        state: state_of(&status),
+        health: state.health.and_then(|health| health_of(&health.status?.to_string())),
+        status: Clean::new(&status),
+        created: seen.created.as_deref().and_then(moment),
+        own: OwnLabels::read(&labels),
+        compose: compose(&labels),
+        networks: networks(&network_mode, Some(endpoints)),
+        ports: bound(settings.ports.unwrap_or_default()),
+        mounts: mounts(seen.mounts.unwrap_or_default()),
+        id,
+        network_mode,
+        detail: Some(detail),
+    })
+}
+
+pub(super) fn network(seen: Network) -> NetworkSeen {
+    NetworkSeen {
+        id: text(seen.id),
+        name: text(seen.name),
+        driver: text(seen.driver),
+        internal: seen.internal.unwrap_or_default(),
+        pools: pools(seen.ipam),
+        labels: sorted(seen.labels.unwrap_or_default()),
+        addresses: Vec::new(),
+    }
+}
+
+pub(super) fn network_inspection(seen: NetworkInspect) -> NetworkSeen {
+    let endpoints = seen.containers.unwrap_or_default();
+    let mut addresses: Vec<_> = endpoints
+        .into_values()
+        .flat_map(|end| [end.ipv4_address, end.ipv6_address])
+        .flatten()
+        .map(|cidr| crate::domain::clean::clean(cidr.split('/').next().unwrap_or_default()))
+        .filter(|ip| !ip.is_empty())
+        .collect();
+    addresses.sort();
+    NetworkSeen {
+        id: text(seen.id),
+        name: text(seen.name),
+        driver: text(seen.driver),
+        internal: seen.internal.unwrap_or_default(),
+        pools: pools(seen.ipam),
+        labels: sorted(seen.labels.unwrap_or_default()),
+        addresses,
+    }
+}
+
+pub(super) fn volume(seen: Volume) -> VolumeSeen {
+    let clean = crate::domain::clean::clean;
+    VolumeSeen { name: clean(&seen.name), driver: clean(&seen.driver), labels: sorted(seen.labels) }
+}
+
+pub(super) fn image(seen: ImageInspect) -> ImageSeen {
+    let config = seen.config.unwrap_or_default();
+    ImageSeen {
+        id: text(seen.id),
+        arch: text(seen.architecture),
+        exposed: exposed(config.exposed_ports),
+        has_healthcheck: has_healthcheck(config.healthcheck.as_ref()),
+        digests: seen.repo_digests.unwrap_or_default().iter().map(|d| crate::domain::clean::clean(d)).collect(),
+    }
+}
+
+fn clean(text: Option<String>) -> Clean {
+    Clean::new(&text.unwrap_or_default())
+}
+
+fn text(text: Option<String>) -> String {
+    clean(text).into()
+}
+
+/// Label values stay as they are: ours are parsed, others are cleaned by who shows them.
+fn sorted(map: HashMap<String, String>) -> BTreeMap<String, String> {
+    map.into_iter().collect()
+}
+
+/// Docker writes names with a slash in front.
+fn name_of(name: Option<String>) -> Clean {
+    let name = name.unwrap_or_default();
+    Clean::new(name.strip_prefix('/').unwrap_or(&name))
+}
+
+/// Go's zero time stands for "never".
+fn moment(text: &str) -> Option<Timestamp> {
+    text.parse::<Timestamp>().ok().filter(|at| at.as_second() > 0)
+}
+
+fn state_of(word: &str) -> State {
+    match word {
+        "created" => State::Created,
+        // A container that is being stopped still serves.
+        "running" | "stopping" => State::Running,
+        "paused" => State::Paused,
+        "restarting" => State::Restarting,
+        "removing" => State::Removing,
+        "exited" => State::Exited,
+        "dead" => State::Dead,
+        _ => State::Unknown,
+    }
+}
+
+fn health_of(word: &str) -> Option<Health> {
+    match word {
+        "starting" => Some(Health::Starting),
+        "healthy" => Some(Health::Healthy),
+        "unhealthy" => Some(Health::Unhealthy),
+        _ => None,
+    }
+}
+
+/// Engines before 29 tell the health of a list's entry only in its sentence: `Up 3 seconds (health: starting)`.
+fn health_in_status(status: &str) -> Option<Health> {
+    let (_, inside) = status.strip_suffix(')')?.rsplit_once('(')?;
+    health_of(inside.trim_start_matches("health: "))
+}
+
+fn compose(labels: &BTreeMap<String, String>) -> Option<(Clean, Clean, u32)> {
+    let get = |key: &str| labels.get(key).filter(|value| !value.is_empty());
+    let (project, service) = (get(COMPOSE_PROJECT)?, get(COMPOSE_SERVICE)?);
+    let number = get(COMPOSE_NUMBER).and_then(|number| number.parse().ok()).unwrap_or_default();
+    Some((Clean::new(project), Clean::new(service), number))
+}
+
+/// By name; none for a container that joined another's, whatever an engine shows there.
+fn networks(mode: &str, endpoints: Option<HashMap<String, EndpointSettings>>) -> BTreeMap<String, Address> {
+    if mode.starts_with("container:") {
+        return BTreeMap::new();
+    }
+    let address = |(name, end): (String, EndpointSettings)| {
+        let address =
+            Address { ipv4: some(end.ip_address), ipv6: some(end.global_ipv6_address), mac: some(end.mac_address) };
+        (crate::domain::clean::clean(&name), address)
+    };
+    endpoints.unwrap_or_default().into_iter().map(address).collect()
+}
+
+fn pinned((name, end): (&String, &EndpointSettings)) -> Option<(String, Address)> {
+    let asked = end.ipam_config.as_ref()?;
+    let address = Address { ipv4: some(asked.ipv4_address.clone()), ipv6: some(asked.ipv6_address.clone()), mac: None };
+    (address != Address::default()).then(|| (crate::domain::clean::clean(name), address))
+}
+
+fn some(value: Option<String>) -> Option<String> {
+    value.map(|value| crate::domain::clean::clean(&value)).filter(|value| !value.is_empty())
+}
+
+/// `8080/tcp`
+fn port_and_protocol(text: &str) -> Option<(u16, String)> {
+    let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    Some((port.parse().ok()?, crate::domain::clean::clean(protocol)))
+}
+
+fn bound(map: PortMap) -> Vec<BoundPort> {
+    let mut ports = Vec::new();
+    for (inside, outside) in map {
+        let Some((container, protocol)) = port_and_protocol(&inside) else { continue };
+        let hosts: Vec<_> = outside
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|binding| Some((text(binding.host_ip), binding.host_port?.parse().ok()?)))
+            .collect();
+        if hosts.is_empty() {
+            ports.push(BoundPort { container, protocol: protocol.clone(), host: None });
+        }
+        let bound = |host| BoundPort { container, protocol: protocol.clone(), host: Some(host) };
+        ports.extend(hosts.into_iter().map(bound));
+    }
+    ports.sort();
+    ports.dedup();
+    ports
+}
+
+fn exposed(ports: Option<Vec<String>>) -> Vec<u16> {
+    let ports = ports.unwrap_or_default();
+    let mut tcp: Vec<_> = ports
+        .iter()
+        .filter_map(|port| port_and_protocol(port).filter(|(_, protocol)| protocol == "tcp"))
+        .map(|(port, _)| port)
+        .collect();
+    tcp.sort_unstable();
+    tcp
+}
+
+fn mounts(seen: Vec<MountPoint>) -> Vec<MountSeen> {
+    let mut mounts: Vec<_> = seen
+        .into_iter()
+        .map(|mount| {
+            let kind = match mount.typ.as_deref() {
+                Some("volume") => MountKind::Volume,
+                Some("tmpfs") => MountKind::Tmpfs,
+                _ => MountKind::Bind,
+            };
+            let source = if kind == MountKind::Volume { mount.name } else { mount.source };
+            MountSeen {
+                kind,
+                source: text(source),
+                target: text(mount.destination),
+                read_only: mount.rw == Some(false),
+            }
+        })
+        .collect();
+    mounts.sort_by(|a, b| a.target.cmp(&b.target));
+    mounts
+}
+
+fn restart(policy: Option<bollard::models::RestartPolicy>) -> RestartPolicy {
+    let Some(policy) = policy else { return RestartPolicy::No };
+    match policy.name {
+        Some(RestartPolicyNameEnum::ALWAYS) => RestartPolicy::Always,
+        Some(RestartPolicyNameEnum::UNLESS_STOPPED) => RestartPolicy::UnlessStopped,
+        Some(RestartPolicyNameEnum::ON_FAILURE) => {
+            let most = policy.maximum_retry_count.and_then(|count| u32::try_from(count).ok());
+            RestartPolicy::OnFailure(most.filter(|count| *count > 0))
+        }
+        _ => RestartPolicy::No,
+    }
+}
+
+/// Values are kept exactly: they go back into containers.
+fn environment(entries: Vec<String>) -> BTreeMap<String, String> {
+    let pair = |entry: String| entry.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    entries.into_iter().filter_map(pair).collect()
+}
+
+fn has_healthcheck(check: Option<&HealthConfig>) -> bool {
+    check.and_then(|check| check.test.as_deref()).is_some_and(|test| !matches!(test, [] | [_]))
+}
+
+fn pools(ipam: Option<Ipam>) -> Vec<Subnet> {
+    let pool = |config: bollard::models::IpamConfig| {
+        Some(Subnet { subnet: some(config.subnet)?, ip_range: some(config.ip_range), gateway: some(config.gateway) })
+    };
+    ipam.and_then(|ipam| ipam.config).unwrap_or_default().into_iter().filter_map(pool).collect()
+}

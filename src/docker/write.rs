@@ -1,0 +1,234 @@
+//! `domain` specs into the engine's models. Pure; knows what a container in another's network namespace may not say.
+
+use super::create::{AppCreation, SandboxCreation};
+use crate::domain::fleet::MountSeen;
+use crate::domain::spec::{self, Healthcheck, MountKind, NetworkAttach, PublishedPort, RestartPolicy};
+use bollard::models::{
+    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HealthConfig, HostConfig, HostConfigLogConfig, Mount,
+    MountBindOptions, MountBindOptionsPropagationEnum, MountTmpfsOptions, MountType, MountVolumeOptions,
+    NetworkingConfig, PortBinding, PortMap, ResourcesUlimits, RestartPolicy as EngineRestart, RestartPolicyNameEnum,
+};
+use std::collections::{BTreeMap, HashMap};
+
+const NANOS_PER_MILLI: i64 = 1_000_000;
+
+/// Networks that every engine has; names of other containers don't work on them.
+pub(super) fn is_predefined(network: &str) -> bool {
+    matches!(network, "bridge" | "host" | "none" | "default")
+}
+
+/// The sandbox on its first network; the others are connected before it starts.
+pub(super) fn sandbox(creation: &SandboxCreation) -> ContainerCreateBody {
+    let spec = &creation.spec;
+    let first = spec.networks.first();
+    let endpoints = first.map(|attach| HashMap::from([(attach.network.clone(), endpoint(creation, attach))]));
+    ContainerCreateBody {
+        image: Some(creation.image.to_string()),
+        hostname: Some(spec.hostname.clone().unwrap_or_else(|| creation.hostname.clone())),
+        domainname: spec.domainname.clone(),
+        labels: Some(unsorted(&creation.labels)),
+        exposed_ports: filled(spec.ports.iter().map(inside).collect()),
+        networking_config: endpoints.map(|endpoints| NetworkingConfig { endpoints_config: Some(endpoints) }),
+        host_config: Some(HostConfig {
+            network_mode: first.map(|attach| attach.network.clone()),
+            port_bindings: (!spec.ports.is_empty()).then(|| bindings(&spec.ports)),
+            // It has to come back by itself with the engine, whatever the app's own policy is.
+            restart_policy: Some(restart(&RestartPolicy::UnlessStopped)),
+            dns: filled(spec.dns.clone()),
+            dns_search: filled(spec.dns_search.clone()),
+            dns_options: filled(spec.dns_options.clone()),
+            extra_hosts: filled(spec.extra_hosts.clone()),
+            sysctls: (!spec.sysctls.is_empty()).then(|| unsorted(&spec.sysctls)),
+            // Holding a namespace takes no privilege.
+            cap_drop: Some(vec!["ALL".into()]),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// How the sandbox sits on one network.
+pub(super) fn endpoint(creation: &SandboxCreation, attach: &NetworkAttach) -> EndpointSettings {
+    let pinned = creation.addresses.get(&attach.network).map(ToString::to_string);
+    let (ipv4, ipv6) = (attach.ipv4.clone().or(pinned), attach.ipv6.clone());
+    let mut aliases: Vec<String> = creation.aliases.iter().chain(&attach.aliases).cloned().collect();
+    aliases.dedup();
+    EndpointSettings {
+        aliases: if is_predefined(&attach.network) { None } else { filled(aliases) },
+        mac_address: attach.mac.clone(),
+        ipam_config: (ipv4.is_some() || ipv6.is_some()).then_some(EndpointIpamConfig {
+            ipv4_address: ipv4,
+            ipv6_address: ipv6,
+            link_local_ips: None,
+        }),
+        ..EndpointSettings::default()
+    }
+}
+
+/// `8080/tcp`
+fn inside(port: &PublishedPort) -> String {
+    let protocol = if port.protocol.is_empty() { "tcp" } else { &port.protocol };
+    format!("{}/{protocol}", port.container)
+}
+
+fn bindings(ports: &[PublishedPort]) -> PortMap {
+    let mut map = PortMap::new();
+    for port in ports {
+        let host_port = match port.host {
+            None => String::new(),
+            Some((first, last)) if first == last => first.to_string(),
+            Some((first, last)) => format!("{first}-{last}"),
+        };
+        let binding = PortBinding { host_ip: port.host_ip.clone(), host_port: Some(host_port) };
+        map.entry(inside(port)).or_default().get_or_insert_default().push(binding);
+    }
+    map
+}
+
+/// The app container. Joined to its sandbox it may have no hostname, ports, DNS, extra hosts or address of its own.
+pub(super) fn app(creation: &AppCreation) -> ContainerCreateBody {
+    let spec = &creation.spec;
+    let mut labels = spec.labels.clone();
+    labels.extend(creation.labels.clone());
+    let (binds, mounts) = storage(&spec.mounts, &creation.carry);
+    ContainerCreateBody {
+        image: Some(creation.image.to_string()),
+        entrypoint: spec.entrypoint.clone(),
+        cmd: spec.command.clone(),
+        env: filled(spec.environment.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+        user: spec.user.clone(),
+        working_dir: spec.working_dir.clone(),
+        labels: Some(unsorted(&labels)),
+        healthcheck: spec.healthcheck.as_ref().map(healthcheck),
+        stop_signal: spec.stop_signal.clone(),
+        stop_timeout: spec.stop_grace_ms.map(|ms| i64::try_from(ms.div_ceil(1000)).unwrap_or(i64::MAX)),
+        tty: Some(spec.tty),
+        open_stdin: Some(spec.stdin_open),
+        host_config: Some(HostConfig {
+            network_mode: Some(format!("container:{}", creation.sandbox)),
+            restart_policy: Some(restart(&spec.restart)),
+            binds: filled(binds),
+            mounts: filled(mounts),
+            init: spec.init,
+            privileged: Some(spec.privileged),
+            readonly_rootfs: Some(spec.read_only),
+            cap_add: filled(spec.cap_add.clone()),
+            cap_drop: filled(spec.cap_drop.clone()),
+            security_opt: filled(spec.security_opt.clone()),
+            group_add: filled(spec.group_add.clone()),
+            ulimits: filled(spec.ulimits.iter().map(ulimit).collect()),
+            sysctls: (!spec.sysctls.is_empty()).then(|| unsorted(&spec.sysctls)),
+            log_config: spec.logging.as_ref().map(|logging| HostConfigLogConfig {
+                typ: Some(logging.driver.clone()),
+                config: Some(unsorted(&logging.options)),
+            }),
+            shm_size: spec.shm_size,
+            memory: spec.resources.memory,
+            memory_reservation: spec.resources.memory_reservation,
+            memory_swap: spec.resources.memory_swap,
+            nano_cpus: spec.resources.nano_cpus,
+            cpu_shares: spec.resources.cpu_shares,
+            cpuset_cpus: spec.resources.cpuset.clone(),
+            pids_limit: spec.resources.pids,
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// Binds that make a missing host path, in their old syntax (the new one can't before API 1.42), and everything else.
+fn storage(mounts: &[spec::Mount], carry: &[MountSeen]) -> (Vec<String>, Vec<Mount>) {
+    let mut binds = Vec::new();
+    let mut others = Vec::new();
+    for mount in mounts {
+        // A colon separates the old syntax's fields and can't be escaped there.
+        let old = mount.create_host_path && !mount.source.contains(':') && !mount.target.contains(':');
+        if mount.kind == MountKind::Bind && old {
+            let mode = if mount.read_only { "ro" } else { "rw" };
+            let propagation = mount.propagation.as_ref().map(|p| format!(",{p}")).unwrap_or_default();
+            binds.push(format!("{}:{}:{mode}{propagation}", mount.source, mount.target));
+        } else {
+            others.push(new_mount(mount));
+        }
+    }
+    let carried = carry.iter().filter(|seen| {
+        seen.kind == MountKind::Volume && !mounts.iter().any(|own| own.target == seen.target && !own.source.is_empty())
+    });
+    for seen in carried {
+        // An anonymous volume of the spec at the same place is the one that is carried over.
+        others.retain(|mount| mount.target.as_deref() != Some(&seen.target));
+        others.push(Mount {
+            typ: Some(MountType::VOLUME),
+            source: Some(seen.source.clone()),
+            target: Some(seen.target.clone()),
+            read_only: Some(seen.read_only),
+            ..Mount::default()
+        });
+    }
+    (binds, others)
+}
+
+fn new_mount(mount: &spec::Mount) -> Mount {
+    let typ = match mount.kind {
+        MountKind::Volume => MountType::VOLUME,
+        MountKind::Bind => MountType::BIND,
+        MountKind::Tmpfs => MountType::TMPFS,
+    };
+    Mount {
+        typ: Some(typ),
+        source: (!mount.source.is_empty() && mount.kind != MountKind::Tmpfs).then(|| mount.source.clone()),
+        target: Some(mount.target.clone()),
+        read_only: Some(mount.read_only),
+        bind_options: (mount.kind == MountKind::Bind && mount.propagation.is_some()).then(|| MountBindOptions {
+            propagation: mount.propagation.as_deref().and_then(propagation),
+            ..MountBindOptions::default()
+        }),
+        volume_options: (mount.kind == MountKind::Volume && mount.nocopy)
+            .then(|| MountVolumeOptions { no_copy: Some(true), ..MountVolumeOptions::default() }),
+        tmpfs_options: (mount.kind == MountKind::Tmpfs).then(|| MountTmpfsOptions {
+            size_bytes: mount.tmpfs_size,
+            mode: mount.tmpfs_mode.map(i64::from),
+            options: None,
+        }),
+        ..Mount::default()
+    }
+}
+
+fn propagation(word: &str) -> Option<MountBindOptionsPropagationEnum> {
+    word.parse().ok()
+}
+
+fn ulimit((name, (soft, hard)): (&String, &(i64, i64))) -> ResourcesUlimits {
+    ResourcesUlimits { name: Some(name.clone()), soft: Some(*soft), hard: Some(*hard) }
+}
+
+fn healthcheck(check: &Healthcheck) -> HealthConfig {
+    let nanos = |ms: Option<u64>| ms.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(NANOS_PER_MILLI));
+    HealthConfig {
+        test: filled(check.test.clone()),
+        interval: nanos(check.interval_ms),
+        timeout: nanos(check.timeout_ms),
+        retries: check.retries.map(i64::from),
+        start_period: nanos(check.start_period_ms),
+        start_interval: None,
+    }
+}
+
+pub(super) fn restart(policy: &RestartPolicy) -> EngineRestart {
+    let (name, most) = match policy {
+        RestartPolicy::No => (RestartPolicyNameEnum::NO, None),
+        RestartPolicy::Always => (RestartPolicyNameEnum::ALWAYS, None),
+        RestartPolicy::UnlessStopped => (RestartPolicyNameEnum::UNLESS_STOPPED, None),
+        RestartPolicy::OnFailure(most) => (RestartPolicyNameEnum::ON_FAILURE, most.map(i64::from)),
+    };
+    EngineRestart { name: Some(name), maximum_retry_count: most }
+}
+
+pub(super) fn unsorted(map: &BTreeMap<String, String>) -> HashMap<String, String> {
+    map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// Nothing rather than an empty list.
+pub(super) fn filled<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}
