@@ -80,6 +80,7 @@ pub(super) fn inspection(seen: ContainerInspectResponse) -> Option<Container> {
         pinned: endpoints.iter().filter_map(pinned).collect(),
         stop_grace_ms: config.stop_timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(|s| s * 1000),
         has_healthcheck: has_healthcheck(config.healthcheck.as_ref()),
+        healthcheck: command(config.healthcheck),
         tty: config.tty.unwrap_or_default(),
         exposed: exposed(config.exposed_ports),
     };
@@ -312,8 +313,14 @@ fn environment(entries: Vec<String>) -> BTreeMap<String, String> {
     entries.into_iter().filter_map(pair).collect()
 }
 
+/// `["NONE"]` switches the image's check off.
 fn has_healthcheck(check: Option<&HealthConfig>) -> bool {
-    check.and_then(|check| check.test.as_deref()).is_some_and(|test| !matches!(test, [] | [_]))
+    check.and_then(|check| check.test.as_deref()).is_some_and(|test| test.len() > 1)
+}
+
+/// The check's command, exactly: it is run, not shown.
+fn command(check: Option<HealthConfig>) -> Vec<String> {
+    check.and_then(|check| check.test).filter(|test| test.len() > 1).unwrap_or_default()
 }
 
 fn pools(ipam: Option<Ipam>) -> Vec<Subnet> {
