@@ -51,7 +51,7 @@ impl Figures {
 }
 
 fn main() {
-    let runs = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(11);
+    let runs = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(11);
     let engine = Engine::machine();
     rolling(&engine, runs);
     creation(&engine);
