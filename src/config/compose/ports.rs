@@ -84,6 +84,9 @@ fn short(text: &str) -> Result<Vec<PublishedPort>, String> {
         None => (None, None),
         Some(before) => match before.rsplit_once(':') {
             // `[::1]:80` and `127.0.0.1:80`, but not the colons inside an address.
+            Some((ip, _)) if ip.contains(':') && !ip.starts_with('[') => {
+                return Err(format!("`{text}`: write an IPv6 address in brackets, like [::1]:8080:80"));
+            }
             Some((ip, host)) if !host.ends_with(']') => (Some(address(ip)?), host_range(host)?),
             _ => (None, host_range(before)?),
         },

@@ -144,8 +144,9 @@ pub(super) fn signal(text: &str) -> Result<String, String> {
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
     let real_time = name.strip_prefix("RTMIN").or_else(|| name.strip_prefix("RTMAX"));
     let known = NAMES.contains(&name)
-        || real_time
-            .is_some_and(|rest| rest.is_empty() || rest[1..].parse::<u8>().is_ok() && rest.starts_with(['+', '-']))
+        || real_time.is_some_and(|rest| {
+            rest.is_empty() || rest.strip_prefix(['+', '-']).is_some_and(|number| number.parse::<u8>().is_ok())
+        })
         || text.parse::<u8>().is_ok_and(|number| (1..=64).contains(&number));
     if known { Ok(text.to_owned()) } else { Err(format!("`{text}` is not a signal; use e.g. SIGTERM, SIGQUIT or 15")) }
 }
