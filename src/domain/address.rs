@@ -69,6 +69,16 @@ pub fn pick(pool: &Subnet, used: &BTreeSet<Ipv4Addr>) -> Option<Ipv4Addr> {
     pick.map(Ipv4Addr::from)
 }
 
+/// The address the engine hands out next: the lowest free one of the ip-range, else of the subnet.
+pub fn next_dynamic(pool: &Subnet, used: &BTreeSet<Ipv4Addr>) -> Option<Ipv4Addr> {
+    let block = Block::parse(&pool.subnet)?;
+    let range = pool.ip_range.as_deref().and_then(Block::parse).unwrap_or(block);
+    let gateway = pool.gateway.as_deref().and_then(|ip| ip.parse::<Ipv4Addr>().ok()).map_or(block.base + 1, u32::from);
+    let free =
+        |ip: &u32| *ip != gateway && *ip != block.base && *ip != block.last() && !used.contains(&Ipv4Addr::from(*ip));
+    (range.base..=range.last()).find(free).map(Ipv4Addr::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +104,18 @@ mod tests {
             used.insert(ip);
         }
         assert_eq!(pick(&plan, &used), None);
+    }
+
+    #[test]
+    fn the_engine_hands_out_the_lowest_free_address_of_its_range() {
+        let ips = |list: &[[u8; 4]]| list.iter().map(|ip| Ipv4Addr::from(*ip)).collect::<BTreeSet<_>>();
+        let pool = Subnet { subnet: "10.1.0.0/24".into(), ..Subnet::default() };
+        assert_eq!(next_dynamic(&pool, &ips(&[])), Some(Ipv4Addr::new(10, 1, 0, 2)));
+        assert_eq!(next_dynamic(&pool, &ips(&[[10, 1, 0, 2], [10, 1, 0, 4]])), Some(Ipv4Addr::new(10, 1, 0, 3)));
+        let ours = with_room_for_pins("10.1.0.0/24").unwrap();
+        assert_eq!(next_dynamic(&ours, &ips(&[])), Some(Ipv4Addr::new(10, 1, 0, 128)));
+        let tiny = Subnet { subnet: "10.1.0.0/30".into(), ..Subnet::default() };
+        assert_eq!(next_dynamic(&tiny, &ips(&[[10, 1, 0, 2]])), None);
     }
 
     #[test]

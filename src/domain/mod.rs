@@ -12,6 +12,7 @@ pub mod facts;
 pub mod fleet;
 pub mod identity;
 pub mod ids;
+pub mod inplace;
 pub mod labels;
 pub mod options;
 pub mod plan;

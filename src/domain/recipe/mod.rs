@@ -1,38 +1,94 @@
-//! stub
-#![allow(clippy::todo, unused_variables, clippy::needless_pass_by_value)]
-use super::{
-    facts::Facts,
-    options::Options,
-    plan::{Plan, Refusal},
-    project::ProjectSpec,
-};
-pub fn create(
-    project: &ProjectSpec,
-    services: &[String],
-    scale: &[(String, u32)],
-    facts: &Facts,
-    o: &Options,
-) -> Result<Plan, Refusal> {
-    todo!()
+//! Recipes: from facts and wishes to a plan, purely.
+//!
+//! One file per operation, each a total function over what can be observed: a half-done operation gives a shorter
+//! plan, a finished one an empty plan. What they share: `draft` (how a plan is written), `settle` (what options, spec
+//! and image leave open), `swap`, `recreate` and `roll` (one instance, one instance with its sandbox, a whole app),
+//! `resources` and `ports`. Nothing here asks an engine or a clock.
+
+mod address;
+mod create;
+mod deploy;
+mod draft;
+mod order;
+mod ports;
+mod recreate;
+mod remove;
+mod resources;
+mod restart;
+mod roll;
+mod rollback;
+mod scale;
+mod settle;
+mod swap;
+#[cfg(test)]
+mod tests;
+mod unmanaged;
+
+pub use create::create;
+pub use deploy::deploy;
+pub use remove::remove;
+pub use restart::restart;
+pub use rollback::rollback;
+pub use scale::scale;
+
+use super::facts::Facts;
+use super::fleet::{App, Instance};
+use super::plan::Refusal;
+
+/// The managed app of that name; an unmanaged one is refused with what can be done.
+fn managed<'a>(target: &str, verb: &str, facts: &'a Facts) -> Result<&'a App, Refusal> {
+    let app = facts.fleet.find(target).map_err(Refusal::Usage)?;
+    if app.managed {
+        return Ok(app);
+    }
+    let instead = match verb {
+        "rm" => "remove its containers with the tool that made them, or docker rm",
+        _ => {
+            "recreate it from its Compose file with `pitstop create -f FILE` in place of the old containers; `pitstop restart` works as it is"
+        }
+    };
+    Err(Refusal::Refused(format!(
+        "{} was not created by pitstop: no sandbox holds its address, so {verb} can't keep it; {instead}",
+        app.id
+    )))
 }
-pub fn deploy(
-    app: &str,
-    image: Option<&str>,
-    project: Option<&ProjectSpec>,
-    facts: &Facts,
-    o: &Options,
-) -> Result<Plan, Refusal> {
-    todo!()
+
+/// Apps and single instances by name, each instance once, in the order named.
+fn instances<'a>(targets: &[String], facts: &'a Facts) -> Result<Vec<(&'a App, &'a Instance)>, Refusal> {
+    let mut found: Vec<(&App, &Instance)> = Vec::new();
+    for target in targets {
+        let these = match (facts.fleet.find(target), facts.fleet.find_instance(target)) {
+            (Ok(app), _) => app.instances.iter().map(|instance| (app, instance)).collect(),
+            (Err(_), Some(one)) => vec![one],
+            (Err(error), None) => return Err(Refusal::Usage(ambiguous(target, facts).unwrap_or(error))),
+        };
+        for one in these {
+            if !found.iter().any(|(_, instance)| instance.name == one.1.name) {
+                found.push(one);
+            }
+        }
+    }
+    if found.is_empty() {
+        return Err(Refusal::Usage("name at least one app or instance".into()));
+    }
+    Ok(found)
 }
-pub fn restart(targets: &[String], facts: &Facts, o: &Options) -> Result<Plan, Refusal> {
-    todo!()
+
+/// A short instance name that several projects have.
+fn ambiguous(target: &str, facts: &Facts) -> Option<String> {
+    let all = facts.fleet.apps.iter().flat_map(|app| &app.instances);
+    let names: Vec<_> = all.filter(|one| one.name.short() == target).map(|one| one.name.to_string()).collect();
+    (names.len() > 1).then(|| format!("`{target}` could be {}; write it in full", names.join(" or ")))
 }
-pub fn rollback(app: &str, to: Option<u32>, facts: &Facts, o: &Options) -> Result<Plan, Refusal> {
-    todo!()
-}
-pub fn scale(app: &str, replicas: u32, facts: &Facts, o: &Options) -> Result<Plan, Refusal> {
-    todo!()
-}
-pub fn remove(apps: &[String], volumes: bool, facts: &Facts, o: &Options) -> Result<Plan, Refusal> {
-    todo!()
+
+/// What an operation on these is called: the app, the instance, the project, or how many.
+fn subject(chosen: &[(&App, &Instance)]) -> String {
+    let apps: std::collections::BTreeSet<_> = chosen.iter().map(|(app, _)| &app.id).collect();
+    let projects: std::collections::BTreeSet<_> = apps.iter().map(|id| &id.project).collect();
+    match (chosen, apps.first(), projects.first()) {
+        ([(app, instance)], ..) if app.instances.len() > 1 => instance.name.to_string(),
+        (_, Some(app), _) if apps.len() == 1 => app.to_string(),
+        (_, _, Some(project)) if projects.len() == 1 && !project.is_empty() => project.to_string(),
+        _ => format!("{} apps", apps.len()),
+    }
 }

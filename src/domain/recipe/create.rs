@@ -1,0 +1,296 @@
+//! Create: the services of a file, side by side where nothing depends on anything.
+//!
+//! What is there and equal stays as it is; what is there and different is refused (that is a deploy). Images are
+//! pulled beside networks, volumes and sandboxes.
+
+use super::super::facts::Facts;
+use super::super::fleet::{App, Instance};
+use super::super::identity::Hold;
+use super::super::ids::AppId;
+use super::super::inplace::compare;
+use super::super::options::{Options, PullPolicy};
+use super::super::plan::{Kind, Plan, Refusal, StepId, Target, Task};
+use super::super::project::{AppEntry, DependencyCondition, ProjectSpec};
+use super::super::spec::{AppSpec, Rollout};
+use super::draft::{Draft, Slot, alive, known, stop};
+use super::order;
+use super::ports::{self, Taken};
+use super::resources::Resources;
+use super::settle::{newest, next_revision, pull_policy, readiness, spec_of};
+use super::swap::{Before, Source, Wanted, free_name, revision};
+use super::{address, restart};
+use std::collections::BTreeMap;
+
+/// Plans it. `services` empty: all; `scale` overrides replicas by service.
+pub fn create(
+    project: &ProjectSpec,
+    services: &[String],
+    scale: &[(String, u32)],
+    facts: &Facts,
+    options: &Options,
+) -> Result<Plan, Refusal> {
+    let order = order::services(project, services, facts)?;
+    if let Some((name, _)) = scale.iter().find(|(name, _)| !order.iter().any(|(service, _)| service == name)) {
+        let name = super::super::clean::clean(name);
+        return Err(Refusal::Usage(format!("--scale {name}: no service of that name is created")));
+    }
+    let subject = match order.as_slice() {
+        [(one, _)] => AppId::new(&*project.name, *one).to_string(),
+        _ => project.name.clone(),
+    };
+    let mut creation = Creation {
+        draft: Draft::new(Kind::Create, subject, &Rollout::default(), facts, options),
+        project,
+        resources: Resources::default(),
+        pulls: BTreeMap::new(),
+        taken: Taken::default(),
+        brought: BTreeMap::new(),
+        instances: Vec::new(),
+    };
+    for (name, entry) in &order {
+        let replicas = scale.iter().rev().find(|(service, _)| service == name).map_or(entry.replicas, |(_, n)| *n);
+        creation.app(name, entry, replicas)?;
+    }
+    let mut draft = creation.draft;
+    if draft.plan.steps.is_empty() {
+        draft.note(format!("everything of {} is there as wanted: nothing to do", project.name));
+    } else {
+        draft.plan.batches = vec![creation.instances];
+    }
+    Ok(draft.finish())
+}
+
+struct Creation<'a> {
+    draft: Draft<'a>,
+    project: &'a ProjectSpec,
+    resources: Resources,
+    /// By reference, and whether the registry is asked in any case.
+    pulls: BTreeMap<(String, &'static str), StepId>,
+    taken: Taken,
+    /// By service: the start and ready steps of its instances.
+    brought: BTreeMap<String, Vec<(StepId, StepId)>>,
+    instances: Vec<super::super::ids::InstanceName>,
+}
+
+/// What an instance lacks.
+enum Lack {
+    /// Everything, or the app container.
+    Container,
+    /// Its container can't start again: its sandbox is another one, or gone.
+    Place,
+    /// A start.
+    Start,
+}
+
+impl Creation<'_> {
+    fn app(&mut self, name: &str, entry: &AppEntry, replicas: u32) -> Result<(), Refusal> {
+        let facts = self.draft.facts;
+        let id = AppId::new(&*self.project.name, name);
+        let seen = order::seen(facts, &id, true);
+        if order::seen(facts, &id, false).is_some() {
+            self.draft
+                .note(format!("containers of {id} that pitstop did not create are there, too; they are left alone"));
+        }
+        if let Some(app) = seen {
+            self.compare(app, &entry.spec)?;
+            let more = app.instances.iter().filter(|instance| instance.number > replicas).count();
+            if more > 0 {
+                self.draft.note(format!(
+                    "{id} has {more} instances beyond the {replicas} wanted; `pitstop scale {id}={replicas}` removes them"
+                ));
+            }
+        }
+        let lacking: Vec<(Instance, Lack)> = (1..=replicas)
+            .filter_map(|number| {
+                let there = seen.and_then(|app| app.instances.iter().find(|instance| instance.number == number));
+                match there {
+                    None => Some((absent(&id, number), Lack::Container)),
+                    Some(instance) => lack(instance).map(|lack| (instance.clone(), lack)),
+                }
+            })
+            .collect();
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        address::one_each(facts, &id, &entry.spec.sandbox, replicas, &lacking_sandboxes(&lacking))?;
+        let wanted = self.wanted(&id, seen, &entry.spec, &lacking)?;
+        let after = self.dependencies(entry);
+        for (instance, lack) in &lacking {
+            let at = Slot { instance: instance.name.clone(), batch: 1 };
+            self.instances.push(instance.name.clone());
+            let before = Before { starts: Vec::new(), verifies: after.clone() };
+            let (start, ready) = match (lack, &wanted, &instance.app) {
+                (Lack::Start, _, Some(container)) => {
+                    let (start, ready, _) = restart::one(&mut self.draft, &at, instance, container, &before);
+                    (start, ready)
+                }
+                (Lack::Place, Some(wanted), _) => {
+                    let wanted = Wanted { revision: seen.map_or(1, |app| next_revision(app, facts)), ..wanted.clone() };
+                    let cause = format!("the container of {} can't start again in its sandbox", instance.name.short());
+                    let swapped = wanted.swap(&mut self.draft, &at, instance, &before, &cause)?;
+                    for target in swapped.replaced {
+                        let task = Task::Remove { container: target, volumes: false };
+                        self.draft.main(&at, task, &[swapped.done], "its replacement is verified");
+                    }
+                    (swapped.start, swapped.ready)
+                }
+                (_, Some(wanted), _) => wanted.bring_up(&mut self.draft, &mut self.taken, &at, instance, &after)?,
+                (_, None, _) => continue,
+            };
+            self.brought.entry(name.to_owned()).or_default().push((start, ready));
+        }
+        Ok(())
+    }
+
+    /// What new containers of the app are made of; `None` when none is needed.
+    fn wanted<'w>(
+        &mut self,
+        id: &'w AppId,
+        seen: Option<&App>,
+        spec: &'w AppSpec,
+        lacking: &[(Instance, Lack)],
+    ) -> Result<Option<Wanted<'w>>, Refusal> {
+        if lacking.iter().all(|(_, lack)| matches!(lack, Lack::Start)) {
+            return Ok(None);
+        }
+        let draft = &mut self.draft;
+        let image = draft.facts.images.get(&spec.image);
+        let policy = pull_policy(draft.options, spec, image);
+        let key = (spec.image.clone(), word(policy));
+        let source = match self.pulls.get(&key) {
+            Some(step) => Source::Pulled(*step),
+            None => Source::pull(draft, &spec.image, policy, format!("{id} runs {}", spec.image))?,
+        };
+        if let Source::Pulled(step) = source {
+            self.pulls.insert(key, step);
+        }
+        let readiness = readiness(draft.options, spec, image.is_some_and(|image| image.has_healthcheck));
+        if let Some(note) = readiness.note(&id.to_string()) {
+            draft.note(note);
+        }
+        let networks = self.resources.networks(draft, self.project, id, spec)?;
+        let volumes = self.resources.volumes(draft, self.project, id, spec)?;
+        let revision = match seen {
+            Some(app) => newest(app).map_or_else(|| next_revision(app, draft.facts), revision),
+            None => 1,
+        };
+        Ok(Some(Wanted { app: id, spec, revision, source, readiness, networks, volumes }))
+    }
+
+    /// Refuses what is there and different.
+    fn compare(&mut self, app: &App, wanted: &AppSpec) -> Result<(), Refusal> {
+        let local = self.draft.facts.images.get(&wanted.image).map(|image| image.id.clone());
+        let mut lines = Vec::new();
+        for instance in &app.instances {
+            let Some(container) = &instance.app else { continue };
+            match spec_of(container) {
+                None => lines.push(format!("{}: its spec can't be read", instance.name)),
+                // The same reference is the same wish; what it means now is for a deploy.
+                Some(old) => lines.extend(
+                    compare(&old, wanted, &container.image_id, Some(&container.image_id))
+                        .iter()
+                        .map(|change| format!("{}: {change}", instance.name)),
+                ),
+            }
+            if local.as_deref().is_some_and(|id| *id != *container.image_id) {
+                self.draft.note(format!(
+                    "{} is another image now than what {} runs; `pitstop deploy {}` takes it",
+                    wanted.image, instance.name, app.id
+                ));
+            }
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::Refused(format!(
+            "{} is there already and differs from the file:\n  {}\nto change it: pitstop deploy {} -f FILE",
+            app.id,
+            lines.join("\n  "),
+            app.id
+        )))
+    }
+
+    /// The steps that the app's start waits for.
+    fn dependencies(&self, entry: &AppEntry) -> Vec<StepId> {
+        let steps = |dependency: &super::super::project::Dependency| {
+            let healthy = dependency.condition == DependencyCondition::ServiceHealthy;
+            let brought = self.brought.get(&dependency.app).cloned().unwrap_or_default();
+            brought.into_iter().map(move |(start, ready)| if healthy { ready } else { start })
+        };
+        entry.depends_on.iter().flat_map(steps).collect()
+    }
+}
+
+impl Wanted<'_> {
+    /// An instance from nothing, or from its sandbox alone; the steps that start it and prove it ready.
+    pub fn bring_up(
+        &self,
+        draft: &mut Draft<'_>,
+        taken: &mut Taken,
+        at: &Slot,
+        instance: &Instance,
+        after: &[StepId],
+    ) -> Result<(StepId, StepId), Refusal> {
+        let why = format!("{} is wanted and not there", at.instance);
+        let (sandbox, up) = match &instance.sandbox {
+            Some(there) => {
+                let cause = format!("sandbox {} does not run", there.name);
+                let task = Task::SandboxStart { sandbox: known(there) };
+                let up = (!alive(there)).then(|| draft.main(at, task, &[], cause));
+                (known(there), up)
+            }
+            None => {
+                let name = self.app.sandbox_name(instance.number);
+                free_name(draft.facts, &name)?;
+                let spec = ports::of_instance(self.app, &self.spec.sandbox, instance.number)?;
+                taken.take(draft.facts, &at.instance.0, &spec)?;
+                let made = self.sandbox_create(draft, at, instance.number, BTreeMap::new(), &[], &why)?;
+                let target = Target::Made { step: made, name };
+                let up = self.sandbox_start(draft, at, &target, made);
+                (target, Some(up))
+            }
+        };
+        let create = self.create(draft, at, instance, sandbox.clone(), &[], &why)?;
+        let container = Target::Made { step: create, name: self.container_name(instance) };
+        let needs: Vec<_> = after.iter().copied().chain(up).collect();
+        let start = self.start(draft, at, &container, &needs);
+        let (ready, _) = self.prove(draft, at, &container, &sandbox, start);
+
+        let cause = "what was made for a failed instance is taken away again";
+        draft.undo(at, stop(container.clone(), draft.options), &[start], cause);
+        draft.undo(at, Task::Remove { container, volumes: true }, &[create], cause);
+        if let (Target::Made { step, .. }, Some(up)) = (&sandbox, up) {
+            draft.undo(at, stop(sandbox.clone(), draft.options), &[up], cause);
+            draft.undo(at, Task::Remove { container: sandbox.clone(), volumes: false }, &[*step], cause);
+        }
+        Ok((start, ready))
+    }
+}
+
+/// What keeps an instance that is there from serving.
+fn lack(instance: &Instance) -> Option<Lack> {
+    let Some(container) = &instance.app else { return Some(Lack::Container) };
+    let Some(sandbox) = &instance.sandbox else { return Some(Lack::Place) };
+    if container.joined().is_some_and(|id| id != sandbox.id.as_str()) {
+        return Some(Lack::Place);
+    }
+    let serves = container.is_running() && !matches!(instance.hold(), None | Some(Hold::Orphaned));
+    (!serves).then_some(Lack::Start)
+}
+
+fn lacking_sandboxes(lacking: &[(Instance, Lack)]) -> Vec<u32> {
+    lacking.iter().filter(|(instance, _)| instance.sandbox.is_none()).map(|(instance, _)| instance.number).collect()
+}
+
+/// An instance that is not there yet.
+pub(super) fn absent(app: &AppId, number: u32) -> Instance {
+    Instance { name: app.instance(number), number, sandbox: None, app: None, others: Vec::new() }
+}
+
+fn word(policy: PullPolicy) -> &'static str {
+    match policy {
+        PullPolicy::Missing => "missing",
+        PullPolicy::Always => "always",
+        PullPolicy::Never => "never",
+    }
+}

@@ -1,0 +1,183 @@
+//! A plan being written: steps are appended, so needs can only point backwards.
+//!
+//! Knows the shape of plans (lanes, the undo chain of an instance, deadlines by design) and nothing about what any
+//! operation wants.
+
+use super::super::facts::Facts;
+use super::super::fleet::{Container, State};
+use super::super::ids::{ImageRef, InstanceName, ObjectName};
+use super::super::options::Options;
+use super::super::plan::{Kind, Lane, Plan, Refusal, Step, StepId, Target, Task};
+use super::super::spec::Rollout;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What the engine waits between stop signal and kill when nobody says otherwise (Docker's default).
+const STOP_GRACE: Duration = Duration::from_secs(10);
+/// For the engine's own work around a stop, after the grace.
+const STOP_SLACK: Duration = Duration::from_secs(15);
+/// For the last probe's answer, after the time allowed for readiness.
+const READY_SLACK: Duration = Duration::from_secs(5);
+
+/// A plan under construction.
+pub(super) struct Draft<'a> {
+    pub facts: &'a Facts,
+    pub options: &'a Options,
+    pub plan: Plan,
+    /// The last undo step of each instance: the next one follows it.
+    undo: BTreeMap<InstanceName, StepId>,
+}
+
+/// Whose step it is: the instance and its batch (from 1).
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub instance: InstanceName,
+    pub batch: usize,
+}
+
+impl<'a> Draft<'a> {
+    /// An empty plan; `rollout` is the app's own wishes, for what the options leave open.
+    pub fn new(kind: Kind, app: String, rollout: &Rollout, facts: &'a Facts, options: &'a Options) -> Self {
+        let cores = facts.fleet.engine.cpus as usize;
+        let plan = Plan {
+            kind,
+            app,
+            from: None,
+            to: None,
+            batches: Vec::new(),
+            steps: Vec::new(),
+            gate: options.gate.or(rollout.gate).unwrap_or_default(),
+            on_failure: options.on_failure.or(rollout.on_failure).unwrap_or_default(),
+            parallel: options.parallel.map_or((2 * cores).max(4), |n| (n as usize).max(1)),
+            notes: Vec::new(),
+        };
+        Self { facts, options, plan, undo: BTreeMap::new() }
+    }
+
+    /// Adds a sentence the user should read, once.
+    pub fn note(&mut self, sentence: impl Into<String>) {
+        let sentence = sentence.into();
+        if !self.plan.notes.contains(&sentence) {
+            self.plan.notes.push(sentence);
+        }
+    }
+
+    /// A step of no instance.
+    pub fn shared(&mut self, task: Task, needs: &[StepId], cause: impl Into<String>) -> StepId {
+        self.push(None, Lane::Main, task, needs.to_vec(), Vec::new(), cause.into())
+    }
+
+    /// A step forward.
+    pub fn main(&mut self, at: &Slot, task: Task, needs: &[StepId], cause: impl Into<String>) -> StepId {
+        self.push(Some(at), Lane::Main, task, needs.to_vec(), Vec::new(), cause.into())
+    }
+
+    /// A step back, after the instance's former ones. Nothing to take back, no step.
+    pub fn undo(&mut self, at: &Slot, task: Task, undoes: &[StepId], cause: impl Into<String>) {
+        if undoes.is_empty() {
+            return;
+        }
+        let needs = self.undo.get(&at.instance).copied().into_iter().collect();
+        let id = self.push(Some(at), Lane::Undo, task, needs, undoes.to_vec(), cause.into());
+        self.undo.insert(at.instance.clone(), id);
+    }
+
+    fn push(
+        &mut self,
+        at: Option<&Slot>,
+        lane: Lane,
+        task: Task,
+        mut needs: Vec<StepId>,
+        undoes: Vec<StepId>,
+        cause: String,
+    ) -> StepId {
+        needs.sort_unstable();
+        needs.dedup();
+        let deadline = self.deadline(&task);
+        self.plan.steps.push(Step {
+            instance: at.map(|at| at.instance.clone()),
+            batch: at.map(|at| at.batch),
+            needs,
+            lane,
+            undoes,
+            cause,
+            deadline,
+            task,
+        });
+        self.plan.steps.len() - 1
+    }
+
+    /// How long a step may take before it counts as failed; the defaults of the design.
+    fn deadline(&self, task: &Task) -> Duration {
+        match task {
+            Task::Pull { .. } => self.options.pull_timeout,
+            Task::Stop { container, grace } => {
+                grace.or_else(|| self.own_grace(container)).unwrap_or(STOP_GRACE) + STOP_SLACK
+            }
+            Task::Ready { min_ready, timeout, .. } => *timeout + *min_ready + READY_SLACK,
+            Task::Start { .. } | Task::SandboxStart { .. } => Duration::from_secs(120),
+            Task::Network { .. }
+            | Task::Volume { .. }
+            | Task::SandboxCreate { .. }
+            | Task::Create { .. }
+            | Task::Remove { .. }
+            | Task::RemoveNetwork { .. }
+            | Task::RemoveVolume { .. } => Duration::from_secs(60),
+            Task::Preflight { .. } | Task::Verify { .. } | Task::Park { .. } | Task::Rename { .. } => {
+                Duration::from_secs(30)
+            }
+        }
+    }
+
+    /// The grace a container brings along: one that is there tells, one to be made has its spec.
+    fn own_grace(&self, container: &Target) -> Option<Duration> {
+        let ms = match container {
+            Target::Known { id, .. } => all(self.facts).find(|seen| seen.id == *id)?.detail.as_ref()?.stop_grace_ms,
+            Target::Made { step, .. } => match &self.plan.steps.get(*step)?.task {
+                Task::Create { draft } => draft.spec.container.stop_grace_ms,
+                _ => None,
+            },
+        };
+        ms.map(Duration::from_millis)
+    }
+
+    /// The finished plan.
+    pub fn finish(self) -> Plan {
+        self.plan
+    }
+}
+
+/// Every container of the fleet.
+pub(super) fn all(facts: &Facts) -> impl Iterator<Item = &Container> {
+    facts.fleet.apps.iter().flat_map(|app| &app.instances).flat_map(parts)
+}
+
+/// Every container of an instance.
+pub(super) fn parts(instance: &super::super::fleet::Instance) -> impl Iterator<Item = &Container> {
+    instance.sandbox.iter().chain(&instance.app).chain(&instance.others)
+}
+
+/// It has processes, so it must be stopped before it can be replaced or removed.
+pub(super) fn alive(container: &Container) -> bool {
+    matches!(container.state, State::Running | State::Paused | State::Restarting)
+}
+
+/// The container as a step's target.
+pub(super) fn known(container: &Container) -> Target {
+    Target::Known { id: container.id.clone(), name: container.name.to_string() }
+}
+
+/// A stop with the grace asked for, else the container's own.
+pub(super) fn stop(container: Target, options: &Options) -> Task {
+    Task::Stop { container, grace: options.stop_grace }
+}
+
+/// A validated image reference, or a refusal that names it.
+pub(super) fn image_ref(text: &str) -> Result<ImageRef, Refusal> {
+    ImageRef::new(text).map_err(|bad| Refusal::Usage(bad.to_string()))
+}
+
+/// A validated object name, or a refusal that names it.
+pub(super) fn object_name(text: &str) -> Result<ObjectName, Refusal> {
+    ObjectName::new(text).map_err(|bad| Refusal::Usage(bad.to_string()))
+}

@@ -1,0 +1,93 @@
+//! Replacing an instance's sandbox as well: for changes that the old one can't take on (`--allow-recreate`).
+//!
+//! Not in place: the instance is down while its sandbox is replaced, and its address is asked for again rather than
+//! kept. The old pair is put aside, never removed, until the new one is proven.
+
+use super::super::fleet::{Container, Instance};
+use super::super::plan::{Refusal, Target, Task};
+use super::super::spec::AppSpec;
+use super::draft::{Draft, Slot, alive, all, known, object_name, stop};
+use super::swap::{Before, Source, Swapped, Wanted};
+use std::collections::BTreeMap;
+
+impl Wanted<'_> {
+    /// Writes the steps of one instance whose sandbox `old_sandbox` is replaced, without the removal of the old pair.
+    pub fn recreate(
+        &self,
+        draft: &mut Draft<'_>,
+        at: &Slot,
+        instance: &Instance,
+        old_sandbox: &Container,
+        before: &Before,
+        cause: &str,
+    ) -> Result<Swapped, Refusal> {
+        let old = instance.app.as_ref();
+        let mut needs: Vec<_> = before.starts.iter().chain(&self.networks).chain(&self.volumes).copied().collect();
+        if let Source::Pulled(step) = self.source {
+            needs.push(step);
+        }
+        // Nothing is watched from inside: the place to watch from goes away.
+        let task = Task::Preflight { container: old.map(known), sandbox: Some(known(old_sandbox)), watch: None };
+        let preflight = draft.main(at, task, &needs, "before anything is touched: the identity is read");
+        let mut needs = before.verifies.clone();
+        needs.push(preflight);
+        let stopped = self.stop_old(draft, at, old, &needs);
+        needs.extend(stopped);
+
+        let why = "the change needs a new sandbox";
+        let down = alive(old_sandbox).then(|| draft.main(at, stop(known(old_sandbox), draft.options), &needs, why));
+        needs.extend(down);
+        let to = object_name(&aside(draft, old_sandbox))?;
+        let rename = draft.main(at, Task::Rename { container: known(old_sandbox), to }, &needs, why);
+        let made =
+            self.sandbox_create(draft, at, instance.number, addresses(old_sandbox, self.spec), &[rename], why)?;
+        let sandbox = Target::Made { step: made, name: self.app.sandbox_name(instance.number) };
+        let up = self.sandbox_start(draft, at, &sandbox, made);
+        let create = self.create(draft, at, instance, sandbox.clone(), &[], cause)?;
+        let container = Target::Made { step: create, name: self.container_name(instance) };
+        let start = self.start(draft, at, &container, &[up]);
+        let (ready, verify) = self.prove(draft, at, &container, &sandbox, start);
+        let park = old.map(|old| self.park(draft, at, old, &sandbox, verify));
+
+        let cause = format!("revision {} did not work out", self.revision);
+        draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
+        draft.undo(at, Task::Remove { container, volumes: false }, &[create], &*cause);
+        draft.undo(at, stop(sandbox.clone(), draft.options), &[up], &*cause);
+        draft.undo(at, Task::Remove { container: sandbox, volumes: false }, &[made], cause);
+        let to = object_name(&old_sandbox.name)?;
+        draft.undo(
+            at,
+            Task::Rename { container: known(old_sandbox), to },
+            &[rename],
+            "the old sandbox has its name back",
+        );
+        if let Some(down) = down {
+            let task = Task::SandboxStart { sandbox: known(old_sandbox) };
+            draft.undo(at, task, &[down], "the old sandbox has its address back");
+        }
+        if let (Some(old), Some(stopped)) = (old, stopped) {
+            self.serve_again(draft, at, old, &known(old_sandbox), stopped, park);
+        }
+        let replaced = old.into_iter().chain(&instance.others).chain([old_sandbox]).map(known).collect();
+        Ok(Swapped { start, ready, verify, done: park.unwrap_or(verify), replaced })
+    }
+}
+
+/// A free name for the old sandbox while it waits.
+fn aside(draft: &Draft<'_>, old: &Container) -> String {
+    let taken = |name: &str| all(draft.facts).any(|seen| &*seen.name == name);
+    let first = format!("{}.old", old.name);
+    let later = (2..).map(|n| format!("{first}{n}"));
+    std::iter::once(first.clone()).chain(later).find(|name| !taken(name)).unwrap_or(first)
+}
+
+/// The pinned addresses to ask for again: on networks that stay and for which the user asks no other.
+fn addresses(old: &Container, spec: &AppSpec) -> BTreeMap<String, String> {
+    let Some(detail) = &old.detail else { return BTreeMap::new() };
+    spec.sandbox
+        .networks
+        .iter()
+        .filter(|attach| attach.ipv4.is_none())
+        .filter_map(|attach| Some((attach.network.clone(), detail.pinned.get(&attach.network)?.ipv4.clone()?)))
+        .collect()
+}

@@ -1,0 +1,145 @@
+//! Remove: apps with everything that is only theirs; volumes only when told.
+
+use super::super::facts::Facts;
+use super::super::fleet::{App, Container, Instance};
+use super::super::ids::AppId;
+use super::super::labels::PROJECT;
+use super::super::options::Options;
+use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
+use super::super::spec::{MountKind, Rollout};
+use super::draft::{Draft, Slot, alive, known, object_name, parts, stop};
+use super::{managed, subject};
+use std::collections::BTreeSet;
+
+/// Plans it; `volumes`: their named and anonymous volumes go, too.
+pub fn remove(apps: &[String], volumes: bool, facts: &Facts, options: &Options) -> Result<Plan, Refusal> {
+    let mut gone: Vec<&App> = Vec::new();
+    for target in apps {
+        let app = managed(target, "rm", facts)?;
+        if !gone.iter().any(|one| one.id == app.id) {
+            gone.push(app);
+        }
+    }
+    let chosen: Vec<_> = gone.iter().flat_map(|app| app.instances.iter().map(move |one| (*app, one))).collect();
+    if chosen.is_empty() {
+        return Err(Refusal::Usage("name at least one app".into()));
+    }
+    let whole: Vec<_> = gone.iter().filter_map(|app| Some((*app, app.instances.first()?))).collect();
+    let name = match gone.as_slice() {
+        [app] => app.id.to_string(),
+        _ => subject(&whole),
+    };
+    let mut draft = Draft::new(Kind::Remove, name, &Rollout::default(), facts, options);
+    draft.plan.batches = vec![chosen.iter().map(|(_, one)| one.name.clone()).collect()];
+    let mut removed = Vec::new();
+    for (app, instance) in &chosen {
+        let at = Slot { instance: instance.name.clone(), batch: 1 };
+        removed.extend(take_down(&mut draft, &at, instance, volumes, &format!("{} is to be removed", app.id)));
+    }
+    let gone: BTreeSet<&AppId> = gone.iter().map(|app| &app.id).collect();
+    let staying: Vec<(&App, &Container)> = facts
+        .fleet
+        .apps
+        .iter()
+        .filter(|app| !(app.managed && gone.contains(&app.id)))
+        .flat_map(|app| app.instances.iter().flat_map(parts).map(move |container| (app, container)))
+        .collect();
+    let going: Vec<&Container> = chosen.iter().flat_map(|(_, instance)| parts(instance)).collect();
+    let projects: BTreeSet<&str> = gone.iter().map(|id| id.project.as_str()).collect();
+    networks(&mut draft, &projects, &staying, &removed)?;
+    named_volumes(&mut draft, volumes, &projects, &going, &staying, &removed)?;
+    Ok(draft.finish())
+}
+
+/// Stops and removes every container of an instance, its sandbox last; the removals are returned.
+pub(super) fn take_down(
+    draft: &mut Draft<'_>,
+    at: &Slot,
+    instance: &Instance,
+    volumes: bool,
+    cause: &str,
+) -> Vec<StepId> {
+    let mut removed = Vec::new();
+    for container in instance.app.iter().chain(&instance.others) {
+        let stopped = alive(container).then(|| draft.main(at, stop(known(container), draft.options), &[], cause));
+        let needs: Vec<_> = stopped.into_iter().collect();
+        removed.push(draft.main(at, Task::Remove { container: known(container), volumes }, &needs, cause));
+    }
+    if let Some(sandbox) = &instance.sandbox {
+        let mut needs = removed.clone();
+        let stopped = alive(sandbox).then(|| draft.main(at, stop(known(sandbox), draft.options), &needs, cause));
+        needs.extend(stopped);
+        removed.push(draft.main(at, Task::Remove { container: known(sandbox), volumes }, &needs, cause));
+    }
+    removed
+}
+
+/// The projects' own networks that nobody needs any more.
+fn networks(
+    draft: &mut Draft<'_>,
+    projects: &BTreeSet<&str>,
+    staying: &[(&App, &Container)],
+    removed: &[StepId],
+) -> Result<(), Refusal> {
+    let facts = draft.facts;
+    for seen in facts.networks.iter().filter(|seen| of_projects(seen.labels.get(PROJECT), projects)) {
+        let user = staying.iter().find(|(_, container)| {
+            let wanted = container.own.as_ref().and_then(|own| own.spec.as_ref());
+            container.networks.contains_key(&seen.name)
+                || wanted.is_some_and(|spec| spec.sandbox.networks.iter().any(|attach| attach.network == seen.name))
+        });
+        match user {
+            Some((_, container)) => {
+                draft.note(format!("network {} stays: {} uses it", seen.name, container.name));
+            }
+            None => {
+                let task = Task::RemoveNetwork { name: object_name(&seen.name)? };
+                draft.shared(task, removed, format!("no app uses network {} any more", seen.name));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The named volumes of the apps: only those pitstop made, that nobody else mounts, and only when told.
+fn named_volumes(
+    draft: &mut Draft<'_>,
+    wanted: bool,
+    projects: &BTreeSet<&str>,
+    going: &[&Container],
+    staying: &[(&App, &Container)],
+    removed: &[StepId],
+) -> Result<(), Refusal> {
+    let facts = draft.facts;
+    let mounts = |container: &Container, name: &str| {
+        let spec = container.own.as_ref().and_then(|own| own.spec.as_ref());
+        container.mounts.iter().any(|mount| mount.kind == MountKind::Volume && mount.source == name)
+            || spec.is_some_and(|spec| {
+                spec.container.mounts.iter().any(|mount| mount.kind == MountKind::Volume && mount.source == name)
+            })
+    };
+    let mut kept = Vec::new();
+    for seen in &facts.volumes {
+        let name = seen.name.as_str();
+        if !of_projects(seen.labels.get(PROJECT), projects) || !going.iter().any(|container| mounts(container, name)) {
+            continue;
+        }
+        let user = staying.iter().find(|(_, container)| mounts(container, name));
+        match user {
+            _ if !wanted => kept.push(name),
+            Some((_, container)) => draft.note(format!("volume {name} stays: {} uses it", container.name)),
+            None => {
+                let task = Task::RemoveVolume { name: object_name(name)? };
+                draft.shared(task, removed, format!("--volumes: the data in volume {name} goes"));
+            }
+        }
+    }
+    if !kept.is_empty() {
+        draft.note(format!("volumes stay: {} (--volumes removes them with their data)", kept.join(", ")));
+    }
+    Ok(())
+}
+
+fn of_projects(label: Option<&String>, projects: &BTreeSet<&str>) -> bool {
+    label.is_some_and(|project| projects.contains(project.as_str()))
+}

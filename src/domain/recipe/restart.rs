@@ -1,0 +1,163 @@
+//! Restart in place: stop and start of the same app container, whether pitstop made it or not.
+//!
+//! A managed one keeps its address because its sandbox is not touched. An unmanaged one gets its address from the
+//! engine again at start, so by default no two on the same network are down together (parallel restarts shuffle
+//! addresses: measured), and what can happen is said before.
+
+use super::super::facts::Facts;
+use super::super::fleet::{App, Container, Instance};
+use super::super::identity::Hold;
+use super::super::options::Options;
+use super::super::plan::{Kind, Plan, Refusal, StepId, Target, Task};
+use super::super::probe::ProbeSpec;
+use super::super::spec::{AppSpec, Rollout};
+use super::draft::{Draft, Slot, alive, known, stop};
+use super::settle::{Readiness, batches, readiness, spec_of, watch};
+use super::swap::Before;
+use super::unmanaged;
+use super::{instances, subject};
+use std::collections::BTreeSet;
+
+/// Plans it for apps and single instances.
+pub fn restart(targets: &[String], facts: &Facts, options: &Options) -> Result<Plan, Refusal> {
+    let chosen = instances(targets, facts)?;
+    let managed: Vec<_> = chosen.iter().copied().filter(|(app, _)| app.managed).collect();
+    let unmanaged: Vec<_> = chosen.iter().copied().filter(|(app, _)| !app.managed).map(|(_, one)| one).collect();
+    let rollout = managed.first().map(|(app, _)| rollout_of(app)).unwrap_or_default();
+    let mut draft = Draft::new(Kind::Restart, subject(&chosen), &rollout, facts, options);
+
+    let mut rounds: Vec<Vec<&Instance>> = Vec::new();
+    let mut done = BTreeSet::new();
+    for (app, _) in managed.iter().filter(|(app, _)| done.insert(&app.id)) {
+        let of_app: Vec<_> = managed.iter().filter(|(one, _)| one.id == app.id).map(|(_, one)| *one).collect();
+        of_app.iter().try_for_each(|instance| restartable(app, instance))?;
+        rounds.extend(batches(app, &of_app, options, &rollout_of(app))?);
+    }
+    unmanaged::check(&unmanaged, options)?;
+    unmanaged::note_risks(&mut draft, &unmanaged);
+    rounds.extend(unmanaged::batches(&mut draft, &unmanaged));
+
+    draft.plan.batches = rounds.iter().map(|batch| batch.iter().map(|one| one.name.clone()).collect()).collect();
+    let mut before = Before::default();
+    for (index, batch) in rounds.iter().enumerate() {
+        let mut now = Before::default();
+        for instance in batch {
+            let at = Slot { instance: instance.name.clone(), batch: index + 1 };
+            let Some(container) = &instance.app else { continue };
+            let (start, _, verify) = one(&mut draft, &at, instance, container, &before);
+            now.starts.push(start);
+            now.verifies.push(verify);
+        }
+        before = now;
+    }
+    Ok(draft.finish())
+}
+
+/// The app's own wishes, from its newest container.
+fn rollout_of(app: &App) -> Rollout {
+    super::settle::newest(app)
+        .and_then(|container| container.own.as_ref()?.spec.as_ref())
+        .map(|spec| spec.rollout.clone())
+        .unwrap_or_default()
+}
+
+/// A restart helps only where there is a container whose sandbox can hold it.
+fn restartable(app: &App, instance: &Instance) -> Result<(), Refusal> {
+    let deploy = format!("`pitstop deploy {}` puts a new container in its place", app.id);
+    let refuse = |what: &str| Err(Refusal::Refused(format!("{} {what}; {deploy}", instance.name)));
+    let (Some(container), sandbox) = (&instance.app, &instance.sandbox) else {
+        return refuse("has no app container to restart");
+    };
+    match sandbox {
+        None => refuse("has lost its sandbox, so its container can't start again"),
+        Some(sandbox) if container.joined().is_some_and(|id| id != sandbox.id.as_str()) => {
+            refuse("belongs to a sandbox that is gone, so its container can't start again")
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// The steps of one instance: start, ready and verify are returned.
+pub(super) fn one(
+    draft: &mut Draft<'_>,
+    at: &Slot,
+    instance: &Instance,
+    container: &Container,
+    before: &Before,
+) -> (StepId, StepId, StepId) {
+    let sandbox = instance.sandbox.as_ref().map(known);
+    let spec = spec_of(container);
+    let readiness = ready_when(draft.options, container, spec.as_ref(), sandbox.is_some());
+    if let Some(note) = readiness.note(&at.instance.to_string()).filter(|_| sandbox.is_some()) {
+        draft.note(note);
+    }
+    let why = why(instance, container);
+
+    let mut needs = before.starts.clone();
+    if let Some(there) = instance.sandbox.as_ref().filter(|there| !alive(there)) {
+        let task = Task::SandboxStart { sandbox: known(there) };
+        needs = vec![draft.main(at, task, &needs, format!("sandbox {} does not run", there.name))];
+        if instance.hold() != Some(Hold::Pinned) && !pinned(there) {
+            draft.note(format!(
+                "{}: its address is not pinned, so it may be another one once its sandbox runs",
+                at.instance
+            ));
+        }
+    }
+    let watch = sandbox.is_some().then(|| watch(&readiness.probe, spec.as_ref(), Some(container))).flatten();
+    let task = Task::Preflight { container: Some(known(container)), sandbox: sandbox.clone(), watch };
+    let preflight =
+        draft.main(at, task, &needs, "before anything is touched: all is as planned, and the identity is read");
+
+    let mut needs = before.verifies.clone();
+    needs.push(preflight);
+    let stopped = alive(container).then(|| draft.main(at, stop(known(container), draft.options), &needs, why.clone()));
+    needs.extend(stopped);
+    let task = Task::Start { container: known(container), restart: None };
+    let start = draft.main(at, task, &needs, if stopped.is_some() { "the same container again".into() } else { why });
+    let ready =
+        draft.main(at, readiness.task(known(container), sandbox.clone(), draft.options), &[start], readiness.cause());
+    let task = Task::Verify { container: known(container), sandbox: sandbox.clone() };
+    let verify = draft.main(at, task, &[ready], "the identity is read again and compared");
+    if let Some(stopped) = stopped {
+        undo(draft, at, known(container), sandbox, &readiness, stopped);
+    }
+    (start, ready, verify)
+}
+
+fn undo(
+    draft: &mut Draft<'_>,
+    at: &Slot,
+    container: Target,
+    sandbox: Option<Target>,
+    readiness: &Readiness,
+    stopped: StepId,
+) {
+    let task = Task::Start { container: container.clone(), restart: None };
+    draft.undo(at, task, &[stopped], "what was stopped runs again");
+    let task = readiness.task(container, sandbox, draft.options);
+    draft.undo(at, task, &[stopped], readiness.cause());
+}
+
+/// Readiness of a container that is there. A stranger's runs as its owner meant it: its health check, else running.
+fn ready_when(options: &Options, container: &Container, spec: Option<&AppSpec>, managed: bool) -> Readiness {
+    let healthcheck = container.detail.as_ref().is_some_and(|detail| detail.has_healthcheck);
+    if managed {
+        return readiness(options, spec.unwrap_or(&AppSpec::default()), healthcheck);
+    }
+    let own = if healthcheck { ProbeSpec::Docker } else { ProbeSpec::None };
+    Readiness { probe: options.probe.clone().unwrap_or(own), min_ready: options.min_ready.unwrap_or_default() }
+}
+
+fn pinned(sandbox: &Container) -> bool {
+    sandbox.detail.as_ref().is_some_and(|detail| !detail.pinned.is_empty())
+}
+
+fn why(instance: &Instance, container: &Container) -> String {
+    let name = instance.name.short();
+    match instance.hold() {
+        Some(Hold::Orphaned) => format!("{name} is orphaned: it sits in a network namespace that its sandbox left"),
+        _ if !alive(container) => format!("{name} does not run"),
+        _ => format!("a restart of {name} is wanted"),
+    }
+}

@@ -1,0 +1,204 @@
+//! Rolling an app to a spec and an image, batch by batch: what deploy and rollback have in common.
+
+use super::super::facts::Facts;
+use super::super::fleet::{App, Instance};
+use super::super::identity::Hold;
+use super::super::inplace::{Change, blockers, compare};
+use super::super::options::{Options, PullPolicy};
+use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
+use super::super::project::ProjectSpec;
+use super::super::spec::AppSpec;
+use super::draft::{Draft, Slot};
+use super::resources::Resources;
+use super::settle::{batches, newest, next_revision, readiness, spec_of};
+use super::swap::{Before, Source, Swapped, Wanted, revision};
+
+/// What an app shall run.
+pub(super) struct Roll<'a> {
+    pub kind: Kind,
+    pub app: &'a App,
+    pub spec: AppSpec,
+    pub image: Image,
+    /// The file the spec comes from, for its networks and volumes.
+    pub project: Option<&'a ProjectSpec>,
+    pub facts: &'a Facts,
+    pub options: &'a Options,
+}
+
+/// Which image exactly.
+pub(super) enum Image {
+    /// What the spec's reference names, asked for by this policy.
+    Reference(PullPolicy),
+    /// This id, which the engine has.
+    Id(String),
+}
+
+impl Roll<'_> {
+    /// The plan; empty with a note when every instance runs just that.
+    pub fn plan(self) -> Result<Plan, Refusal> {
+        let mut draft = Draft::new(self.kind, self.app.id.to_string(), &self.spec.rollout, self.facts, self.options);
+        draft.plan.from = newest(self.app).map(|container| container.image.to_string());
+        draft.plan.to = Some(self.spec.image.clone());
+        let mut changed = Vec::new();
+        for instance in &self.app.instances {
+            match self.changes(instance) {
+                Some(changes) => changed.push((instance, changes)),
+                None => self.leave(&mut draft, instance),
+            }
+        }
+        if changed.is_empty() {
+            draft.note(format!("every instance of {} runs {} as wanted: nothing to do", self.app.id, self.spec.image));
+            return Ok(draft.finish());
+        }
+        self.check_in_place(&mut draft, &changed)?;
+        let chosen: Vec<_> = changed.iter().map(|(instance, _)| *instance).collect();
+        let batches = batches(self.app, &chosen, self.options, &self.spec.rollout)?;
+        self.write(&mut draft, &batches, &changed)?;
+        Ok(draft.finish())
+    }
+
+    /// The image id an instance should have, where that is known.
+    fn wanted_id(&self) -> Option<&str> {
+        match &self.image {
+            Image::Id(id) => Some(id),
+            Image::Reference(PullPolicy::Always) => None,
+            Image::Reference(_) => self.facts.images.get(&self.spec.image).map(|image| image.id.as_str()),
+        }
+    }
+
+    /// Why an instance is handled; `None` when it runs what is wanted, reachably.
+    fn changes(&self, instance: &Instance) -> Option<Vec<Change>> {
+        let Some(app) = &instance.app else { return Some(Vec::new()) };
+        let serves = app.is_running() && !matches!(instance.hold(), None | Some(Hold::Orphaned));
+        let changes = spec_of(app).map(|old| compare(&old, &self.spec, &app.image_id, self.wanted_id()));
+        match changes {
+            Some(changes) if changes.is_empty() && serves => None,
+            changes => Some(changes.unwrap_or_default()),
+        }
+    }
+
+    /// Says what stays.
+    fn leave(&self, draft: &mut Draft<'_>, instance: &Instance) {
+        if !instance.others.is_empty() {
+            let names: Vec<_> = instance.others.iter().map(|other| &*other.name).collect();
+            draft.note(format!(
+                "{} runs what is wanted and keeps {} from earlier; `docker rm` removes it",
+                instance.name,
+                names.join(", ")
+            ));
+        }
+    }
+
+    fn check_in_place(&self, draft: &mut Draft<'_>, changed: &[(&Instance, Vec<Change>)]) -> Result<(), Refusal> {
+        let mut lines: Vec<String> = changed
+            .iter()
+            .filter(|(instance, _)| instance.sandbox.is_some())
+            .flat_map(|(_, changes)| blockers(changes))
+            .collect();
+        lines.sort();
+        lines.dedup();
+        if lines.is_empty() {
+            draft.note("in place: each sandbox keeps running, so address, ports, hostname and volumes stay");
+            return Ok(());
+        }
+        if !self.options.allow_recreate {
+            return Err(Refusal::Refused(format!(
+                "{} can't change in place:\n  {}\nwith --allow-recreate its sandboxes are replaced, one batch at a time, and addresses may change",
+                self.app.id,
+                lines.join("\n  ")
+            )));
+        }
+        draft.note(format!("not in place, sandboxes are replaced and addresses may change: {}", lines.join("; ")));
+        draft.note("a rollback to revisions before this one is not possible: their records go with the old sandboxes");
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        draft: &mut Draft<'_>,
+        batches: &[Vec<&Instance>],
+        changed: &[(&Instance, Vec<Change>)],
+    ) -> Result<(), Refusal> {
+        let source = match &self.image {
+            Image::Id(id) => Source::Id(id.clone()),
+            Image::Reference(policy) => {
+                let cause = format!("{} is wanted; a bad image touches no instance", self.spec.image);
+                Source::pull(draft, &self.spec.image, *policy, cause)?
+            }
+        };
+        let (mut networks, mut volumes) = (Vec::new(), Vec::new());
+        if let Some(project) = self.project {
+            let mut resources = Resources::default();
+            networks = resources.networks(draft, project, &self.app.id, &self.spec)?;
+            volumes = resources.volumes(draft, project, &self.app.id, &self.spec)?;
+        }
+        let image = self.facts.images.get(&self.spec.image);
+        let readiness = readiness(self.options, &self.spec, image.is_some_and(|image| image.has_healthcheck));
+        if let Some(note) = readiness.note(&self.app.id.to_string()) {
+            draft.note(note);
+        }
+        let wanted = Wanted {
+            app: &self.app.id,
+            spec: &self.spec,
+            revision: next_revision(self.app, self.facts),
+            source,
+            readiness,
+            networks,
+            volumes,
+        };
+        draft.plan.batches =
+            batches.iter().map(|batch| batch.iter().map(|instance| instance.name.clone()).collect()).collect();
+        let mut before = Before::default();
+        let mut swapped: Vec<(Slot, Swapped)> = Vec::new();
+        for (index, batch) in batches.iter().enumerate() {
+            let mut now = Before::default();
+            for instance in batch {
+                let at = Slot { instance: instance.name.clone(), batch: index + 1 };
+                let changes =
+                    changed.iter().find(|(one, _)| one.name == instance.name).map_or(&[][..], |(_, changes)| changes);
+                let cause = self.cause(instance, changes, wanted.revision);
+                let blocked = changes.iter().any(|change| !change.in_place);
+                let done = match instance.sandbox.as_ref().filter(|_| blocked) {
+                    Some(sandbox) => wanted.recreate(draft, &at, instance, sandbox, &before, &cause)?,
+                    None => wanted.swap(draft, &at, instance, &before, &cause)?,
+                };
+                now.starts.push(done.start);
+                now.verifies.push(done.verify);
+                swapped.push((at, done));
+            }
+            before = now;
+        }
+        remove_replaced(draft, &swapped);
+        Ok(())
+    }
+
+    /// Why this instance is handled, as a sentence.
+    fn cause(&self, instance: &Instance, changes: &[Change], wanted: u32) -> String {
+        let name = instance.name.short();
+        let runs = match &instance.app {
+            None => format!("{name} has no app container"),
+            Some(app) if !app.is_running() => format!("{name} does not run (revision {})", revision(app)),
+            Some(app) if instance.hold() == Some(Hold::Orphaned) => {
+                format!("{name} runs revision {} in a network namespace that is gone", revision(app))
+            }
+            Some(app) => format!("{name} runs revision {}", revision(app)),
+        };
+        let mut what: Vec<String> = changes.iter().take(4).map(ToString::to_string).collect();
+        if changes.len() > 4 {
+            what.push(format!("and {} more", changes.len() - 4));
+        }
+        let what = if what.is_empty() { String::new() } else { format!(": {}", what.join("; ")) };
+        format!("{runs}, revision {wanted} is wanted{what}")
+    }
+}
+
+/// Once every instance is verified and its old container parked, what was replaced goes.
+fn remove_replaced(draft: &mut Draft<'_>, swapped: &[(Slot, Swapped)]) {
+    let all: Vec<StepId> = swapped.iter().map(|(_, swapped)| swapped.done).collect();
+    for (at, swapped) in swapped {
+        for target in &swapped.replaced {
+            let task = Task::Remove { container: target.clone(), volumes: false };
+            draft.main(at, task, &all, "every instance is verified, so the old way back is no longer needed");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Rollback: an in-place deployment of an earlier revision, with exactly the image it had.
+
+use super::super::facts::Facts;
+use super::super::fleet::App;
+use super::super::options::{Options, PullPolicy};
+use super::super::plan::{Kind, Plan, Refusal, RevisionRecord};
+use super::draft::{Draft, all};
+use super::managed;
+use super::roll::{Image, Roll};
+use super::settle::{newest, spec_of};
+use super::swap::revision;
+
+/// Plans it. `to` a revision; `None`: the newest one before the one that runs.
+pub fn rollback(app: &str, to: Option<u32>, facts: &Facts, options: &Options) -> Result<Plan, Refusal> {
+    let app = managed(app, "rollback", facts)?;
+    let Some(now) = newest(app) else {
+        return Err(Refusal::Refused(format!(
+            "{} has no app container, so there is no revision to go back from; give its file: pitstop deploy {} -f FILE",
+            app.id, app.id
+        )));
+    };
+    let current = revision(now);
+    let records = facts.revisions.get(&app.id).map_or(&[][..], Vec::as_slice);
+    let record = match to {
+        // An instance may be at the current revision while another is not: the roll sees to that.
+        Some(to) if to == current => RevisionRecord {
+            revision: to,
+            image_id: now.image_id.to_string(),
+            spec: spec_of(now).ok_or_else(|| unknown(app, to, records))?,
+        },
+        Some(to) => {
+            records.iter().find(|record| record.revision == to).cloned().ok_or_else(|| unknown(app, to, records))?
+        }
+        None => match records.iter().filter(|record| record.revision < current).max_by_key(|record| record.revision) {
+            Some(record) => record.clone(),
+            None => {
+                return Err(Refusal::Usage(format!(
+                    "{} runs revision {current}, and no earlier one is kept; {}",
+                    app.id,
+                    kept(records)
+                )));
+            }
+        },
+    };
+    let image = image(app, &record, facts)?;
+    let target = record.revision;
+    if target == current && app.instances.iter().all(|one| one.revision() == Some(current) && one.is_ready()) {
+        let mut draft = Draft::new(Kind::Rollback, app.id.to_string(), &record.spec.rollout, facts, options);
+        draft.note(format!("{} runs revision {current} already: nothing to do", app.id));
+        return Ok(draft.finish());
+    }
+    let mut plan =
+        Roll { kind: Kind::Rollback, app, spec: record.spec, image, project: None, facts, options }.plan()?;
+    if !plan.is_empty() {
+        plan.notes.insert(0, format!("what revision {target} was becomes a new revision; numbers only go up"));
+    }
+    Ok(plan)
+}
+
+/// The very image of that revision: there, or to be had by its digest.
+fn image(app: &App, record: &RevisionRecord, facts: &Facts) -> Result<Image, Refusal> {
+    let there = facts.images.values().any(|image| image.id == record.image_id)
+        || all(facts).any(|container| *container.image_id == *record.image_id);
+    if there {
+        return Ok(Image::Id(record.image_id.clone()));
+    }
+    if record.spec.image.contains("@sha256:") {
+        return Ok(Image::Reference(PullPolicy::Missing));
+    }
+    Err(Refusal::Refused(format!(
+        "the image of revision {} of {} ({}, {}) is no longer on this engine, and its tag may mean another one now; to take what it means now: pitstop deploy {} --image {}",
+        record.revision, app.id, record.spec.image, record.image_id, app.id, record.spec.image
+    )))
+}
+
+fn unknown(app: &App, to: u32, records: &[RevisionRecord]) -> Refusal {
+    Refusal::Usage(format!("{} has no revision {to} to go back to; {}", app.id, kept(records)))
+}
+
+fn kept(records: &[RevisionRecord]) -> String {
+    if records.is_empty() {
+        return "none is kept (a deployment keeps the one it replaces)".into();
+    }
+    let list: Vec<_> = records.iter().map(|record| format!("{} ({})", record.revision, record.spec.image)).collect();
+    format!("kept are {}", list.join(", "))
+}

@@ -1,0 +1,174 @@
+//! What options, spec and image leave open, settled: probe, watch, pull policy, batches, the newest revision.
+//!
+//! Precedence is always the same: what was asked for this operation, then the app's own wish, then the default.
+
+use super::super::duration::{human, millis};
+use super::super::facts::{Facts, ImageSeen};
+use super::super::fleet::{App, Container, Instance};
+use super::super::options::{BatchSize, Options, PullPolicy};
+use super::super::plan::{Refusal, Target, Task};
+use super::super::probe::ProbeSpec;
+use super::super::spec::{AppSpec, Rollout};
+use super::draft::{alive, parts};
+use std::time::Duration;
+
+/// Without a probe a container has to run this long before it counts as ready.
+const NO_PROBE_MIN_READY: Duration = Duration::from_secs(1);
+
+/// How readiness is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Readiness {
+    pub probe: ProbeSpec,
+    pub min_ready: Duration,
+}
+
+/// Readiness of a container made from `spec`; `healthcheck`: whether its image (or it itself) has one.
+pub(super) fn readiness(options: &Options, spec: &AppSpec, healthcheck: bool) -> Readiness {
+    let checked = match spec.container.healthcheck.as_ref().map(|check| check.test.first().map(String::as_str)) {
+        Some(Some("NONE")) => false,
+        Some(Some(_)) => true,
+        Some(None) | None => healthcheck,
+    };
+    let probe = options.probe.clone().or_else(|| spec.rollout.probe.clone()).unwrap_or_else(|| {
+        match spec.sandbox.first_tcp_port() {
+            _ if checked => ProbeSpec::Docker,
+            Some(port) => ProbeSpec::Tcp { port },
+            None => ProbeSpec::None,
+        }
+    });
+    let asked = options.min_ready.or(spec.rollout.min_ready_ms.map(Duration::from_millis)).unwrap_or_default();
+    let min_ready = if probe == ProbeSpec::None { asked.max(NO_PROBE_MIN_READY) } else { asked };
+    Readiness { probe, min_ready }
+}
+
+impl Readiness {
+    /// The step that waits for it.
+    pub fn task(&self, container: Target, sandbox: Option<Target>, options: &Options) -> Task {
+        Task::Ready {
+            container,
+            sandbox,
+            probe: self.probe.clone(),
+            min_ready: self.min_ready,
+            timeout: options.ready_timeout,
+        }
+    }
+
+    /// Why the step waits.
+    pub fn cause(&self) -> String {
+        let lasting = match self.min_ready {
+            Duration::ZERO => String::new(),
+            time => format!(" for {}", human(millis(time))),
+        };
+        match &self.probe {
+            ProbeSpec::None => format!("ready means: it runs{lasting}"),
+            probe => format!("ready means: {probe} answers{lasting}"),
+        }
+    }
+
+    /// What the user should know about it.
+    pub fn note(&self, subject: &str) -> Option<String> {
+        (self.probe == ProbeSpec::None).then(|| {
+            format!(
+                "{subject} has no probe, health check or published port: it counts as ready after running for {}; give --probe or x-pitstop probe for more",
+                human(millis(self.min_ready))
+            )
+        })
+    }
+}
+
+/// What the guest can watch while an instance is handled: the probe, else a port that is known to be served.
+pub(super) fn watch(probe: &ProbeSpec, spec: Option<&AppSpec>, serving: Option<&Container>) -> Option<ProbeSpec> {
+    if probe.watchable() {
+        return Some(probe.clone());
+    }
+    let exposed = || serving?.detail.as_ref()?.exposed.first().copied();
+    let port = spec.and_then(|spec| spec.sandbox.first_tcp_port()).or_else(exposed)?;
+    Some(ProbeSpec::Tcp { port })
+}
+
+/// Whether the registry is asked for `spec.image`.
+///
+/// Without a wish it is `missing`, but `always` for a moving `latest`, unless the image was plainly built here: an
+/// image without any digest was never pulled, so the registry can't know a newer one.
+pub(super) fn pull_policy(options: &Options, spec: &AppSpec, local: Option<&ImageSeen>) -> PullPolicy {
+    options.pull.or(spec.rollout.pull).unwrap_or_else(|| match local {
+        Some(image) if image.digests.is_empty() => PullPolicy::Missing,
+        _ if is_moving(&spec.image) => PullPolicy::Always,
+        _ => PullPolicy::Missing,
+    })
+}
+
+/// The reference means whatever `latest` is now.
+fn is_moving(reference: &str) -> bool {
+    let name = reference.rsplit('/').next().unwrap_or(reference);
+    !reference.contains('@') && name.split_once(':').is_none_or(|(_, tag)| tag == "latest")
+}
+
+/// The instances a person would lose by stopping these: running now.
+fn up(instance: &Instance) -> bool {
+    instance.app.as_ref().is_some_and(alive)
+}
+
+/// Splits the chosen instances of an app into batches.
+///
+/// Those that are down come first: handling them costs nothing. At least a quarter of two or more instances (at least
+/// one) stays up; a batch size that breaks this is refused with the largest one that does not.
+pub(super) fn batches<'a>(
+    app: &App,
+    chosen: &[&'a Instance],
+    options: &Options,
+    rollout: &Rollout,
+) -> Result<Vec<Vec<&'a Instance>>, Refusal> {
+    let total = app.instances.len();
+    let wish = options.batch.or(rollout.batch).unwrap_or(BatchSize::Count(1));
+    let size = wish.of(total);
+    let mut order = chosen.to_vec();
+    order.sort_by_key(|instance| up(instance));
+    let keep = if total < 2 { 0 } else { total.div_ceil(4).max(1) };
+    let running = app.instances.iter().filter(|instance| up(instance)).count();
+    let allowed = |size: usize| {
+        // What is handled is up again before the next batch.
+        let mut serving = running;
+        order.chunks(size).all(|batch| {
+            let stopped = batch.iter().filter(|instance| up(instance)).count();
+            let left = serving - stopped;
+            serving = left + batch.len();
+            stopped == 0 || left >= keep
+        })
+    };
+    if size > 1 && !allowed(size) {
+        let largest = (1..size).rev().find(|size| allowed(*size)).unwrap_or(1);
+        return Err(Refusal::Refused(format!(
+            "batch {wish} would leave fewer than {keep} of the {total} instances of {} up; the largest batch allowed is {largest}: --batch {largest}",
+            app.id
+        )));
+    }
+    Ok(order.chunks(size).map(<[_]>::to_vec).collect())
+}
+
+/// The container of the highest revision that serves in any instance.
+pub(super) fn newest(app: &App) -> Option<&Container> {
+    app.instances
+        .iter()
+        .filter_map(|instance| instance.app.as_ref())
+        .max_by_key(|container| container.own.as_ref().map_or(0, |own| own.revision))
+}
+
+/// The revision number that no container of the app has had.
+pub(super) fn next_revision(app: &App, facts: &Facts) -> u32 {
+    let seen =
+        app.instances.iter().flat_map(parts).filter_map(|container| container.own.as_ref().map(|own| own.revision));
+    let kept = facts.revisions.get(&app.id).into_iter().flatten().map(|record| record.revision);
+    seen.chain(kept).max().unwrap_or(0).saturating_add(1)
+}
+
+/// The spec a managed container was made from, with its environment's values; `None` when its label can't be read.
+pub(super) fn spec_of(container: &Container) -> Option<AppSpec> {
+    let spec = container.own.as_ref()?.spec.clone()?;
+    let environment = container.detail.as_ref().map(|detail| &detail.environment);
+    match environment {
+        Some(environment) => Some(spec.with_environment(environment)),
+        None if spec.container.environment.is_empty() => Some(spec),
+        None => None,
+    }
+}

@@ -1,0 +1,306 @@
+//! The in-place swap of one instance: a new app container takes the old one's place in the same sandbox.
+//!
+//! Deploy, rollback and create share it. Everything that can fail is before the stop, and each step has its way back
+//! in the undo lane. Replacing the sandbox as well is `recreate`'s business.
+
+use super::super::facts::Facts;
+use super::super::fleet::{Container, Instance, MountSeen};
+use super::super::ids::AppId;
+use super::super::options::PullPolicy;
+use super::super::plan::{AppDraft, Refusal, RevisionRecord, SandboxDraft, StepId, Target, Task};
+use super::super::spec::{AppSpec, MountKind};
+use super::draft::{Draft, Slot, alive, all, image_ref, known, stop};
+use super::ports;
+use super::settle::{Readiness, spec_of, watch};
+use std::collections::BTreeMap;
+
+/// Where a new container's image comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// What that pull step resolves.
+    Pulled(StepId),
+    /// Exactly this image, which the engine has.
+    Id(String),
+}
+
+impl Source {
+    /// A pull of the spec's image.
+    pub fn pull(draft: &mut Draft<'_>, image: &str, policy: PullPolicy, cause: String) -> Result<Self, Refusal> {
+        let task = Task::Pull { image: image_ref(image)?, policy };
+        Ok(Self::Pulled(draft.shared(task, &[], cause)))
+    }
+}
+
+/// What an instance shall run.
+#[derive(Clone)]
+pub(super) struct Wanted<'a> {
+    pub app: &'a AppId,
+    pub spec: &'a AppSpec,
+    pub revision: u32,
+    pub source: Source,
+    pub readiness: Readiness,
+    /// Networks to be made first.
+    pub networks: Vec<StepId>,
+    /// Volumes to be made first.
+    pub volumes: Vec<StepId>,
+}
+
+/// The batch before: what the next one waits for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Before {
+    pub starts: Vec<StepId>,
+    pub verifies: Vec<StepId>,
+}
+
+/// The steps others wait for.
+pub(super) struct Swapped {
+    pub start: StepId,
+    pub ready: StepId,
+    pub verify: StepId,
+    /// The last step of the instance: what it replaced can go once every instance is here.
+    pub done: StepId,
+    /// What it replaced.
+    pub replaced: Vec<Target>,
+}
+
+impl Wanted<'_> {
+    /// Writes the steps of one instance, without the removal of what it replaces.
+    pub fn swap(
+        &self,
+        draft: &mut Draft<'_>,
+        at: &Slot,
+        instance: &Instance,
+        before: &Before,
+        cause: &str,
+    ) -> Result<Swapped, Refusal> {
+        let old = instance.app.as_ref();
+        let (sandbox, up) = self.sandbox(draft, at, instance, before)?;
+        let create = self.create(draft, at, instance, sandbox.clone(), &[], cause)?;
+        let container = Target::Made { step: create, name: self.container_name(instance) };
+
+        let mut needs = before.starts.clone();
+        needs.push(create);
+        needs.extend(up);
+        let preflight = self.preflight(draft, at, old, &sandbox, &needs);
+        let mut needs = before.verifies.clone();
+        needs.push(preflight);
+        let stopped = self.stop_old(draft, at, old, &needs);
+        needs.extend(stopped);
+        let start = self.start(draft, at, &container, &needs);
+        let (ready, verify) = self.prove(draft, at, &container, &sandbox, start);
+        let park = old.map(|old| self.park(draft, at, old, &sandbox, verify));
+
+        let cause = format!("revision {} did not work out", self.revision);
+        draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
+        if let (Some(old), Some(stopped)) = (old, stopped) {
+            self.serve_again(draft, at, old, &sandbox, stopped, park);
+        }
+        draft.undo(at, Task::Remove { container, volumes: false }, &[create], cause);
+        let replaced = old.into_iter().chain(&instance.others).map(known).collect();
+        Ok(Swapped { start, ready, verify, done: park.unwrap_or(verify), replaced })
+    }
+
+    /// The sandbox as it is, started again, or made anew; and the step that brings it up.
+    fn sandbox(
+        &self,
+        draft: &mut Draft<'_>,
+        at: &Slot,
+        instance: &Instance,
+        before: &Before,
+    ) -> Result<(Target, Option<StepId>), Refusal> {
+        if let Some(there) = &instance.sandbox {
+            let cause = format!("sandbox {} does not run", there.name);
+            let start = || Task::SandboxStart { sandbox: known(there) };
+            let up = (!alive(there)).then(|| draft.main(at, start(), &before.starts, cause));
+            return Ok((known(there), up));
+        }
+        draft.note(format!(
+            "{}: its sandbox is gone; a new one is made, and its former address can't be promised",
+            at.instance
+        ));
+        let cause = format!("the sandbox of {} is gone", at.instance);
+        let made = self.sandbox_create(draft, at, instance.number, BTreeMap::new(), &[], &cause)?;
+        let target = Target::Made { step: made, name: self.app.sandbox_name(instance.number) };
+        let up = self.sandbox_start(draft, at, &target, made);
+        Ok((target, Some(up)))
+    }
+
+    /// Creates a sandbox with this instance's own ports, after the networks it needs.
+    pub fn sandbox_create(
+        &self,
+        draft: &mut Draft<'_>,
+        at: &Slot,
+        number: u32,
+        addresses: BTreeMap<String, String>,
+        needs: &[StepId],
+        cause: &str,
+    ) -> Result<StepId, Refusal> {
+        let spec = ports::of_instance(self.app, &self.spec.sandbox, number)?;
+        let sandbox = SandboxDraft { app: self.app.clone(), number, spec, spec_hash: self.spec.hash(), addresses };
+        let needs: Vec<_> = needs.iter().chain(&self.networks).copied().collect();
+        Ok(draft.main(at, Task::SandboxCreate { draft: Box::new(sandbox) }, &needs, cause))
+    }
+
+    /// Starts the sandbox that was made.
+    pub fn sandbox_start(&self, draft: &mut Draft<'_>, at: &Slot, sandbox: &Target, made: StepId) -> StepId {
+        let cause = format!("{} gets its address and ports before its app begins", at.instance);
+        draft.main(at, Task::SandboxStart { sandbox: sandbox.clone() }, &[made], cause)
+    }
+
+    /// The app container's name in the engine.
+    pub fn container_name(&self, instance: &Instance) -> String {
+        self.app.container_name(instance.number, self.revision)
+    }
+
+    /// Creates the app container in `sandbox`, after image and volumes; it is not started.
+    pub fn create(
+        &self,
+        draft: &mut Draft<'_>,
+        at: &Slot,
+        instance: &Instance,
+        sandbox: Target,
+        needs: &[StepId],
+        cause: &str,
+    ) -> Result<StepId, Refusal> {
+        free_name(draft.facts, &self.container_name(instance))?;
+        let image = match &self.source {
+            Source::Pulled(step) => Some(*step),
+            Source::Id(_) => None,
+        };
+        let image_id = match &self.source {
+            Source::Id(id) => Some(id.clone()),
+            Source::Pulled(_) => None,
+        };
+        let made = match &sandbox {
+            Target::Made { step, .. } => Some(*step),
+            Target::Known { .. } => None,
+        };
+        let needs: Vec<_> = needs.iter().chain(&self.volumes).chain(&image).chain(&made).copied().collect();
+        let app = AppDraft {
+            app: self.app.clone(),
+            number: instance.number,
+            revision: self.revision,
+            spec: self.spec.clone(),
+            image,
+            image_id,
+            sandbox,
+            carry: instance.app.as_ref().map(|old| carried(old, self.spec)).unwrap_or_default(),
+        };
+        Ok(draft.main(at, Task::Create { draft: Box::new(app) }, &needs, cause))
+    }
+
+    /// Reads the identity and begins to watch the gap.
+    pub fn preflight(
+        &self,
+        draft: &mut Draft<'_>,
+        at: &Slot,
+        old: Option<&Container>,
+        sandbox: &Target,
+        needs: &[StepId],
+    ) -> StepId {
+        let task = Task::Preflight {
+            container: old.map(known),
+            sandbox: Some(sandbox.clone()),
+            watch: watch(&self.readiness.probe, Some(self.spec), old),
+        };
+        draft.main(at, task, needs, "before anything is touched: all is as planned, and the identity is read")
+    }
+
+    /// Stops the old container, if it runs.
+    pub fn stop_old(
+        &self,
+        draft: &mut Draft<'_>,
+        at: &Slot,
+        old: Option<&Container>,
+        needs: &[StepId],
+    ) -> Option<StepId> {
+        let old = old.filter(|old| alive(old))?;
+        let cause = format!("revision {} makes room for revision {}", revision(old), self.revision);
+        Some(draft.main(at, stop(known(old), draft.options), needs, cause))
+    }
+
+    /// Starts the new container.
+    pub fn start(&self, draft: &mut Draft<'_>, at: &Slot, container: &Target, needs: &[StepId]) -> StepId {
+        let mut needs = needs.to_vec();
+        if let Target::Made { step, .. } = container {
+            needs.push(*step);
+        }
+        let task = Task::Start { container: container.clone(), restart: None };
+        draft.main(at, task, &needs, format!("revision {} begins to serve", self.revision))
+    }
+
+    /// Ready, then verified.
+    pub fn prove(
+        &self,
+        draft: &mut Draft<'_>,
+        at: &Slot,
+        container: &Target,
+        sandbox: &Target,
+        start: StepId,
+    ) -> (StepId, StepId) {
+        let ready = self.readiness.task(container.clone(), Some(sandbox.clone()), draft.options);
+        let ready = draft.main(at, ready, &[start], self.readiness.cause());
+        let verify = Task::Verify { container: container.clone(), sandbox: Some(sandbox.clone()) };
+        (ready, draft.main(at, verify, &[ready], "the identity is read again and compared"))
+    }
+
+    /// Keeps the old container as the way back, and its revision for a later rollback.
+    pub fn park(&self, draft: &mut Draft<'_>, at: &Slot, old: &Container, sandbox: &Target, verify: StepId) -> StepId {
+        let record = RevisionRecord {
+            revision: revision(old),
+            image_id: old.image_id.to_string(),
+            spec: spec_of(old).unwrap_or_default(),
+        };
+        let task = Task::Park { container: known(old), sandbox: sandbox.clone(), record: Box::new(record) };
+        draft.main(at, task, &[verify], format!("revision {} is the way back until all is done", revision(old)))
+    }
+
+    /// Undo: the old container runs again, with its own restart policy, and is proven.
+    pub fn serve_again(
+        &self,
+        draft: &mut Draft<'_>,
+        at: &Slot,
+        old: &Container,
+        sandbox: &Target,
+        stopped: StepId,
+        park: Option<StepId>,
+    ) {
+        let undoes: Vec<_> = [stopped].into_iter().chain(park).collect();
+        let restart = old.detail.as_ref().map(|detail| detail.restart.clone());
+        let cause = format!("revision {} serves again", revision(old));
+        draft.undo(at, Task::Start { container: known(old), restart }, &undoes, &*cause);
+        let ready = self.readiness.task(known(old), Some(sandbox.clone()), draft.options);
+        draft.undo(at, ready, &[stopped], cause);
+        let verify = Task::Verify { container: known(old), sandbox: Some(sandbox.clone()) };
+        draft.undo(at, verify, &[stopped], "the identity is read again and compared");
+    }
+}
+
+/// The revision a container carries, for sentences; 0 when it does not say.
+pub(super) fn revision(container: &Container) -> u32 {
+    container.own.as_ref().map_or(0, |own| own.revision)
+}
+
+/// The old container's anonymous volumes that the new spec does not cover: they are carried over by name.
+fn carried(old: &Container, spec: &AppSpec) -> Vec<MountSeen> {
+    let anonymous = |mount: &&MountSeen| {
+        mount.kind == MountKind::Volume
+            && mount.source.len() == 64
+            && mount.source.bytes().all(|b| b.is_ascii_hexdigit())
+            && !spec.container.mounts.iter().any(|new| new.target == mount.target)
+    };
+    old.mounts.iter().filter(anonymous).cloned().collect()
+}
+
+/// Refuses a name that another container has; container names are the engine's only lock.
+pub(super) fn free_name(facts: &Facts, name: &str) -> Result<(), Refusal> {
+    match all(facts).find(|seen| &*seen.name == name) {
+        None => Ok(()),
+        Some(seen) => Err(Refusal::Refused(format!(
+            "the name {name} is taken by container {} (image {}, {}); remove or rename it: docker rename {name} OTHER",
+            seen.id.short(),
+            seen.image,
+            seen.status
+        ))),
+    }
+}

@@ -1,0 +1,5 @@
+//! Recipes under test: properties over random worlds, and tables for what each one says.
+
+mod properties;
+mod tables;
+mod world;
