@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod cli_alone;
 mod compose;
 mod docs;
 mod floors;

@@ -1,0 +1,261 @@
+//! The command line as clap reads it: verbs, their arguments, and the options all of them share.
+//!
+//! Only shapes and help texts. Where a value comes from when it is not given (variable, file, default) is settled in
+//! [`super::settled`]; nothing here opens a file or talks to an engine.
+#![allow(clippy::doc_markdown)] // these comments are help texts, where backquotes would be shown
+
+mod operation;
+
+pub use operation::{OperationArgs, Warm};
+
+use crate::domain::duration;
+use clap::builder::BoolishValueParser;
+use clap::{Args, ColorChoice, Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  pitstop                                   open the console
+  pitstop create -f compose.yaml            create the file's services, in parallel
+  pitstop deploy shop/web --image web:v2    another image, in place, one instance after the other
+  pitstop deploy shop/web --image web:v2 --dry-run
+  pitstop restart shop/web-1 redis          instances, apps and plain containers
+  pitstop rollback shop/web                 back to the revision before
+  pitstop ps --json | jq '.apps[].instances[].addresses'
+
+Exit codes:
+    0  done, every address kept (or nothing to do)
+    1  failed, or paused on a failure: the last lines say what runs where and what to do next
+    2  usage, an unknown target or an invalid file; nothing was touched
+    3  the engine cannot be reached, or permission is denied; nothing was touched
+    4  refused: read-only, needs a recreate, not allowed like this; nothing was touched
+    5  failed and rolled back: the old revision runs
+    6  done, but an address changed or could not be compared
+    7  aborted by the user
+  130  interrupted by Ctrl-C (143: by SIGTERM or SIGHUP); the same command does what is left
+
+Every option can be set by its variable or in $XDG_CONFIG_HOME/pitstop/config.toml;
+an option on the command line wins over its variable, and the variable over the file.";
+
+/// A terminal operations console for Docker: create in parallel, deploy and restart in place, every address proven.
+///
+/// Without a verb it opens the console.
+#[derive(Debug, Parser)]
+#[command(name = "pitstop", version, max_term_width = 100, after_long_help = EXAMPLES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// Options of every verb and of the console.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The engine: unix:///path, tcp://host:port or ssh://user@host (else DOCKER_HOST, or the Docker context)
+    #[arg(short = 'H', long, value_name = "URL", global = true, env = "PITSTOP_HOST", hide_env_values = true)]
+    pub host: Option<String>,
+    /// A Docker context
+    #[arg(long, value_name = "NAME", global = true, env = "PITSTOP_CONTEXT", hide_env_values = true)]
+    pub context: Option<String>,
+    /// The settings file
+    #[arg(long, value_name = "FILE", global = true, env = "PITSTOP_CONFIG", hide_env_values = true)]
+    pub config: Option<PathBuf>,
+    /// The console's theme
+    #[arg(long, value_name = "NAME", global = true, env = "PITSTOP_THEME", hide_env_values = true)]
+    pub theme: Option<String>,
+    /// Refuse everything that changes the engine (exit code 4)
+    #[arg(long, global = true, env = "PITSTOP_READ_ONLY", hide_env_values = true, value_name = "BOOL",
+        num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true,
+        value_parser = BoolishValueParser::new())]
+    pub read_only: Option<bool>,
+    /// Colours; auto follows the terminal and NO_COLOR
+    #[arg(long, value_name = "WHEN", global = true, env = "PITSTOP_COLOR", hide_env_values = true)]
+    pub color: Option<ColorChoice>,
+    /// The sandbox image to use instead of the built-in one (an engine of another CPU architecture needs it)
+    #[arg(long, value_name = "REF", global = true, env = "PITSTOP_SANDBOX_IMAGE", hide_env_values = true)]
+    pub sandbox_image: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Apps and instances as the engine has them now
+    Ps(PsArgs),
+    /// Create the services of a Compose file, in parallel
+    ///
+    /// What is there already and equal is left alone.
+    Create(CreateArgs),
+    /// Deploy in place: another image, or the app as its file has it now
+    ///
+    /// Replaces the app containers batch by batch; sandboxes, and with them addresses, ports, hostname and storage, stay.
+    Deploy(DeployArgs),
+    /// Restart apps and single instances in place, managed or not
+    Restart(RestartArgs),
+    /// Deploy an earlier revision again, in place
+    Rollback(RollbackArgs),
+    /// Add or remove instances of an app
+    Scale(ScaleArgs),
+    /// Remove apps; their volumes only when told
+    Rm(RemoveArgs),
+    /// Logs of an app or an instance
+    Logs(LogsArgs),
+    /// Check the engine, this terminal and the settings, and say what to do
+    Doctor,
+    /// Print a completion script for a shell
+    Completions {
+        /// bash, elvish, fish, powershell or zsh
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one page per verb
+    Man {
+        /// Write the pages into this directory instead
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct PsArgs {
+    /// Apps to show; all without
+    #[arg(value_name = "APP")]
+    pub apps: Vec<String>,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which Compose files, and how they are read.
+#[derive(Clone, Debug, Default, Args)]
+pub struct FileArgs {
+    /// Compose file; several are merged in order [default: compose.yaml and its relatives in this directory] [env: COMPOSE_FILE]
+    #[arg(short, long = "file", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The project's name, instead of the file's or the directory's [env: COMPOSE_PROJECT_NAME]
+    #[arg(short, long, value_name = "NAME")]
+    pub project: Option<String>,
+    /// Turn a profile of the file on, besides those of COMPOSE_PROFILES; several times for several
+    #[arg(long = "profile", value_name = "NAME")]
+    pub profiles: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    #[command(flatten)]
+    pub file: FileArgs,
+    /// Services of the file; all without
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+    /// Instances of a service, instead of the file's number
+    #[arg(long, value_name = "SERVICE=N", value_parser = scale)]
+    pub scale: Vec<(String, u32)>,
+    #[command(flatten)]
+    pub operation: OperationArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DeployArgs {
+    /// project/app, or app where that is unambiguous
+    #[arg(value_name = "APP")]
+    pub app: String,
+    /// The image to run
+    #[arg(long, value_name = "REF")]
+    pub image: Option<String>,
+    /// Take the app from this Compose file; several are merged in order
+    #[arg(short, long = "file", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub operation: OperationArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct RestartArgs {
+    /// Apps (project/app), instances (project/app-N) and plain containers by name
+    #[arg(value_name = "TARGET", required = true)]
+    pub targets: Vec<String>,
+    #[command(flatten)]
+    pub operation: OperationArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// project/app, or app where that is unambiguous
+    #[arg(value_name = "APP")]
+    pub app: String,
+    /// The revision to go back to; the one before without
+    #[arg(long, value_name = "REV", value_parser = clap::value_parser!(u32).range(1..))]
+    pub to: Option<u32>,
+    #[command(flatten)]
+    pub operation: OperationArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ScaleArgs {
+    /// The app and how many instances it shall have
+    #[arg(value_name = "APP=N", value_parser = scale)]
+    pub target: (String, u32),
+    #[command(flatten)]
+    pub operation: OperationArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    /// project/app, or app where that is unambiguous
+    #[arg(value_name = "APP", required = true)]
+    pub apps: Vec<String>,
+    /// Their volumes too: the data is gone
+    #[arg(long)]
+    pub volumes: bool,
+    /// Don't ask
+    #[arg(short, long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub operation: OperationArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// An app (all its instances), an instance, or a plain container by name
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+    /// Go on with what is written from now on
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Begin with the last N lines
+    #[arg(long, value_name = "N")]
+    pub tail: Option<u32>,
+    /// Begin so long ago
+    #[arg(long, value_name = "D", value_parser = duration::parse)]
+    pub since: Option<Duration>,
+    /// When each line was written
+    #[arg(short, long)]
+    pub timestamps: bool,
+}
+
+impl Verb {
+    /// The options of an operation; `None` for a verb that changes nothing.
+    pub fn operation(&self) -> Option<&OperationArgs> {
+        match self {
+            Self::Create(args) => Some(&args.operation),
+            Self::Deploy(args) => Some(&args.operation),
+            Self::Restart(args) => Some(&args.operation),
+            Self::Rollback(args) => Some(&args.operation),
+            Self::Scale(args) => Some(&args.operation),
+            Self::Rm(args) => Some(&args.operation),
+            Self::Ps(_) | Self::Logs(_) | Self::Doctor | Self::Completions { .. } | Self::Man { .. } => None,
+        }
+    }
+}
+
+/// `NAME=N`. The error is a sentence for the user.
+fn scale(text: &str) -> Result<(String, u32), String> {
+    let wrong = || format!("`{text}`: write NAME=N, N a number from 0");
+    let (name, count) = text.rsplit_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(wrong)?;
+    Ok((name.to_owned(), count.parse().map_err(|_| wrong())?))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! The command line: arguments into requests, events into lines, endings into exit codes.
+//!
+//! Runs the same engine as the console and decides nothing of an operation. Only [`output`] prints, and nothing here ends
+//! the process: [`run`] returns the exit code.
+//!
+//! ```text
+//! args      what clap reads                settled   flag, variable, settings file: one value each
+//! operate   the verbs that change          files     which Compose files are meant
+//! follow    a running operation            signals   Ctrl-C, SIGTERM, SIGHUP as values
+//! ps logs doctor docs                      one verb each
+//! preview   a plan in lines                human     events in lines      summary  the end in lines
+//! output    the only printing              style, table, names            how lines look
+//! exit      the codes                      error     message, causes, hint
+//! ```
+
+pub mod args;
+mod docs;
+mod doctor;
+pub mod error;
+pub mod exit;
+mod files;
+mod follow;
+mod human;
+mod logs;
+mod names;
+mod operate;
+mod output;
+mod preview;
+mod ps;
+mod settled;
+mod signals;
+mod style;
+mod summary;
+mod table;
+
+use crate::domain::fleet::Fleet;
+use crate::engine::{Error, ErrorKind, Location, Session, clock};
+use args::{Cli, PsArgs, Verb};
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches};
+use error::CliError;
+use output::Output;
+use settled::Settled;
+use std::ffi::OsString;
+use style::Glyphs;
+
+/// Reads the command line. The error is the exit code: what was wrong, or the help asked for, is printed already.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, u8> {
+    read(args).map_err(|error| {
+        // Nobody may be reading; the exit code says the same.
+        let _ = error.print();
+        u8::try_from(error.exit_code()).unwrap_or(exit::USAGE)
+    })
+}
+
+fn read(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches_from(args)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    // As with the docker CLI: one names the engine, and the command line wins over a variable.
+    if cli.global.host.is_some() && cli.global.context.is_some() {
+        let by_flag = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        match (by_flag("host"), by_flag("context")) {
+            (true, false) => cli.global.context = None,
+            (false, true) => cli.global.host = None,
+            _ => {
+                let message = "--host and --context both name an engine: use one of them\n";
+                return Err(Cli::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+            }
+        }
+    }
+    Ok(cli)
+}
+
+/// Carries out the verb; returns the exit code. Without a verb there is only help: the console is another front end.
+pub async fn run(cli: Cli) -> u8 {
+    let glyphs = Glyphs::of_locale(|name| std::env::var(name).ok());
+    let mut out = Output::new(cli.global.color.unwrap_or_default(), glyphs);
+    match Box::pin(dispatch(&mut out, &cli)).await {
+        Ok(code) => code,
+        Err(error) => {
+            out.error(&error);
+            error.code
+        }
+    }
+}
+
+async fn dispatch(out: &mut Output, cli: &Cli) -> Result<u8, CliError> {
+    let settled = Settled::of(&cli.global)?;
+    match &cli.verb {
+        None => {
+            out.alarm(&Cli::command().render_help().to_string());
+            Err(CliError::usage("the console needs a terminal on standard input and output").hint("name a verb"))
+        }
+        Some(Verb::Ps(args)) => list(out, &settled, args).await,
+        Some(Verb::Logs(args)) => logs::logs(out, &settled, args).await,
+        Some(Verb::Doctor) => doctor::doctor(out, &settled).await,
+        Some(Verb::Completions { shell }) => {
+            out.text(&docs::completions(*shell));
+            Ok(exit::DONE)
+        }
+        Some(Verb::Man { dir: None }) => {
+            out.text(&docs::man()?);
+            Ok(exit::DONE)
+        }
+        Some(Verb::Man { dir: Some(dir) }) => {
+            out.lines(docs::man_pages(dir)?);
+            Ok(exit::DONE)
+        }
+        Some(verb) => match verb.operation() {
+            Some(args) => Box::pin(operate::operate(out, &settled, verb, args)).await,
+            None => Ok(exit::DONE),
+        },
+    }
+}
+
+async fn list(out: &mut Output, settled: &Settled, args: &PsArgs) -> Result<u8, CliError> {
+    let fleet: Fleet = connect(settled).await?.fleet().await?;
+    let fleet = ps::select(fleet, &args.apps).map_err(CliError::usage)?;
+    if args.json {
+        out.result(&ps::object(&fleet).to_string());
+        return Ok(exit::DONE);
+    }
+    let table = ps::table(&fleet, clock::wall(), out.glyphs);
+    out.lines(table);
+    if fleet.apps.is_empty() {
+        out.note("no containers on this engine; `pitstop create -f compose.yaml` makes the first app");
+    }
+    Ok(exit::DONE)
+}
+
+/// The engine that is meant, connected.
+async fn connect(settled: &Settled) -> Result<Session, CliError> {
+    let location = Location::resolve(settled.host.as_deref(), settled.context.as_deref()).map_err(|error| {
+        let error = Error::from(error);
+        let unreachable = error.kind() == ErrorKind::Unreachable;
+        let error = CliError::from(error);
+        // A context that does not exist or a URL that is none is a slip of the pen, not an engine that is down.
+        if unreachable { error } else { CliError { code: exit::USAGE, ..error } }
+    })?;
+    Ok(Session::connect(&location).await?.with_sandbox_image(settled.sandbox_image.clone()))
+}
+
+/// Says that the process can't even begin; returns the exit code.
+pub fn no_runtime(error: &std::io::Error) -> u8 {
+    let mut out = Output::new(clap::ColorChoice::Auto, style::ASCII);
+    out.error(&CliError::failed("cannot start").because(error));
+    exit::FAILED
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! The verbs that change something: make the request, show or run its plan.
+
+use super::args::{OperationArgs, Verb};
+use super::error::CliError;
+use super::output::Output;
+use super::settled::{self, Settled};
+use super::signals::Signals;
+use super::{connect, exit, files, follow, preview};
+use crate::domain::event::{EventKind, OpEvent, Planned, VERSION};
+use crate::domain::options::{Gate, Options};
+use crate::domain::plan::Plan;
+use crate::engine::{Request, clock};
+
+/// Carries `verb` out; returns the exit code.
+pub async fn operate(out: &mut Output, settled: &Settled, verb: &Verb, args: &OperationArgs) -> Result<u8, CliError> {
+    out.report(args.json, args.quiet, args.events.as_deref())?;
+    if settled.read_only && !args.dry_run {
+        return Err(CliError::refused("read-only: nothing may be changed here")
+            .hint("--read-only, PITSTOP_READ_ONLY or the settings file says so; --dry-run shows the plan"));
+    }
+    let (options, notes) = settled::options(args)?;
+    for note in &notes {
+        out.note(note);
+    }
+    let request = request(out, verb, options)?;
+    let session = connect(settled).await?;
+    let plan = session.plan(&request).await?;
+    let planned = Planned::of(&plan);
+    if args.dry_run {
+        show(out, args, planned);
+        return Ok(exit::DONE);
+    }
+    let ask = out.can_ask();
+    let gated = plan.gate != Gate::Auto && plan.batches.len() > 1;
+    if gated && !ask {
+        return Err(CliError::usage(format!(
+            "gate `{}` asks a person, and there is no terminal to ask on",
+            if plan.gate == Gate::First { "first" } else { "every" }
+        ))
+        .hint("--gate auto goes on by itself"));
+    }
+    if !agreed(out, verb, &plan)? {
+        out.alarm("not confirmed; nothing was touched");
+        return Ok(exit::ABORTED);
+    }
+    let signals = Signals::take()?;
+    Ok(follow::follow(out, session.run(plan), signals, ask).await)
+}
+
+fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, CliError> {
+    Ok(match verb {
+        Verb::Create(args) => Request::Create {
+            project: files::project(out, args)?,
+            services: args.services.clone(),
+            scale: args.scale.clone(),
+            options,
+        },
+        Verb::Deploy(args) => Request::Deploy {
+            app: args.app.clone(),
+            image: args.image.clone(),
+            project: if args.files.is_empty() { None } else { Some(files::of_app(out, &args.app, &args.files)?) },
+            options,
+        },
+        Verb::Restart(args) => Request::Restart { targets: args.targets.clone(), options },
+        Verb::Rollback(args) => Request::Rollback { app: args.app.clone(), to: args.to, options },
+        Verb::Scale(args) => Request::Scale { app: args.target.0.clone(), replicas: args.target.1, options },
+        Verb::Rm(args) => Request::Remove { apps: args.apps.clone(), volumes: args.volumes, options },
+        Verb::Ps(_) | Verb::Logs(_) | Verb::Doctor | Verb::Completions { .. } | Verb::Man { .. } => {
+            return Err(CliError::usage("this verb is no operation"));
+        }
+    })
+}
+
+/// What `--dry-run` shows: the plan in lines, or its event.
+fn show(out: &mut Output, args: &OperationArgs, planned: Planned) {
+    if !args.json {
+        out.lines(preview::lines(&planned, out.glyphs));
+    }
+    out.event(&OpEvent {
+        v: VERSION,
+        op: clock::operation_id(),
+        seq: 0,
+        at: clock::wall(),
+        elapsed_ms: 0,
+        kind: EventKind::Planned(planned),
+    });
+}
+
+/// Whether a removal may go on: a person is asked, a script has said so by calling it.
+fn agreed(out: &mut Output, verb: &Verb, plan: &Plan) -> Result<bool, CliError> {
+    let Verb::Rm(args) = verb else { return Ok(true) };
+    if args.yes || plan.is_empty() || !out.can_ask() {
+        return Ok(true);
+    }
+    let instances = preview::count(plan.batches.iter().map(Vec::len).sum(), "instance");
+    let data = if args.volumes { " and the data in their volumes" } else { "" };
+    out.ask(&format!("remove {}: {instances}{data}? [y/N]", plan.app));
+    let mut answer = String::new();
+    std::io::stdin()
+        .read_line(&mut answer)
+        .map_err(|error| CliError::failed("cannot read the answer").because(&error))?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
