@@ -66,7 +66,7 @@ pub fn load(files: &[PathBuf], options: &LoadOptions) -> Result<ProjectSpec, Com
 
 fn read_all(files: &[PathBuf], options: &LoadOptions, report: &Report) -> Option<ProjectSpec> {
     let (files, directory) = locate(files, options, report)?;
-    let variables = environment(&directory, options, report);
+    let mut variables = environment(&directory, options, report);
     let mut parsed = Vec::new();
     for path in &files {
         let name = if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
@@ -85,13 +85,10 @@ fn read_all(files: &[PathBuf], options: &LoadOptions, report: &Report) -> Option
     if report.failed() {
         return None;
     }
+    let project = project_name(&parsed, options, &variables, &directory, report)?;
+    // Files may use the name, wherever it came from.
+    variables.insert("COMPOSE_PROJECT_NAME".to_owned(), project.clone());
     let mut expander = Variables::new(&variables);
-    let project = project_name(&parsed, options, &variables, &directory, &mut expander, report)?;
-    let mut variables = variables;
-    if !variables.contains_key("COMPOSE_PROJECT_NAME") {
-        variables.insert("COMPOSE_PROJECT_NAME".to_owned(), project.clone());
-        expander = Variables::new(&variables);
-    }
     let mut merged: Option<Node> = None;
     for mut node in parsed {
         expander.expand_tree(&mut node, "", report);
@@ -179,7 +176,6 @@ fn project_name(
     options: &LoadOptions,
     variables: &BTreeMap<String, String>,
     directory: &Path,
-    expander: &mut Variables,
     report: &Report,
 ) -> Option<String> {
     const RULE: &str = "is not a project name: lower-case letters, digits, `-` and `_`, the first a letter or digit";
@@ -196,7 +192,7 @@ fn project_name(
     if let Some(entry) = parsed.iter().rev().find_map(|node| node.get("name")) {
         let at = At { node: &entry.node, pos: entry.pos, path: "name".to_owned(), report };
         return at.parsed(|text| {
-            let name = expander.expand(text)?;
+            let name = Variables::new(variables).expand(text)?;
             if is_project_name(&name) { Ok(name) } else { Err(format!("`{name}` {RULE}")) }
         });
     }

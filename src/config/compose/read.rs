@@ -84,9 +84,9 @@ impl<'a> At<'a> {
 
     /// Notes that this should have been something else.
     fn wrong<T>(&self, wanted: &str) -> Option<T> {
-        self.error(match &self.node.value {
-            Value::Text(text) => format!("`{text}` is not {wanted}"),
-            other => format!("{} where {wanted} is expected", other.kind()),
+        self.error(match scalar(&self.node.value) {
+            Some(text) => format!("`{text}` is not {wanted}"),
+            None => format!("{} where {wanted} is expected", self.node.value.kind()),
         });
         None
     }
@@ -273,7 +273,9 @@ pub(super) fn unknown<'k>(key: &str, known: impl Iterator<Item = &'k str>) -> St
 /// The known word that is at most a third of its letters away from `word`.
 pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let far = |near: &str| (near.len() / 3).clamp(1, 3);
-    known.map(|near| (distance(word, near), near)).filter(|(d, near)| *d <= far(near)).min().map(|(_, near)| near)
+    let begins = |near: &str| near.len() > 3 && word.starts_with(near);
+    let candidates = known.map(|near| (if begins(near) { 1 } else { distance(word, near) }, near));
+    candidates.filter(|(distance, near)| *distance <= far(near)).min().map(|(_, near)| near)
 }
 
 /// Edit distance, with a swap of neighbours as one edit.

@@ -9,7 +9,7 @@ const LIMITS: Keys = Keys::only(&["cpus", "memory", "pids"]);
 
 const RESERVATIONS: Keys = Keys {
     read: &["memory"],
-    refused: &[("devices", "devices are not"), ("generic_resources", "an engine without Swarm has none")],
+    refused: &[("devices", "not in this version"), ("generic_resources", "an engine without Swarm has none")],
     passed: &[("cpus", "an engine without Swarm reserves no CPU")],
 };
 

@@ -84,6 +84,13 @@ fn sentence(error: &serde_saphyr::Error) -> String {
         () if text.contains("limits breached") || text.contains("limit exceeded") => {
             "the file grows too large when its aliases are expanded, or is nested too deeply".to_owned()
         }
+        () if text.contains("tab") && text.contains("indentation") => {
+            "a tab where the line is indented; YAML is indented with spaces".to_owned()
+        }
+        () if text == "reference to unknown value" => {
+            "the alias names an anchor that is not defined above it".to_owned()
+        }
+        () if text.contains("multiline quoted scalar") => format!("{text}; is a quote not closed?"),
         () if text.starts_with("unsupported tag") => format!("{text}; write the value without a tag"),
         () => text,
     }
@@ -119,9 +126,7 @@ impl Value {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
-            Self::Bool(_) => "a boolean",
-            Self::Int(_) | Self::Float(_) => "a number",
-            Self::Text(_) => "text",
+            Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Text(_) => "text",
             Self::List(_) => "a list",
             Self::Map(_) => "a map",
         }
