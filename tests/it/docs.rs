@@ -31,7 +31,11 @@ fn drawn_floors(page: &str) -> Vec<Vec<String>> {
         let modules = line.split_whitespace().map_while(|word| word.strip_suffix(['/']).or(word.strip_suffix(".rs")));
         modules.map(str::to_owned).collect::<Vec<_>>()
     };
-    block.map(names).filter(|names| !names.is_empty()).collect()
+    let mut floors: Vec<_> = block.map(names).filter(|names| !names.is_empty()).collect();
+    // What is drawn below the lowest floor is not part of this crate.
+    let lowest = floors.iter().position(|names| names.iter().any(|name| name == "domain"));
+    floors.truncate(lowest.map_or(0, |lowest| lowest + 1));
+    floors
 }
 
 #[test]
@@ -67,6 +71,6 @@ fn links_paths_and_drawings_are_read_as_written() {
     assert_eq!(links(page), ["docs/a.md", "d.svg"]);
     let page = "`src/a.rs` and `scripts/test FILTER…`, `src/x/{a,b}.rs`, `docs/…`, `cargo run`, `tests/it/a.rs:12`";
     assert_eq!(named_paths(page), ["src/a.rs", "scripts/test", "tests/it/a.rs"]);
-    let page = "//! ```text\n//! main.rs\n//! cli/ tui/   front ends\n//! domain/  values\n//! ```\n//! x/\n";
+    let page = "//! ```text\n//! main.rs\n//! cli/ tui/   front ends\n//! domain/  values\n//! x/\n//! ```\n//! y/\n";
     assert_eq!(drawn_floors(page), [vec!["main"], vec!["cli", "tui"], vec!["domain"]]);
 }

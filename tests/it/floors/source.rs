@@ -126,7 +126,10 @@ fn tree(tokens: &[Token], mut i: usize, before: &[String], paths: &mut Vec<Path>
         }
         i += 1;
     }
-    paths.push(Path { line, segments });
+    // `use<'a>`, what a returned type captures, is no path.
+    if !segments.is_empty() {
+        paths.push(Path { line, segments });
+    }
     i
 }
 
@@ -213,7 +216,7 @@ fn paths_are_seen_through_groups_aliases_comments_and_literals() {
         /* crate::block /* nested::y */ z::z */
         const QUOTE: char = '"'; const Q: char = '\''; fn f<'a>(x: &'a str) -> std::io::Result<()> {
             let _ = ("crate::string::X \" crate::more", r#"raw::string "x" "#, b"x::y");
-            Vec::<u8>::new(); <T as serde::Serialize>::x();
+            fn g() -> impl Sized + use<'a> {} Vec::<u8>::new(); <T as serde::Serialize>::x();
         }"##;
     let seen: Vec<(usize, String)> =
         paths(&tokens(source)).into_iter().map(|path| (path.line, path.segments.join("::"))).collect();
