@@ -17,6 +17,7 @@ pub mod labels;
 pub mod options;
 pub mod plan;
 pub mod probe;
+pub mod progress;
 pub mod project;
 pub mod recipe;
 pub mod schedule;
