@@ -173,6 +173,12 @@ impl Container {
         self.detail.as_ref().and_then(|detail| detail.started_at)
     }
 
+    /// The image as a person wrote it: an app container is created by image id, its label says which reference was meant.
+    pub fn image_name(&self) -> &str {
+        let meant = self.own.as_ref().and_then(|own| own.spec.as_ref()).map(|spec| spec.image.as_str());
+        meant.filter(|image| !image.is_empty()).unwrap_or(&self.image)
+    }
+
     /// The container whose network namespace it joined.
     pub fn joined(&self) -> Option<&str> {
         self.network_mode.strip_prefix("container:")
@@ -300,7 +306,7 @@ impl App {
             .iter()
             .filter_map(|instance| instance.app.as_ref())
             .max_by_key(|app| app.own.as_ref().map_or(0, |own| own.revision))
-            .map(|app| &*app.image)
+            .map(Container::image_name)
     }
 }
 
