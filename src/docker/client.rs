@@ -94,16 +94,20 @@ impl Docker {
     }
 
     /// Runs one request, body included, within `deadline`, as one of a few at a time.
-    pub(super) async fn call<T>(
+    pub(super) fn call<T>(
         &self,
         operation: &'static str,
         subject: &str,
         deadline: Duration,
         request: impl Future<Output = Result<T, ClientError>>,
-    ) -> Result<T, DockerError> {
-        // The semaphore is never closed; were it, going on without a slot would be right.
-        let _slot = self.inner.slots.acquire().await.ok();
-        within(operation, subject, deadline, request).await
+    ) -> impl Future<Output = Result<T, DockerError>> {
+        // Boxed before anything waits: the library's futures are large, and callers' would grow with each of them.
+        let request = Box::pin(request);
+        async move {
+            // The semaphore is never closed; were it, going on without a slot would be right.
+            let _slot = self.inner.slots.acquire().await.ok();
+            within(operation, subject, deadline, request).await
+        }
     }
 
     /// The body of any request, as it comes: for what the library decodes wrongly or has no words for.

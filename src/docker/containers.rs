@@ -47,7 +47,9 @@ impl Docker {
         let options = ListContainersOptions { all: true, filters, ..ListContainersOptions::default() };
         let list = self.call("list", "containers", LIST, self.client().list_containers(Some(options))).await?;
         let list: Vec<_> = list.into_iter().filter_map(read::summary).collect();
-        list.iter().for_each(|container| self.remember(&container.id, &container.name));
+        for container in &list {
+            self.remember(&container.id, &container.name);
+        }
         Ok(list)
     }
 
@@ -68,7 +70,9 @@ impl Docker {
         match self.call(operation, shown, READ, request).await {
             Ok(seen) => {
                 let seen = read::inspection(seen);
-                seen.iter().for_each(|container| self.remember(&container.id, &container.name));
+                if let Some(container) = &seen {
+                    self.remember(&container.id, &container.name);
+                }
                 Ok(seen)
             }
             Err(error) if error.failure == Failure::NotFound => Ok(None),

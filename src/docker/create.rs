@@ -85,16 +85,9 @@ impl Docker {
         body: ContainerCreateBody,
     ) -> Result<ContainerId, DockerError> {
         let options = CreateContainerOptions { name: Some(name.to_string()), ..CreateContainerOptions::default() };
-        let created = match self.old_mac(&body) {
-            Some(json) => {
-                let client = self.sending(&json);
-                self.call(operation, name.as_str(), CREATE, client.create_container(Some(options), body)).await
-            }
-            None => {
-                let request = self.client().create_container(Some(options), body);
-                self.call(operation, name.as_str(), CREATE, request).await
-            }
-        }?;
+        let client = self.old_mac(&body).map_or_else(|| self.client().clone(), |json| self.sending(&json));
+        let request = client.create_container(Some(options), body);
+        let created = self.call(operation, name.as_str(), CREATE, request).await?;
         for warning in &created.warnings {
             tracing::warn!("{operation} {name}: {}", crate::domain::clean::clean(warning));
         }

@@ -163,25 +163,32 @@ pub(super) fn of_registry_words(words: &str) -> Failure {
 /// What the operating system or the HTTP library says at the bottom of an error.
 fn of_sources(error: &ClientError) -> (Failure, String) {
     let mut words = error.to_string();
-    let mut source = error.source();
+    let mut source = match error {
+        ClientError::IOError { err } => Some(err as &(dyn std::error::Error + 'static)),
+        other => other.source(),
+    };
     while let Some(cause) = source {
         words = cause.to_string();
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            let failure = match io.kind() {
-                io::ErrorKind::NotFound => Some(Failure::NoSocket),
-                io::ErrorKind::PermissionDenied => Some(Failure::Permission),
-                io::ErrorKind::ConnectionRefused
-                | io::ErrorKind::HostUnreachable
-                | io::ErrorKind::NetworkUnreachable => Some(Failure::Refused),
-                _ => None,
-            };
-            if let Some(failure) = failure {
-                return (failure, words);
-            }
+        let io = cause.downcast_ref::<io::Error>();
+        if let Some(failure) = io.and_then(|io| of_kind(io.kind())) {
+            return (failure, words);
         }
-        source = cause.source();
+        // An I/O error made of another error shows that one only here.
+        let inner = io.and_then(io::Error::get_ref).map(|inner| inner as &(dyn std::error::Error + 'static));
+        source = inner.or_else(|| cause.source());
     }
     (Failure::Broken, words)
+}
+
+fn of_kind(kind: io::ErrorKind) -> Option<Failure> {
+    match kind {
+        io::ErrorKind::NotFound => Some(Failure::NoSocket),
+        io::ErrorKind::PermissionDenied => Some(Failure::Permission),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Some(Failure::Refused)
+        }
+        _ => None,
+    }
 }
 
 impl fmt::Display for DockerError {
@@ -208,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_engine_s_words_are_kept_and_cleaned() {
-        let error = answered(400, "OCI runtime:\n exec: \u{1b}[31m\"/nope\"\u{1b}[0m not found");
+        let error = answered(400, "OCI runtime:\nexec: \u{1b}[31m\"/nope\"\u{1b}[0m not found");
         assert_eq!(
             error.to_string(),
             r#"start shop-web-1.r2: the engine said "OCI runtime: exec: "/nope" not found" (400)"#

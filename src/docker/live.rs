@@ -1,12 +1,220 @@
-//! The fleet as it changes.
+//! The fleet as it changes: one list, then events as hints and a relist as truth.
+//!
+//! A reader that is slow on `/events` slows the whole engine, so a task of its own only notes whom an event was about;
+//! looking is done by another.
 
-use super::Docker;
-use crate::domain::fleet::FleetState;
-use tokio::sync::watch;
+use super::client::Docker;
+use super::error::{DockerError, Failure};
+use crate::domain::fleet::{Container, Fleet, FleetState};
+use crate::domain::ids::ContainerId;
+use bollard::models::EventMessage;
+use bollard::query_parameters::EventsOptions;
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// Events so close together are looked at once.
+const TOGETHER: Duration = Duration::from_millis(50);
+/// How long an event may have been lost before the list shows it.
+const RELIST: Duration = Duration::from_secs(30);
+/// The first relist: what happened between the first list and the first event.
+const SETTLE: Duration = Duration::from_secs(1);
+/// Pauses between attempts to reach the engine again.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+/// So many containers are looked at one by one; for more the whole list is cheaper.
+const FEW: usize = 64;
+
+/// Health checks and other commands run inside containers are events too: they are not asked for.
+const EVENTS: [&str; 12] = [
+    "create",
+    "start",
+    "die",
+    "destroy",
+    "rename",
+    "update",
+    "pause",
+    "unpause",
+    "health_status",
+    "oom",
+    "connect",
+    "disconnect",
+];
 
 impl Docker {
     /// The fleet, kept up to date until the receiver is dropped. Needs a tokio runtime.
     pub fn live(&self) -> watch::Receiver<FleetState> {
-        todo!()
+        let (tell, seen) = watch::channel(FleetState::Loading);
+        let keeper = Keeper { docker: self.clone(), tell, containers: BTreeMap::new(), stale_since: None };
+        tokio::spawn(keeper.run());
+        seen
     }
+}
+
+struct Keeper {
+    docker: Docker,
+    tell: watch::Sender<FleetState>,
+    /// As last seen, with detail.
+    containers: BTreeMap<ContainerId, Container>,
+    stale_since: Option<Timestamp>,
+}
+
+/// Whom events were about since somebody looked last.
+#[derive(Default)]
+struct Hints {
+    about: Mutex<BTreeSet<ContainerId>>,
+    some: Notify,
+}
+
+impl Hints {
+    fn note(&self, event: EventMessage) {
+        let actor = event.actor.unwrap_or_default();
+        // A network's event names its container among the attributes.
+        let member = actor.attributes.and_then(|mut attributes| attributes.remove("container"));
+        if let Some(id) = member.or(actor.id).and_then(|id| ContainerId::new(id).ok()) {
+            self.about.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+            self.some.notify_one();
+        }
+    }
+
+    fn take(&self) -> Vec<ContainerId> {
+        std::mem::take(&mut *self.about.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
+    }
+}
+
+/// Ends a task when it is not waited for any more.
+struct Leash(tokio::task::JoinHandle<DockerError>);
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Keeper {
+    async fn run(mut self) {
+        let tell = self.tell.clone();
+        let keep = async {
+            let mut pause = BACKOFF.0;
+            loop {
+                let before = Instant::now();
+                let error = self.follow().await;
+                if before.elapsed() > BACKOFF.1 {
+                    pause = BACKOFF.0;
+                }
+                self.stale(&error, pause);
+                sleep(pause).await;
+                pause = (pause * 2).min(BACKOFF.1);
+            }
+        };
+        tokio::select! {
+            () = tell.closed() => {}
+            () = keep => {}
+        }
+    }
+
+    /// Keeps the fleet up to date until something fails.
+    async fn follow(&mut self) -> DockerError {
+        let hints = Arc::new(Hints::default());
+        let mut reader = Leash(tokio::spawn(read_events(self.docker.clone(), hints.clone())));
+        let mut relist = Instant::now();
+        let mut interval = SETTLE;
+        loop {
+            let looked = tokio::select! {
+                ended = &mut reader.0 => return ended.unwrap_or_else(|error| broken(&error.to_string())),
+                () = sleep_until(relist) => {
+                    relist = Instant::now() + std::mem::replace(&mut interval, RELIST);
+                    self.look_at_all().await
+                }
+                () = hints.some.notified() => {
+                    sleep(TOGETHER).await;
+                    match hints.take() {
+                        ids if ids.len() > FEW => self.look_at_all().await,
+                        ids => self.look_at(ids).await,
+                    }
+                }
+            };
+            match looked {
+                Ok(()) => self.publish(),
+                Err(error) => return error,
+            }
+        }
+    }
+
+    /// The whole list; only what looks changed is inspected again.
+    async fn look_at_all(&mut self) -> Result<(), DockerError> {
+        let mut fresh = Vec::new();
+        let mut kept = BTreeMap::new();
+        for listed in self.docker.list().await? {
+            match self.containers.remove(&listed.id) {
+                // The engine's sentence says how long it has been so: a restart shows in it.
+                Some(known) if known.state == listed.state && known.status == listed.status => {
+                    let known = Container { name: listed.name, networks: listed.networks, ..known };
+                    kept.insert(known.id.clone(), known);
+                }
+                _ => fresh.push(listed),
+            }
+        }
+        kept.extend(self.docker.detailed(fresh).await?.into_iter().map(|seen| (seen.id.clone(), seen)));
+        self.containers = kept;
+        Ok(())
+    }
+
+    async fn look_at(&mut self, ids: Vec<ContainerId>) -> Result<(), DockerError> {
+        let seen = self.docker.detailed(self.docker.list_some(&ids).await?).await?;
+        for id in &ids {
+            self.containers.remove(id);
+        }
+        self.containers.extend(seen.into_iter().map(|seen| (seen.id.clone(), seen)));
+        Ok(())
+    }
+
+    fn publish(&mut self) {
+        self.stale_since = None;
+        let fleet = Fleet::assemble(self.docker.info().clone(), self.containers.values().cloned().collect());
+        self.tell.send_if_modified(|state| {
+            let same = matches!(state, FleetState::Live(shown) if *shown == fleet);
+            if !same {
+                *state = FleetState::Live(fleet);
+            }
+            !same
+        });
+    }
+
+    fn stale(&mut self, error: &DockerError, retry_in: Duration) {
+        // Half a list must not be taken for known.
+        self.containers.clear();
+        let since = *self.stale_since.get_or_insert_with(Timestamp::now);
+        self.tell.send_modify(|state| {
+            let fleet = match std::mem::take(state) {
+                FleetState::Loading => None,
+                FleetState::Live(fleet) => Some(fleet),
+                FleetState::Stale { fleet, .. } => fleet,
+            };
+            *state = FleetState::Stale { fleet, since, error: error.to_string(), retry_in };
+        });
+    }
+}
+
+/// Notes whom events are about until the stream ends, which it should not.
+async fn read_events(docker: Docker, hints: Arc<Hints>) -> DockerError {
+    let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
+    let filters =
+        HashMap::from([("type".to_owned(), words(&["container", "network"])), ("event".to_owned(), words(&EVENTS))]);
+    let options = EventsOptions { filters: Some(filters), ..EventsOptions::default() };
+    let mut events = std::pin::pin!(docker.client().events(Some(options)));
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => hints.note(event),
+            Err(error) => return DockerError::of_client("follow", "events", &error),
+        }
+    }
+    broken("the engine closed the connection")
+}
+
+fn broken(words: &str) -> DockerError {
+    DockerError::new("follow", "events", Failure::Broken, words)
 }

@@ -14,7 +14,6 @@
 //! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
 //! read, write  conversions: the engine's models to domain values and back
 //! ```
-#![allow(clippy::todo)]
 
 mod client;
 mod connect;
@@ -25,6 +24,7 @@ mod error;
 mod exec;
 pub mod image_archive;
 mod images;
+mod lines;
 mod live;
 mod location;
 mod logs;

@@ -73,15 +73,16 @@ impl Docker {
     }
 
     async fn make(&self, request: &NetworkCreateRequest) -> Result<String, DockerError> {
-        let created = match serde_json::to_value(request) {
+        let client = match serde_json::to_value(request) {
             // Before API 1.44 the engine makes a second network of the same name unless told; the model lacks the field.
             Ok(mut json) if self.inner.api < (1, 44) => {
                 json["CheckDuplicate"] = true.into();
-                let client = self.sending(&json);
-                self.call(CREATE_NETWORK, &request.name, CREATE, client.create_network(request.clone())).await
+                self.sending(&json)
             }
-            _ => self.call(CREATE_NETWORK, &request.name, CREATE, self.client().create_network(request.clone())).await,
-        }?;
+            _ => self.client().clone(),
+        };
+        let creation = client.create_network(request.clone());
+        let created = self.call(CREATE_NETWORK, &request.name, CREATE, creation).await?;
         let valid = |id: &String| (12..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
         Some(created.id).filter(valid).ok_or_else(|| {
             DockerError::new(CREATE_NETWORK, &request.name, Failure::Broken, "the answer has no proper id")

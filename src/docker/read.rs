@@ -21,7 +21,7 @@ pub(super) fn summary(seen: ContainerSummary) -> Option<Container> {
     let labels = sorted(seen.labels.unwrap_or_default());
     let status = clean(seen.status);
     let network_mode = clean(seen.host_config.and_then(|host| host.network_mode));
-    let state = seen.state.map_or(State::Unknown, |state| state_of(&state.to_string()));
+    let state = seen.state.map_or(State::Unknown, |state| state_of(state.as_ref()));
     let mut ports: Vec<_> = seen
         .ports
         .unwrap_or_default()
@@ -89,7 +89,7 @@ pub(super) fn inspection(seen: ContainerInspectResponse) -> Option<Container> {
         image: clean(config.image),
         image_id: clean(seen.image),
         state: state_of(&status),
-        health: state.health.and_then(|health| health_of(&health.status?.to_string())),
+        health: state.health.and_then(|health| health_of(health.status?.as_ref())),
         status: Clean::new(&status),
         created: seen.created.as_deref().and_then(moment),
         own: OwnLabels::read(&labels),

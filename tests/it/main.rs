@@ -7,6 +7,7 @@
 
 mod cli_alone;
 mod compose;
+mod docker_real;
 mod docs;
 mod floors;
 mod guest;
