@@ -171,11 +171,14 @@ pub enum Task {
         container: Target,
         sandbox: Option<Target>,
     },
-    /// Keeps the old container as the way back: no restart policy; its revision is recorded in the sandbox.
-    Park {
-        container: Target,
+    /// Writes a revision down in the sandbox, for a later rollback.
+    Record {
         sandbox: Target,
         record: Box<RevisionRecord>,
+    },
+    /// Keeps the old container as the way back until all is done: without a restart policy.
+    Park {
+        container: Target,
     },
     /// Removes a container; `volumes`: with its anonymous volumes.
     Remove {
@@ -257,7 +260,7 @@ impl Task {
             Self::Start { .. } => Action::Start,
             Self::Ready { .. } => Action::Ready,
             Self::Preflight { .. } | Self::Verify { .. } => Action::Verify,
-            Self::Park { .. } => Action::Park,
+            Self::Record { .. } | Self::Park { .. } => Action::Park,
             Self::Remove { .. } | Self::RemoveNetwork { .. } | Self::RemoveVolume { .. } => Action::Remove,
             Self::Rename { .. } => Action::Rename,
         }
@@ -386,6 +389,7 @@ impl Task {
             Self::Create { draft } => of(&draft.sandbox).into_iter().chain(draft.image).collect(),
             Self::Stop { container, .. }
             | Self::Start { container, .. }
+            | Self::Park { container }
             | Self::Remove { container, .. }
             | Self::Rename { container, .. } => of(container).into_iter().collect(),
             Self::Ready { container, sandbox, .. } | Self::Verify { container, sandbox } => {
@@ -394,7 +398,7 @@ impl Task {
             Self::Preflight { container, sandbox, .. } => {
                 container.as_ref().and_then(of).into_iter().chain(sandbox.as_ref().and_then(of)).collect()
             }
-            Self::Park { container, sandbox, .. } => of(container).into_iter().chain(of(sandbox)).collect(),
+            Self::Record { sandbox, .. } => of(sandbox).into_iter().collect(),
         }
     }
 }

@@ -60,6 +60,10 @@ struct Slot {
     part: Option<usize>,
     batch: Option<usize>,
     action: Action,
+    /// Touches what serves; from then on the instance is in flight.
+    begins: bool,
+    /// May run ahead of a gate.
+    prepares: bool,
     /// The step that completes its instance.
     completes: bool,
 }
@@ -78,11 +82,6 @@ impl Slot {
 
     fn is_ok(&self) -> bool {
         self.state == State::Ended(StepResult::Ok)
-    }
-
-    /// Preparing steps change nothing that serves; the others begin an instance.
-    fn begins(&self) -> bool {
-        self.lane == Lane::Main && !matches!(self.action, Action::Create | Action::Verify | Action::Pull)
     }
 }
 
@@ -108,6 +107,16 @@ impl Schedule {
             part: step.instance.as_ref().map(|name| part_of(name, step.batch)),
             batch: step.batch,
             action: step.task.action(),
+            begins: step.lane == Lane::Main
+                && !matches!(
+                    step.task,
+                    Task::Pull { .. }
+                        | Task::Create { .. }
+                        | Task::Record { .. }
+                        | Task::Preflight { .. }
+                        | Task::Verify { .. }
+                ),
+            prepares: matches!(step.task, Task::Create { .. } | Task::Record { .. }),
             completes: step.lane == Lane::Main && matches!(step.task, Task::Verify { .. }),
         });
         let steps = steps.collect();
@@ -250,7 +259,7 @@ impl Schedule {
 
     /// Something that serves has been touched.
     fn begun(&self, part: usize) -> bool {
-        self.own(part).any(|slot| slot.begins() && slot.started)
+        self.own(part).any(|slot| slot.begins && slot.started)
     }
 
     /// Done for good: verified, or, where nothing is verified, every main step is ok.
@@ -367,8 +376,7 @@ impl Schedule {
         if slot.lane == Lane::Undo {
             return true;
         }
-        let prepares = slot.action == Action::Create;
-        if slot.batch.is_some_and(|batch| batch > self.open_batches) && !prepares {
+        if slot.batch.is_some_and(|batch| batch > self.open_batches) && !slot.prepares {
             return false;
         }
         if self.paused && slot.part.is_none_or(|part| !self.begun(part)) {

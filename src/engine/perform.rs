@@ -12,7 +12,7 @@ use crate::domain::identity::{Hold, Identity, Judgement, judge};
 use crate::domain::ids::{ContainerId, ImageRef, InstanceName, ObjectName, OpId};
 use crate::domain::labels::{OwnLabels, Role};
 use crate::domain::options::PullPolicy;
-use crate::domain::plan::{AppDraft, RevisionRecord, SandboxDraft, StepId, Target, Task};
+use crate::domain::plan::{AppDraft, SandboxDraft, StepId, Target, Task};
 use crate::domain::probe::ProbeSpec;
 use crate::domain::project::{NetworkSpec, VolumeSpec};
 use crate::domain::spec::{AppSpec, RestartPolicy};
@@ -123,8 +123,13 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             preflight(docker, &job, container.as_ref(), sandbox.as_ref(), watch.as_ref()).await
         }
         Task::Verify { container, sandbox } => verify(docker, &job, container, sandbox.as_ref()).await,
-        Task::Park { container, sandbox, record } => {
-            park(docker, &job.container(container)?, &job.container(sandbox)?, record).await
+        Task::Record { sandbox, record } => {
+            docker.write_revision(&job.container(sandbox)?, record).await?;
+            Ok(Done::saying(format!("revision {} is kept for a rollback", record.revision)))
+        }
+        Task::Park { container } => {
+            docker.set_restart(&job.container(container)?, &RestartPolicy::No).await?;
+            Ok(Done::saying(format!("{} is the way back", container.name())))
         }
         Task::Remove { container, volumes } => {
             docker.remove(&job.container(container)?, *volumes).await?;
@@ -427,9 +432,4 @@ async fn verify(docker: &Docker, job: &Job, container: &Target, sandbox: Option<
     let judgement = judge(job.before.as_ref(), after.as_ref(), hold);
     let detail = format!("{} {}", instance.address().unwrap_or("no address"), judgement.verdict.as_str());
     Ok(Done { judged: Some((judgement, after)), detail: Some(detail), ..Done::default() })
-}
-
-async fn park(docker: &Docker, id: &ContainerId, sandbox: &ContainerId, record: &RevisionRecord) -> Outcome {
-    tokio::try_join!(docker.set_restart(id, &RestartPolicy::No), docker.write_revision(sandbox, record))?;
-    Ok(Done::saying(format!("revision {} is kept for a rollback", record.revision)))
 }

@@ -118,11 +118,11 @@ impl Creation<'_> {
         for (instance, lack) in &lacking {
             let at = Slot { instance: instance.name.clone(), batch: 1 };
             self.instances.push(instance.name.clone());
-            let before = Before { starts: Vec::new(), verifies: after.clone() };
+            let before = Before { prepared: Vec::new(), verifies: after.clone() };
             let (start, ready) = match (lack, &wanted, &instance.app) {
                 (Lack::Start, _, Some(container)) => {
-                    let (start, ready, _) = restart::one(&mut self.draft, &at, instance, container, &before);
-                    (start, ready)
+                    let one = restart::one(&mut self.draft, &at, instance, container, &before);
+                    (one.start, one.ready)
                 }
                 (Lack::Place, Some(wanted), _) => {
                     let wanted = Wanted { revision: seen.map_or(1, |app| next_revision(app, facts)), ..wanted.clone() };

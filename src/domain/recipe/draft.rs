@@ -123,9 +123,11 @@ impl<'a> Draft<'a> {
             | Task::Remove { .. }
             | Task::RemoveNetwork { .. }
             | Task::RemoveVolume { .. } => Duration::from_secs(60),
-            Task::Preflight { .. } | Task::Verify { .. } | Task::Park { .. } | Task::Rename { .. } => {
-                Duration::from_secs(30)
-            }
+            Task::Preflight { .. }
+            | Task::Verify { .. }
+            | Task::Record { .. }
+            | Task::Park { .. }
+            | Task::Rename { .. } => Duration::from_secs(30),
         }
     }
 

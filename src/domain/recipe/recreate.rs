@@ -22,15 +22,16 @@ impl Wanted<'_> {
         cause: &str,
     ) -> Result<Swapped, Refusal> {
         let old = instance.app.as_ref();
-        let mut needs: Vec<_> = before.starts.iter().chain(&self.networks).chain(&self.volumes).copied().collect();
+        let mut needs: Vec<_> = before.prepared.iter().chain(&self.networks).chain(&self.volumes).copied().collect();
         if let Source::Pulled(step) = self.source {
             needs.push(step);
         }
         // Nothing is watched from inside: the place to watch from goes away.
         let task = Task::Preflight { container: old.map(known), sandbox: Some(known(old_sandbox)), watch: None };
         let preflight = draft.main(at, task, &needs, "before anything is touched: the identity is read");
-        let mut needs = before.verifies.clone();
-        needs.push(preflight);
+        let mut prepared = before.verifies.clone();
+        prepared.push(preflight);
+        let mut needs = prepared.clone();
         let stopped = self.stop_old(draft, at, old, &needs);
         needs.extend(stopped);
 
@@ -47,7 +48,8 @@ impl Wanted<'_> {
         let container = Target::Made { step: create, name: self.container_name(instance) };
         let start = self.start(draft, at, &container, &[up]);
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, start);
-        let park = old.map(|old| self.park(draft, at, old, &sandbox, verify));
+        let record = old.map(|old| self.record(draft, at, old, &sandbox, &[verify]));
+        let park = old.map(|old| self.park(draft, at, old, record.unwrap_or(verify)));
 
         let cause = format!("revision {} did not work out", self.revision);
         draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
@@ -69,7 +71,7 @@ impl Wanted<'_> {
             self.serve_again(draft, at, old, &known(old_sandbox), stopped, park);
         }
         let replaced = old.into_iter().chain(&instance.others).chain([old_sandbox]).map(known).collect();
-        Ok(Swapped { start, ready, verify, done: park.unwrap_or(verify), replaced })
+        Ok(Swapped { prepared, start, ready, verify, done: park.unwrap_or(verify), replaced })
     }
 }
 

@@ -44,9 +44,9 @@ pub fn restart(targets: &[String], facts: &Facts, options: &Options) -> Result<P
         for instance in batch {
             let at = Slot { instance: instance.name.clone(), batch: index + 1 };
             let Some(container) = &instance.app else { continue };
-            let (start, _, verify) = one(&mut draft, &at, instance, container, &before);
-            now.starts.push(start);
-            now.verifies.push(verify);
+            let one = one(&mut draft, &at, instance, container, &before);
+            now.prepared.extend(one.prepared);
+            now.verifies.push(one.verify);
         }
         before = now;
     }
@@ -77,14 +77,22 @@ fn restartable(app: &App, instance: &Instance) -> Result<(), Refusal> {
     }
 }
 
-/// The steps of one instance: start, ready and verify are returned.
+/// The steps others wait for.
+pub(super) struct Restarted {
+    pub prepared: Vec<StepId>,
+    pub start: StepId,
+    pub ready: StepId,
+    pub verify: StepId,
+}
+
+/// The steps of one instance.
 pub(super) fn one(
     draft: &mut Draft<'_>,
     at: &Slot,
     instance: &Instance,
     container: &Container,
     before: &Before,
-) -> (StepId, StepId, StepId) {
+) -> Restarted {
     let sandbox = instance.sandbox.as_ref().map(known);
     let spec = spec_of(container);
     let readiness = ready_when(draft.options, container, spec.as_ref(), sandbox.is_some());
@@ -93,7 +101,7 @@ pub(super) fn one(
     }
     let why = why(instance, container);
 
-    let mut needs = before.starts.clone();
+    let mut needs = before.prepared.clone();
     if let Some(there) = instance.sandbox.as_ref().filter(|there| !alive(there)) {
         let task = Task::SandboxStart { sandbox: known(there) };
         needs = vec![draft.main(at, task, &needs, format!("sandbox {} does not run", there.name))];
@@ -109,10 +117,11 @@ pub(super) fn one(
     let preflight =
         draft.main(at, task, &needs, "before anything is touched: all is as planned, and the identity is read");
 
-    let mut needs = before.verifies.clone();
-    needs.push(preflight);
-    let stopped = alive(container).then(|| draft.main(at, stop(known(container), draft.options), &needs, why.clone()));
-    needs.extend(stopped);
+    let mut prepared = before.verifies.clone();
+    prepared.push(preflight);
+    let stopped =
+        alive(container).then(|| draft.main(at, stop(known(container), draft.options), &prepared, why.clone()));
+    let needs = stopped.map_or_else(|| prepared.clone(), |stopped| vec![stopped]);
     let task = Task::Start { container: known(container), restart: None };
     let start = draft.main(at, task, &needs, if stopped.is_some() { "the same container again".into() } else { why });
     let ready =
@@ -122,7 +131,7 @@ pub(super) fn one(
     if let Some(stopped) = stopped {
         undo(draft, at, known(container), sandbox, &readiness, stopped);
     }
-    (start, ready, verify)
+    Restarted { prepared, start, ready, verify }
 }
 
 fn undo(

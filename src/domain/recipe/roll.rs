@@ -162,7 +162,7 @@ impl Roll<'_> {
                     Some(sandbox) => wanted.recreate(draft, &at, instance, sandbox, &before, &cause)?,
                     None => wanted.swap(draft, &at, instance, &before, &cause)?,
                 };
-                now.starts.push(done.start);
+                now.prepared.extend(&done.prepared);
                 now.verifies.push(done.verify);
                 swapped.push((at, done));
             }

@@ -48,12 +48,16 @@ pub(super) struct Wanted<'a> {
 /// The batch before: what the next one waits for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Before {
-    pub starts: Vec<StepId>,
+    /// Once these are done its swaps begin, and the next batch prepares itself meanwhile.
+    pub prepared: Vec<StepId>,
+    /// Once these are done the next batch's swaps may begin.
     pub verifies: Vec<StepId>,
 }
 
 /// The steps others wait for.
 pub(super) struct Swapped {
+    /// What the swap waited for.
+    pub prepared: Vec<StepId>,
     pub start: StepId,
     pub ready: StepId,
     pub verify: StepId,
@@ -78,17 +82,20 @@ impl Wanted<'_> {
         let create = self.create(draft, at, instance, sandbox.clone(), &[], cause)?;
         let container = Target::Made { step: create, name: self.container_name(instance) };
 
-        let mut needs = before.starts.clone();
-        needs.push(create);
+        let mut needs = before.prepared.clone();
         needs.extend(up);
+        if let Source::Pulled(step) = self.source {
+            needs.push(step);
+        }
+        let record = old.map(|old| self.record(draft, at, old, &sandbox, &needs));
         let preflight = self.preflight(draft, at, old, &sandbox, &needs);
-        let mut needs = before.verifies.clone();
-        needs.push(preflight);
-        let stopped = self.stop_old(draft, at, old, &needs);
-        needs.extend(stopped);
+        let mut prepared = before.verifies.clone();
+        prepared.extend([create, preflight].into_iter().chain(record));
+        let stopped = self.stop_old(draft, at, old, &prepared);
+        let needs = stopped.map_or_else(|| prepared.clone(), |stopped| vec![stopped]);
         let start = self.start(draft, at, &container, &needs);
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, start);
-        let park = old.map(|old| self.park(draft, at, old, &sandbox, verify));
+        let park = old.map(|old| self.park(draft, at, old, verify));
 
         let cause = format!("revision {} did not work out", self.revision);
         draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
@@ -97,7 +104,7 @@ impl Wanted<'_> {
         }
         draft.undo(at, Task::Remove { container, volumes: false }, &[create], cause);
         let replaced = old.into_iter().chain(&instance.others).map(known).collect();
-        Ok(Swapped { start, ready, verify, done: park.unwrap_or(verify), replaced })
+        Ok(Swapped { prepared, start, ready, verify, done: park.unwrap_or(verify), replaced })
     }
 
     /// The sandbox as it is, started again, or made anew; and the step that brings it up.
@@ -111,7 +118,7 @@ impl Wanted<'_> {
         if let Some(there) = &instance.sandbox {
             let cause = format!("sandbox {} does not run", there.name);
             let start = || Task::SandboxStart { sandbox: known(there) };
-            let up = (!alive(there)).then(|| draft.main(at, start(), &before.starts, cause));
+            let up = (!alive(there)).then(|| draft.main(at, start(), &before.prepared, cause));
             return Ok((known(there), up));
         }
         draft.note(format!(
@@ -244,15 +251,28 @@ impl Wanted<'_> {
         (ready, draft.main(at, verify, &[ready], "the identity is read again and compared"))
     }
 
-    /// Keeps the old container as the way back, and its revision for a later rollback.
-    pub fn park(&self, draft: &mut Draft<'_>, at: &Slot, old: &Container, sandbox: &Target, verify: StepId) -> StepId {
+    /// Writes the old revision down, for a later rollback.
+    pub fn record(
+        &self,
+        draft: &mut Draft<'_>,
+        at: &Slot,
+        old: &Container,
+        sandbox: &Target,
+        needs: &[StepId],
+    ) -> StepId {
         let record = RevisionRecord {
             revision: revision(old),
             image_id: old.image_id.to_string(),
             spec: spec_of(old).unwrap_or_default(),
         };
-        let task = Task::Park { container: known(old), sandbox: sandbox.clone(), record: Box::new(record) };
-        draft.main(at, task, &[verify], format!("revision {} is the way back until all is done", revision(old)))
+        let task = Task::Record { sandbox: sandbox.clone(), record: Box::new(record) };
+        draft.main(at, task, needs, format!("revision {} is written down for a rollback", revision(old)))
+    }
+
+    /// Keeps the old container as the way back.
+    pub fn park(&self, draft: &mut Draft<'_>, at: &Slot, old: &Container, verify: StepId) -> StepId {
+        let cause = format!("revision {} is the way back until all is done", revision(old));
+        draft.main(at, Task::Park { container: known(old) }, &[verify], cause)
     }
 
     /// Undo: the old container runs again, with its own restart policy, and is proven.
