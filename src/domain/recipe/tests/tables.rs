@@ -95,7 +95,7 @@ fn a_restart_touches_one_container() {
         [
             "0 web-1 verify <- ",
             "1 web-1 stop <- 0",
-            "2 web-1 start <- 0,1",
+            "2 web-1 start <- 1",
             "3 web-1 ready <- 2",
             "4 web-1 verify <- 3",
             "5 undo web-1 start <-  undoes 1",
