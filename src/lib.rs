@@ -17,3 +17,4 @@ pub mod config;
 pub mod docker;
 pub mod domain;
 pub mod engine;
+pub mod tui;

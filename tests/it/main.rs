@@ -12,3 +12,4 @@ mod docs;
 mod floors;
 mod guest;
 mod support;
+mod tui;

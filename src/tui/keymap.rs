@@ -1,0 +1,298 @@
+//! Keys as data: what a keymap file says, read and checked, and asked for an action, a hint or a page of help.
+//!
+//! The built-in map and users' maps are read by the same code. A key given twice in one section, an unknown section,
+//! action or key is an error with its line. Reads no files itself.
+
+use crokey::KeyCombination;
+use crossterm::event::KeyEvent;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use toml::Spanned;
+
+const DEFAULT: &str = include_str!("../../keymap.toml");
+
+macro_rules! actions {
+    ($($action:ident = $name:literal, $hint:literal, $help:literal;)*) => {
+        /// What a key can do.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Action { $($action),* }
+
+        impl Action {
+            /// All of them, in the order of help.
+            pub const ALL: &'static [Self] = &[$(Self::$action),*];
+
+            /// Its name in keymap files.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$action => $name),* }
+            }
+
+            /// The word in the hint bar.
+            pub fn hint(self) -> &'static str {
+                match self { $(Self::$action => $hint),* }
+            }
+
+            /// The sentence in help.
+            pub fn help(self) -> &'static str {
+                match self { $(Self::$action => $help),* }
+            }
+        }
+    };
+}
+
+actions! {
+    Deploy = "deploy", "deploy", "deploy another image in place, batch by batch";
+    Restart = "restart", "restart", "restart in place: the app, the instance, or all marked";
+    Create = "create", "create", "create the services of a Compose file, side by side";
+    Scale = "scale", "scale", "add or remove instances";
+    Rollback = "rollback", "undo", "roll back to the revision before, in place";
+    Remove = "remove", "remove", "remove the app and its sandboxes; volumes only when its name is typed";
+    Logs = "logs", "logs", "follow what it prints";
+    Inspect = "inspect", "inspect", "one instance: identity and evidence, image, mounts, environment, health";
+    Mark = "mark", "mark", "mark and move on, for a bulk operation";
+    MarkAll = "mark_all", "all", "mark all, or none";
+    Filter = "filter", "filter", "show only what matches a text (`!text`: what does not)";
+    Trouble = "trouble", "trouble first", "sort by trouble first, or by name";
+    Fold = "fold", "fold", "fold or unfold the group or the app's instances";
+    Into = "into", "instances", "to the instances";
+    OutOf = "out_of", "apps", "back to the apps";
+    Pause = "pause", "pause", "begin no new instance until told to go on";
+    Go = "go", "go", "pass the gate, or go on after a pause";
+    Abort = "abort", "abort", "finish or put back what is in flight, and begin nothing new";
+    Follow = "follow", "follow", "stay at the end, or stay put";
+    Wrap = "wrap", "wrap", "wrap long lines, or cut them";
+    Up = "up", "up", "one up";
+    Down = "down", "down", "one down";
+    First = "first", "first", "to the first";
+    Last = "last", "last", "to the last";
+    PageUp = "page_up", "page up", "a page up";
+    PageDown = "page_down", "page down", "a page down";
+    NextPane = "next_pane", "pane", "the other pane or view";
+    Open = "open", "open", "open what is selected";
+    Back = "back", "back", "back; never quits, never ends an operation";
+    Operations = "operations", "operation", "the operation that runs, or ran last";
+    Log = "log", "log", "pitstop's own log";
+    Help = "help", "help", "this page";
+    Redraw = "redraw", "redraw", "draw the whole screen again";
+    Resync = "resync", "resync", "list the engine's containers again";
+    Suspend = "suspend", "suspend", "put pitstop into the background (fg brings it back)";
+    Quit = "quit", "quit", "leave; asks only while operations run";
+}
+
+/// Where keys are pressed: the sections of a keymap file besides `global` and `move`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Fleet,
+    Operation,
+    /// A page of text: help, pitstop's log, an instance.
+    Page,
+    Logs,
+}
+
+/// Keys to actions, by section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keymap {
+    sections: BTreeMap<&'static str, Vec<Binding>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Binding {
+    key: KeyCombination,
+    /// As the file has it.
+    text: String,
+    action: Action,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Keys {
+    One(String),
+    Many(Vec<String>),
+}
+
+type File = BTreeMap<String, BTreeMap<String, Spanned<Keys>>>;
+
+const SECTIONS: [&str; 5] = ["global", "move", "fleet", "operation", "logs"];
+
+impl Place {
+    /// Sections in which a key is looked for, in this order.
+    fn sections(self) -> &'static [&'static str] {
+        match self {
+            Self::Fleet => &["fleet", "move", "global"],
+            Self::Operation => &["operation", "move", "global"],
+            Self::Page => &["move", "global"],
+            Self::Logs => &["logs", "move", "global"],
+        }
+    }
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        let empty = Self { sections: BTreeMap::new() };
+        // The built-in file is checked by a test.
+        empty.overlay("keymap.toml", DEFAULT).unwrap_or(empty)
+    }
+}
+
+impl Keymap {
+    /// Reads a keymap file over the built-in one: an action it names has only the keys it names.
+    ///
+    /// The errors are sentences, each with `name` and line.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Vec<String>> {
+        Self::default().overlay(name, text)
+    }
+
+    fn overlay(&self, name: &str, text: &str) -> Result<Self, Vec<String>> {
+        let line = |at: usize| text.get(..at).unwrap_or(text).matches('\n').count() + 1;
+        let file: File = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            vec![format!("{name}:{}: {}", line(at), error.message())]
+        })?;
+        let mut map = self.clone();
+        let mut wrong = Vec::new();
+        for (section, entries) in &file {
+            let Some(section) = SECTIONS.iter().find(|known| *known == section) else {
+                wrong.push(format!("{name}: there is no section [{section}]; there are {}", SECTIONS.join(", ")));
+                continue;
+            };
+            let bindings = map.sections.entry(section).or_default();
+            for (action_name, keys) in entries {
+                let at = line(keys.span().start);
+                let Some(action) = Action::ALL.iter().copied().find(|action| action.name() == action_name) else {
+                    wrong.push(format!("{name}:{at}: there is no action `{action_name}`"));
+                    continue;
+                };
+                bindings.retain(|binding| binding.action != action);
+                let texts = match keys.get_ref() {
+                    Keys::One(text) => std::slice::from_ref(text),
+                    Keys::Many(texts) => texts,
+                };
+                for text in texts {
+                    match parse_key(text) {
+                        Ok(key) => bindings.push(Binding { key, text: text.clone(), action }),
+                        Err(what) => wrong.push(format!("{name}:{at}: {action_name}: {what}")),
+                    }
+                }
+            }
+        }
+        for (section, bindings) in &map.sections {
+            for (i, binding) in bindings.iter().enumerate() {
+                if let Some(other) = bindings[..i].iter().find(|other| other.key == binding.key) {
+                    let (key, a, b) = (&binding.text, other.action.name(), binding.action.name());
+                    wrong.push(format!("{name}: in [{section}] the key `{key}` means both {a} and {b}"));
+                }
+            }
+        }
+        if wrong.is_empty() { Ok(map) } else { Err(wrong) }
+    }
+
+    /// What that key does there.
+    pub fn action(&self, place: Place, key: KeyEvent) -> Option<Action> {
+        let key = KeyCombination::from(key).normalized();
+        self.bindings(place).find(|binding| binding.key == key).map(|binding| binding.action)
+    }
+
+    /// The first key for that action there, as the file has it.
+    pub fn key(&self, place: Place, action: Action) -> Option<&str> {
+        self.keys(place, action).next()
+    }
+
+    /// All keys for that action there that no nearer section takes away.
+    pub fn keys(&self, place: Place, action: Action) -> impl Iterator<Item = &str> {
+        let wins = move |binding: &&Binding| {
+            self.bindings(place)
+                .find(|other| other.key == binding.key)
+                .is_some_and(|first| std::ptr::eq(first, *binding))
+        };
+        self.bindings(place)
+            .filter(move |binding| binding.action == action)
+            .filter(wins)
+            .map(|binding| binding.text.as_str())
+    }
+
+    fn bindings(&self, place: Place) -> impl Iterator<Item = &Binding> {
+        place.sections().iter().filter_map(|section| self.sections.get(section)).flatten()
+    }
+}
+
+/// Reads `q`, `D`, `shift-d`, `ctrl-l`, `space` …; a capital letter is a shifted one.
+fn parse_key(text: &str) -> Result<KeyCombination, String> {
+    let capital = text.chars().last().is_some_and(|c| c.is_ascii_uppercase());
+    let single = text.len() == 1 || text.rfind('-') == Some(text.len().saturating_sub(2));
+    let spelled = if capital && single { format!("shift-{text}") } else { text.to_owned() };
+    if text.is_empty() || !text.is_ascii() {
+        return Err(format!("`{text}` is no key"));
+    }
+    crokey::parse(&spelled)
+        .map(KeyCombination::normalized)
+        .map_err(|_| format!("`{text}` is no key; write it like q, D, ctrl-l, space, enter, pageup"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossterm::event::{KeyCode, KeyModifiers};
+
+    fn press(code: KeyCode, modifiers: KeyModifiers) -> KeyEvent {
+        KeyEvent::new(code, modifiers)
+    }
+
+    #[test]
+    fn the_built_in_map_is_right_and_every_action_has_a_key() {
+        let map = Keymap::parse("keymap.toml", DEFAULT).unwrap();
+        for action in Action::ALL {
+            let places = [Place::Fleet, Place::Operation, Place::Page, Place::Logs];
+            assert!(places.iter().any(|place| map.key(*place, *action).is_some()), "{action:?} has no key");
+        }
+    }
+
+    #[test]
+    fn keys_mean_what_their_place_says() {
+        let map = Keymap::default();
+        let cases = [
+            (Place::Fleet, press(KeyCode::Char('g'), KeyModifiers::NONE), Some(Action::First)),
+            (Place::Operation, press(KeyCode::Char('g'), KeyModifiers::NONE), Some(Action::Go)),
+            (Place::Fleet, press(KeyCode::Char('D'), KeyModifiers::SHIFT), Some(Action::Deploy)),
+            (Place::Fleet, press(KeyCode::Char('D'), KeyModifiers::NONE), Some(Action::Deploy)),
+            (Place::Fleet, press(KeyCode::Char('d'), KeyModifiers::NONE), None),
+            (Place::Fleet, press(KeyCode::Char('!'), KeyModifiers::NONE), Some(Action::Trouble)),
+            (Place::Page, press(KeyCode::Char('?'), KeyModifiers::NONE), Some(Action::Help)),
+            (Place::Page, press(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Action::Quit)),
+            (Place::Page, press(KeyCode::Char('r'), KeyModifiers::NONE), None),
+        ];
+        for (place, key, want) in cases {
+            assert_eq!(map.action(place, key), want, "{place:?} {key:?}");
+        }
+        assert_eq!(map.keys(Place::Operation, Action::First).collect::<Vec<_>>(), ["home"]);
+    }
+
+    #[test]
+    fn a_lower_case_key_never_destroys() {
+        let map = Keymap::default();
+        for action in [Action::Remove, Action::Deploy, Action::Rollback, Action::Scale] {
+            for key in map.keys(Place::Fleet, action) {
+                assert!(key.chars().any(char::is_uppercase), "{action:?} is on {key}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        let text = "[fleet]\ndeploy = \"r\"\nfly = \"f\"\nscale = [\"S\", \"hyper-s\"]\n[flet]\n";
+        let wrong = Keymap::parse("mine.toml", text).unwrap_err();
+        for expected in [
+            "mine.toml: in [fleet] the key `r` means both",
+            "mine.toml:3: there is no action `fly`",
+            "mine.toml:4: scale: `hyper-s` is no key",
+            "mine.toml: there is no section [flet]",
+        ] {
+            assert!(wrong.iter().any(|line| line.starts_with(expected)), "{expected}: {wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_map_of_ones_own_changes_only_what_it_names() {
+        let map = Keymap::parse("mine.toml", "[global]\nquit = \"Q\"\n").unwrap();
+        assert_eq!(map.keys(Place::Fleet, Action::Quit).collect::<Vec<_>>(), ["Q"]);
+        assert_eq!(map.key(Place::Fleet, Action::Help), Some("?"));
+    }
+}

@@ -1,0 +1,90 @@
+//! What reaches the console, and what it asks to be done.
+
+use super::rows::AppKey;
+use crate::domain::event::{OpEvent, Urgency};
+use crate::domain::fleet::FleetState;
+use crate::domain::ids::OpId;
+use crate::domain::plan::Plan;
+use crate::domain::project::ProjectSpec;
+use crate::engine::Request;
+use crossterm::event::KeyEvent;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Msg {
+    Key(KeyEvent),
+    /// Pasted text: typed into a line, never taken as keys.
+    Paste(String),
+    Resize(u16, u16),
+    /// What time it is, before anything else of the same moment.
+    Clock {
+        wall: Timestamp,
+        now: Duration,
+    },
+    Fleet(FleetState),
+    /// The answer to [`Command::Plan`] with that ticket.
+    Planned {
+        ticket: u64,
+        answer: Result<Plan, Refusal>,
+    },
+    /// An operation was started from here.
+    Began(OpId),
+    Op(OpEvent),
+    /// Compose files near here.
+    Files(Vec<String>),
+    /// The answer to [`Command::Load`].
+    Loaded(Result<Box<ProjectSpec>, String>),
+    /// A line of the log asked for.
+    LogLine {
+        target: String,
+        line: String,
+    },
+    /// That log has ended: why.
+    LogEnded {
+        target: String,
+        why: String,
+    },
+    /// pitstop's own log has grown.
+    OwnLog,
+}
+
+/// No, why, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// To be done outside; answers come back as [`Msg`]s.
+#[derive(Debug)]
+pub enum Command {
+    Quit,
+    /// Clear and draw everything.
+    Redraw,
+    Suspend,
+    /// List the engine's containers again.
+    Resync,
+    Plan {
+        ticket: u64,
+        request: Box<Request>,
+    },
+    Run(Box<Plan>),
+    /// Look for Compose files in the current directory.
+    Files,
+    /// Read a Compose file.
+    Load {
+        path: String,
+    },
+    Pause(OpId),
+    Go(OpId),
+    Cancel(OpId, Urgency),
+    /// Follow a log; a log followed before ends.
+    Logs {
+        target: String,
+    },
+    EndLogs,
+    /// Ask the engine about everything of one app.
+    Look(AppKey),
+}

@@ -1,0 +1,26 @@
+//! The console: the fleet live, operations under way, and the keys to begin them.
+//!
+//! ```text
+//! app       the loop: terminal, signals, engine and keys in; frames and commands out
+//! model     everything shown, one value         update   (model, message) -> commands, pure
+//! view      (model) -> cells, draws only        message  what goes in and out
+//! rows words text   the fleet as rows, states as words, texts in cells
+//! theme keymap glyphs   looks and keys as data   input  one typed line
+//! operation  one operation as its events tell it   own_log  pitstop's own log
+//! ```
+//!
+//! The only module that names ratatui and crossterm.
+
+pub mod glyphs;
+pub mod input;
+pub mod keymap;
+pub mod message;
+pub mod model;
+pub mod operation;
+pub mod own_log;
+pub mod rows;
+pub mod text;
+pub mod theme;
+pub mod update;
+pub mod view;
+pub mod words;

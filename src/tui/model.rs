@@ -1,0 +1,283 @@
+//! Everything the console shows, as one value.
+//!
+//! Changed by `update` alone and read by `view` alone. Holds no handles of the engine: what is to be done leaves
+//! `update` as [`Command`](super::message::Command)s.
+
+use super::glyphs::Glyphs;
+use super::input::Line;
+use super::keymap::{Keymap, Place};
+use super::operation::OpView;
+use super::own_log::OwnLog;
+use super::rows::{self, AppKey, Row, RowId, Shown};
+use super::theme::{Role, Theme};
+use crate::domain::fleet::{App, Fleet, FleetState, Instance};
+use crate::domain::ids::OpId;
+use crate::domain::plan::Plan;
+use crate::engine::Request;
+use jiff::Timestamp;
+use ratatui::style::Style;
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// From this width on, apps and instances stand side by side.
+pub const WIDE: u16 = 110;
+
+/// Log lines kept.
+pub const LOG_LINES: usize = 5_000;
+
+/// The look of this terminal.
+#[derive(Clone, Debug)]
+pub struct Look {
+    pub theme: Theme,
+    pub glyphs: &'static Glyphs,
+}
+
+/// The console.
+#[derive(Debug)]
+pub struct Model {
+    pub look: Look,
+    pub keys: Keymap,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// The wall clock, for people.
+    pub wall: Timestamp,
+    /// The zone people read it in.
+    pub zone: jiff::tz::TimeZone,
+    /// Since the console began, from the monotonic clock.
+    pub now: Duration,
+    pub state: FleetState,
+    pub screen: Screen,
+    pub list: List,
+    /// Operations of this console, oldest first.
+    pub operations: Vec<OpView>,
+    pub dialog: Option<Dialog>,
+    /// One line for the person, until the next key.
+    pub notice: Option<Notice>,
+    /// First line shown of the page that is open.
+    pub scroll: usize,
+    pub own_log: OwnLog,
+    pub logs: Option<LogView>,
+    /// Distinguishes answers to the plan asked for last from late ones.
+    pub ticket: u64,
+    /// Quit as soon as no operation runs.
+    pub leaving: bool,
+}
+
+/// What fills the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Screen {
+    Fleet,
+    Operation(OpId),
+    Instance(AppKey, crate::domain::ids::InstanceName),
+    Logs,
+    OwnLog,
+    Help(Place),
+}
+
+/// The fleet screen's state.
+#[derive(Clone, Debug, Default)]
+pub struct List {
+    pub shown: Shown,
+    /// The row the cursor is on.
+    pub cursor: Option<RowId>,
+    /// Its place when it was last seen: where the cursor lands when the row goes.
+    pub place: usize,
+    pub marks: BTreeSet<RowId>,
+    /// The filter while it is typed, and what it was before.
+    pub typing: Option<(Line, String)>,
+}
+
+/// Something a person should read, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub text: String,
+    pub role: Role,
+}
+
+/// A question or an answer over the screen.
+#[derive(Clone, Debug)]
+pub enum Dialog {
+    /// One line is asked for.
+    Ask(Ask),
+    /// The engine is being read.
+    Planning { what: String, request: Request },
+    /// A plan to say yes or no to.
+    Confirm(Confirm),
+    /// No, and why, and what to do.
+    Refused { title: String, message: String, hint: Option<String> },
+    /// Abort an operation?
+    Abort(OpId),
+    /// Quit while operations run?
+    Quit,
+}
+
+/// A line to type.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub question: Question,
+    pub line: Line,
+    /// What is wrong with what was entered.
+    pub wrong: Option<String>,
+    /// Suggestions: Compose files found.
+    pub choices: Vec<String>,
+    pub chosen: usize,
+}
+
+/// What the line is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    Image {
+        app: String,
+    },
+    Replicas {
+        app: String,
+        now: usize,
+    },
+    File,
+    /// Remove the app: empty for "keep its volumes", or its name for "with its volumes".
+    Remove {
+        apps: Vec<String>,
+    },
+}
+
+/// A plan before it runs.
+#[derive(Clone, Debug)]
+pub struct Confirm {
+    pub request: Request,
+    pub plan: Plan,
+    /// What has to be typed; `None`: Enter is enough.
+    pub typed: Option<(Line, String)>,
+    pub scroll: usize,
+    /// It was confirmed and is being checked against the engine again.
+    pub checking: bool,
+    /// The check found something else: the plan shown is the new one.
+    pub changed: bool,
+}
+
+/// Lines of one target's log.
+#[derive(Clone, Debug)]
+pub struct LogView {
+    pub target: String,
+    pub lines: VecDeque<String>,
+    /// Stays at the end.
+    pub follow: bool,
+    pub wrap: bool,
+    /// Lines from the end to the last line shown.
+    pub back: usize,
+    /// How the stream ended.
+    pub ended: Option<String>,
+}
+
+impl Look {
+    /// How that role looks.
+    pub fn style(&self, role: Role) -> Style {
+        self.theme.style(role)
+    }
+}
+
+impl Model {
+    /// A console that has heard nothing yet.
+    pub fn new(look: Look, keys: Keymap, size: (u16, u16)) -> Self {
+        Self {
+            look,
+            keys,
+            size,
+            wall: Timestamp::UNIX_EPOCH,
+            zone: jiff::tz::TimeZone::UTC,
+            now: Duration::ZERO,
+            state: FleetState::Loading,
+            screen: Screen::Fleet,
+            list: List::default(),
+            operations: Vec::new(),
+            dialog: None,
+            notice: None,
+            scroll: 0,
+            own_log: OwnLog::default(),
+            logs: None,
+            ticket: 0,
+            leaving: false,
+        }
+    }
+
+    /// The last fleet known, live or stale.
+    pub fn fleet(&self) -> Option<&Fleet> {
+        match &self.state {
+            FleetState::Loading => None,
+            FleetState::Live(fleet) => Some(fleet),
+            FleetState::Stale { fleet, .. } => fleet.as_ref(),
+        }
+    }
+
+    pub fn is_stale(&self) -> bool {
+        matches!(self.state, FleetState::Stale { .. })
+    }
+
+    /// Apps and instances side by side.
+    pub fn is_wide(&self) -> bool {
+        self.size.0 >= WIDE
+    }
+
+    /// The rows that the cursor moves among: a tree, or one of the two panes.
+    pub fn rows(&self) -> Vec<Row<'_>> {
+        let Some(fleet) = self.fleet() else { return Vec::new() };
+        if self.is_wide() {
+            if let Some(RowId::Instance(key, _)) = &self.list.cursor {
+                return rows::app(fleet, key).map_or_else(Vec::new, |app| {
+                    rows::instances(app, &self.list.shown.filter)
+                        .into_iter()
+                        .map(|instance| Row::Instance(app, instance))
+                        .collect()
+                });
+            }
+        }
+        rows::rows(fleet, &self.list.shown, !self.is_wide())
+    }
+
+    /// The app the cursor is on or in.
+    pub fn app(&self) -> Option<&App> {
+        rows::app(self.fleet()?, self.list.cursor.as_ref()?.app()?)
+    }
+
+    /// The instance the cursor is on; the only one, when it is on an app of one.
+    pub fn instance(&self) -> Option<(&App, &Instance)> {
+        let app = self.app()?;
+        let instance = match self.list.cursor.as_ref()? {
+            RowId::Instance(_, name) => app.instances.iter().find(|instance| instance.name == *name)?,
+            _ => app.instances.first().filter(|_| app.instances.len() == 1)?,
+        };
+        Some((app, instance))
+    }
+
+    /// Where keys are pressed.
+    pub fn place(&self) -> Place {
+        match self.screen {
+            Screen::Fleet => Place::Fleet,
+            Screen::Operation(_) => Place::Operation,
+            Screen::Logs => Place::Logs,
+            Screen::Instance(..) | Screen::OwnLog | Screen::Help(_) => Place::Page,
+        }
+    }
+
+    /// The operation on screen.
+    pub fn operation(&self) -> Option<&OpView> {
+        match &self.screen {
+            Screen::Operation(id) => self.operations.iter().find(|op| op.id == *id),
+            _ => None,
+        }
+    }
+
+    /// Operations under way.
+    pub fn running(&self) -> usize {
+        self.operations.iter().filter(|op| op.is_running()).count()
+    }
+
+    /// The fleet's figures: apps, instances, ready ones.
+    pub fn counts(&self) -> Option<(usize, usize, usize)> {
+        let fleet = self.fleet()?;
+        Some((
+            fleet.apps.len(),
+            fleet.apps.iter().map(|app| app.instances.len()).sum(),
+            fleet.apps.iter().map(App::ready).sum(),
+        ))
+    }
+}

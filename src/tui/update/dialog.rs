@@ -1,0 +1,216 @@
+//! Keys while a question is open, and the engine's answers to it.
+//!
+//! A plan is confirmed in two steps that the person sees as one: Enter asks for the plan again, and only when that is
+//! the plan that was shown, it runs. So what is confirmed is what was read.
+
+use super::super::input::Line;
+use super::super::message::{Command, Refusal};
+use super::super::model::{Ask, Confirm, Dialog, Model, Question};
+use super::super::theme::Role;
+use super::say;
+use crate::domain::event::Urgency;
+use crate::domain::options::Options;
+use crate::domain::plan::{Kind, Plan};
+use crate::domain::project::ProjectSpec;
+use crate::engine::Request;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// Asks the engine for a plan, and shows that it is asked.
+pub fn plan(model: &mut Model, request: Request, what: String) -> Vec<Command> {
+    model.ticket += 1;
+    model.dialog = Some(Dialog::Planning { what, request: request.clone() });
+    vec![Command::Plan { ticket: model.ticket, request: Box::new(request) }]
+}
+
+/// Takes a key while a dialog is open.
+pub fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
+    if key.code == KeyCode::Esc || (key.code == KeyCode::Char('c') && key.modifiers == KeyModifiers::CONTROL) {
+        model.dialog = None;
+        model.ticket += 1;
+        return Vec::new();
+    }
+    match &mut model.dialog {
+        Some(Dialog::Ask(ask)) => match key.code {
+            KeyCode::Enter => return answer(model),
+            KeyCode::Up | KeyCode::Down if !ask.choices.is_empty() => {
+                let last = ask.choices.len() - 1;
+                ask.chosen =
+                    if key.code == KeyCode::Up { ask.chosen.saturating_sub(1) } else { (ask.chosen + 1).min(last) };
+                ask.line = Line::new(&ask.choices[ask.chosen]);
+            }
+            _ => {
+                ask.wrong = None;
+                ask.line.press(key);
+            }
+        },
+        Some(Dialog::Confirm(_)) => return press_confirm(model, key),
+        Some(Dialog::Refused { .. }) if key.code == KeyCode::Enter => model.dialog = None,
+        Some(Dialog::Abort(id)) => {
+            let urgency = match key.code {
+                KeyCode::Char('f') => Urgency::Finish,
+                KeyCode::Char('a') => Urgency::Abort,
+                _ => return Vec::new(),
+            };
+            let command = Command::Cancel(id.clone(), urgency);
+            model.dialog = None;
+            return vec![command];
+        }
+        Some(Dialog::Quit) => match key.code {
+            KeyCode::Char('f') => {
+                model.dialog = None;
+                model.leaving = true;
+                say(model, "leaving as soon as the instances in flight are finished", Role::Warn);
+                return cancel_all(model, Urgency::Finish);
+            }
+            KeyCode::Char('Q') => {
+                let mut commands = cancel_all(model, Urgency::Leave);
+                commands.push(Command::Quit);
+                return commands;
+            }
+            _ => {}
+        },
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn cancel_all(model: &Model, urgency: Urgency) -> Vec<Command> {
+    model.operations.iter().filter(|op| op.is_running()).map(|op| Command::Cancel(op.id.clone(), urgency)).collect()
+}
+
+/// Enter in a line: what was typed becomes a request, or a sentence says what is wrong with it.
+fn answer(model: &mut Model) -> Vec<Command> {
+    let Some(Dialog::Ask(ask)) = &mut model.dialog else { return Vec::new() };
+    let text = ask.line.text().trim().to_owned();
+    let options = Options::default();
+    let (request, what) = match &ask.question {
+        Question::Image { app } => match crate::domain::ids::ImageRef::new(text.as_str()) {
+            Ok(image) => {
+                let request =
+                    Request::Deploy { app: app.clone(), image: Some(image.to_string()), project: None, options };
+                (request, format!("deploy {app}"))
+            }
+            Err(error) => return wrong(ask, error.to_string()),
+        },
+        Question::Replicas { app, .. } => match text.parse::<u32>() {
+            Ok(replicas) => (Request::Scale { app: app.clone(), replicas, options }, format!("scale {app} to {text}")),
+            Err(_) => return wrong(ask, format!("`{text}` is not a number of instances")),
+        },
+        Question::File if text.is_empty() => return wrong(ask, "which file?".to_owned()),
+        Question::File => return vec![Command::Load { path: text }],
+        Question::Remove { apps } => {
+            let volumes = apps.len() == 1 && text == apps[0];
+            if !volumes && !text.is_empty() {
+                let name = apps.join(", ");
+                return wrong(ask, format!("leave it empty to keep the volumes, or type {name} to remove them too"));
+            }
+            let what = format!("remove {}", apps.join(", "));
+            (Request::Remove { apps: apps.clone(), volumes, options }, what)
+        }
+    };
+    plan(model, request, what)
+}
+
+fn wrong(ask: &mut Ask, what: String) -> Vec<Command> {
+    ask.wrong = Some(what);
+    Vec::new()
+}
+
+/// Compose files found: the first is proposed.
+pub fn files(model: &mut Model, files: Vec<String>) {
+    if let Some(Dialog::Ask(ask)) = &mut model.dialog {
+        if ask.question == Question::File {
+            if ask.line.text().is_empty() {
+                ask.line = Line::new(files.first().map_or("", String::as_str));
+            }
+            ask.choices = files;
+            ask.chosen = 0;
+        }
+    }
+}
+
+/// The Compose file was read, or not.
+pub fn loaded(model: &mut Model, project: Result<Box<ProjectSpec>, String>) -> Vec<Command> {
+    let Some(Dialog::Ask(Ask { question: Question::File, .. })) = &model.dialog else { return Vec::new() };
+    match project {
+        Ok(project) => {
+            let what = format!("create {}", project.name);
+            let (services, scale, options) = (Vec::new(), Vec::new(), Options::default());
+            plan(model, Request::Create { project: *project, services, scale, options }, what)
+        }
+        Err(message) => {
+            model.dialog = Some(Dialog::Refused {
+                title: "Cannot read the file".to_owned(),
+                message,
+                hint: Some("nothing was touched".to_owned()),
+            });
+            Vec::new()
+        }
+    }
+}
+
+/// The engine has answered: a plan to confirm, a plan to compare, or a refusal. Late answers are for nobody.
+pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) -> Vec<Command> {
+    if ticket != model.ticket {
+        return Vec::new();
+    }
+    let (request, what, shown) = match model.dialog.take() {
+        Some(Dialog::Planning { request, what }) => (request, what, None),
+        Some(Dialog::Confirm(Confirm { request, plan, checking: true, .. })) => {
+            (request, format!("{} {}", plan.kind, plan.app), Some(plan))
+        }
+        other => {
+            model.dialog = other;
+            return Vec::new();
+        }
+    };
+    match (answer, shown) {
+        (Err(Refusal { message, hint }), _) => {
+            model.dialog = Some(Dialog::Refused { title: format!("Cannot {what}"), message, hint });
+            Vec::new()
+        }
+        (Ok(plan), Some(shown)) if plan == shown => vec![Command::Run(Box::new(plan))],
+        (Ok(plan), shown) => {
+            let typed = must_type(&plan, &request).map(|wanted| (Line::default(), wanted));
+            let changed = shown.is_some();
+            model.dialog = Some(Dialog::Confirm(Confirm { request, plan, typed, scroll: 0, checking: false, changed }));
+            Vec::new()
+        }
+    }
+}
+
+/// What has to be typed grows with what may break: nothing for one instance, their number for many, the app's name for
+/// volumes. Creating breaks nothing.
+fn must_type(plan: &Plan, request: &Request) -> Option<String> {
+    if matches!(request, Request::Remove { volumes: true, .. }) {
+        return Some(plan.app.clone());
+    }
+    let instances = plan.batches.iter().map(Vec::len).sum::<usize>();
+    (instances > 1 && plan.kind != Kind::Create).then(|| instances.to_string())
+}
+
+fn press_confirm(model: &mut Model, key: KeyEvent) -> Vec<Command> {
+    let ticket = model.ticket + 1;
+    let Some(Dialog::Confirm(confirm)) = &mut model.dialog else { return Vec::new() };
+    match key.code {
+        _ if confirm.checking => {}
+        KeyCode::Up => confirm.scroll = confirm.scroll.saturating_sub(1),
+        KeyCode::Down => confirm.scroll = (confirm.scroll + 1).min(500),
+        KeyCode::Enter if confirm.plan.is_empty() => model.dialog = None,
+        KeyCode::Enter => {
+            let said = confirm.typed.as_ref().is_none_or(|(line, wanted)| line.text().trim() == wanted);
+            if said {
+                confirm.checking = true;
+                let request = Box::new(confirm.request.clone());
+                model.ticket = ticket;
+                return vec![Command::Plan { ticket, request }];
+            }
+        }
+        _ => {
+            if let Some((line, _)) = &mut confirm.typed {
+                line.press(key);
+            }
+        }
+    }
+    Vec::new()
+}

@@ -1,0 +1,311 @@
+//! Keys of the home screen.
+
+use super::super::input::Line;
+use super::super::keymap::Action;
+use super::super::message::Command;
+use super::super::model::{Ask, Dialog, LogView, Model, Question, Screen};
+use super::super::rows::{AppKey, Row, RowId, Sort};
+use super::super::theme::Role;
+use super::{close, dialog, moved, open, say};
+use crate::domain::options::Options;
+use crate::engine::Request;
+use crossterm::event::{KeyCode, KeyEvent};
+use std::collections::{BTreeSet, VecDeque};
+
+/// Does what a key means here.
+pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
+    match action {
+        Action::Up | Action::Down | Action::First | Action::Last | Action::PageUp | Action::PageDown => {
+            let page = usize::from(model.size.1.saturating_sub(6)).max(1);
+            let len = model.rows().len();
+            go_to(model, moved(model.list.place, len, page, action));
+        }
+        Action::Into | Action::NextPane | Action::OutOf => step_across(model, action),
+        Action::Open => return open_row(model),
+        Action::Back => back(model),
+        Action::Fold => fold(model),
+        Action::Mark => mark(model),
+        Action::MarkAll => mark_all(model),
+        Action::Filter => {
+            let before = model.list.shown.filter.clone();
+            model.list.typing = Some((Line::new(&before), before));
+        }
+        Action::Trouble => {
+            model.list.shown.sort = if model.list.shown.sort == Sort::Trouble { Sort::Name } else { Sort::Trouble };
+            settle(model);
+        }
+        Action::Inspect => return inspect(model),
+        Action::Logs => return logs(model),
+        Action::Restart => return restart(model),
+        Action::Create => {
+            ask(model, Question::File, "", Vec::new());
+            return vec![Command::Files];
+        }
+        Action::Deploy => {
+            if let Some((app, image)) = managed(model, "deploy") {
+                ask(model, Question::Image { app }, &image, Vec::new());
+            }
+        }
+        Action::Scale => {
+            let now = model.app().map_or(0, |app| app.instances.len());
+            if let Some((app, _)) = managed(model, "scale") {
+                ask(model, Question::Replicas { app, now }, "", Vec::new());
+            }
+        }
+        Action::Rollback => {
+            if let Some((app, _)) = managed(model, "roll back") {
+                let what = format!("roll back {app}");
+                return dialog::plan(model, Request::Rollback { app, to: None, options: Options::default() }, what);
+            }
+        }
+        Action::Remove => {
+            if let Some((app, _)) = managed(model, "remove") {
+                ask(model, Question::Remove { apps: vec![app] }, "", Vec::new());
+            }
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Puts the cursor where it was, or where its row was, after rows have changed; forgets marks of what has gone.
+pub fn settle(model: &mut Model) {
+    let ids: Vec<RowId> = model.rows().iter().map(Row::id).collect();
+    if ids.is_empty() {
+        // In a pane whose app has gone: back to the apps, where its place was.
+        if matches!(model.list.cursor, Some(RowId::Instance(..))) && model.fleet().is_some() {
+            model.list.cursor = None;
+            return settle_among_apps(model);
+        }
+        return;
+    }
+    if let Some(at) = model.list.cursor.as_ref().and_then(|cursor| ids.iter().position(|id| id == cursor)) {
+        model.list.place = at;
+    } else {
+        let parent = model.list.cursor.as_ref().and_then(RowId::app).cloned().map(RowId::App);
+        let at = parent
+            .and_then(|parent| ids.iter().position(|id| *id == parent))
+            .unwrap_or_else(|| model.list.place.min(ids.len() - 1));
+        model.list.place = at;
+        model.list.cursor = Some(ids[at].clone());
+    }
+    if let Some(fleet) = model.fleet() {
+        let there: BTreeSet<RowId> = fleet
+            .apps
+            .iter()
+            .flat_map(|app| {
+                let key = AppKey::of(app);
+                let instances: Vec<RowId> =
+                    app.instances.iter().map(|instance| RowId::Instance(key.clone(), instance.name.clone())).collect();
+                std::iter::once(RowId::App(key)).chain(instances)
+            })
+            .collect();
+        model.list.marks.retain(|mark| there.contains(mark));
+    }
+}
+
+fn settle_among_apps(model: &mut Model) {
+    let ids: Vec<RowId> = model.rows().iter().map(Row::id).collect();
+    if let Some(last) = ids.len().checked_sub(1) {
+        model.list.place = model.list.place.min(last);
+        model.list.cursor = Some(ids[model.list.place].clone());
+    }
+}
+
+fn go_to(model: &mut Model, place: usize) {
+    let id = model.rows().get(place).map(Row::id);
+    if let Some(id) = id {
+        model.list.place = place;
+        model.list.cursor = Some(id);
+    }
+}
+
+/// Between an app and its instances.
+fn step_across(model: &mut Model, action: Action) {
+    let target = match (&model.list.cursor, action) {
+        (Some(RowId::App(key)), Action::Into | Action::NextPane) => {
+            let first = model
+                .app()
+                .and_then(|app| (model.is_wide() || app.instances.len() > 1).then(|| app.instances.first()).flatten());
+            first.map(|instance| RowId::Instance(key.clone(), instance.name.clone()))
+        }
+        (Some(RowId::Instance(key, _)), Action::OutOf | Action::NextPane) => Some(RowId::App(key.clone())),
+        _ => None,
+    };
+    let Some(target) = target else { return };
+    if let (RowId::Instance(key, _), Action::Into | Action::NextPane) = (&target, action) {
+        model.list.shown.folded.remove(&RowId::App(key.clone()));
+    }
+    model.list.cursor = Some(target);
+    settle(model);
+}
+
+fn open_row(model: &mut Model) -> Vec<Command> {
+    match &model.list.cursor {
+        Some(RowId::Unmanaged) => {
+            fold(model);
+            Vec::new()
+        }
+        Some(RowId::App(_)) if model.app().is_some_and(|app| app.instances.len() > 1) || model.is_wide() => {
+            step_across(model, Action::Into);
+            Vec::new()
+        }
+        _ => inspect(model),
+    }
+}
+
+/// One thing at a time: filter, marks, pane. Never quits.
+fn back(model: &mut Model) {
+    if !model.list.shown.filter.is_empty() {
+        model.list.shown.filter.clear();
+        settle(model);
+    } else if !model.list.marks.is_empty() {
+        model.list.marks.clear();
+    } else {
+        step_across(model, Action::OutOf);
+    }
+}
+
+fn fold(model: &mut Model) {
+    let target = match &model.list.cursor {
+        Some(RowId::Instance(key, _)) => RowId::App(key.clone()),
+        Some(RowId::App(key)) if model.is_wide() && !key.managed => RowId::Unmanaged,
+        Some(RowId::App(key)) if model.app().is_some_and(|app| app.instances.len() < 2) && !key.managed => {
+            RowId::Unmanaged
+        }
+        Some(id) => id.clone(),
+        None => return,
+    };
+    if !model.list.shown.folded.remove(&target) {
+        model.list.shown.folded.insert(target.clone());
+    }
+    if target == RowId::Unmanaged || matches!(model.list.cursor, Some(RowId::Instance(..))) {
+        model.list.cursor = Some(target);
+    }
+    settle(model);
+}
+
+fn mark(model: &mut Model) {
+    if let Some(id) = model.list.cursor.clone().filter(|id| *id != RowId::Unmanaged) {
+        if !model.list.marks.remove(&id) {
+            model.list.marks.insert(id);
+        }
+    }
+    go_to(model, model.list.place + 1);
+}
+
+/// All that is shown, or none when all are.
+fn mark_all(model: &mut Model) {
+    let shown: BTreeSet<RowId> = model
+        .rows()
+        .iter()
+        .filter(|row| match row {
+            Row::App(app) => model.is_wide() || app.instances.len() < 2,
+            Row::Instance(..) => true,
+            Row::Unmanaged(_) => false,
+        })
+        .map(Row::id)
+        .collect();
+    if shown.is_subset(&model.list.marks) {
+        model.list.marks.clear();
+    } else {
+        model.list.marks.extend(shown);
+    }
+}
+
+/// Keys while the filter is typed: Enter keeps it, Esc takes it back.
+pub fn type_filter(model: &mut Model, key: KeyEvent) -> Vec<Command> {
+    let Some((line, before)) = &mut model.list.typing else { return Vec::new() };
+    match key.code {
+        KeyCode::Enter => model.list.typing = None,
+        KeyCode::Esc => {
+            model.list.shown.filter.clone_from(before);
+            model.list.typing = None;
+        }
+        KeyCode::Up | KeyCode::Down => {
+            model.list.typing = None;
+            return act(model, if key.code == KeyCode::Up { Action::Up } else { Action::Down });
+        }
+        _ => {
+            line.press(key);
+            model.list.shown.filter = line.text().to_owned();
+        }
+    }
+    settle(model);
+    Vec::new()
+}
+
+fn ask(model: &mut Model, question: Question, text: &str, choices: Vec<String>) {
+    let line = Line::new(text);
+    model.dialog = Some(Dialog::Ask(Ask { question, line, wrong: None, choices, chosen: 0 }));
+}
+
+/// The app under the cursor and its image, if operations that need a sandbox apply to it.
+fn managed(model: &mut Model, what: &str) -> Option<(String, String)> {
+    let Some(app) = model.app() else {
+        say(model, format!("nothing to {what} here: move to an app"), Role::Warn);
+        return None;
+    };
+    let (name, image, managed) = (app.id.to_string(), app.image().unwrap_or_default().to_owned(), app.managed);
+    if !managed {
+        model.dialog = Some(Dialog::Refused {
+            title: format!("Cannot {what} {name}"),
+            message: format!(
+                "{name} was not created by pitstop: it has no sandbox to keep its address while its container is replaced."
+            ),
+            hint: Some(
+                "restart works on it; to get a sandbox, create the app from its Compose file with pitstop".into(),
+            ),
+        });
+        return None;
+    }
+    Some((name, image))
+}
+
+/// The marked ones, else the one under the cursor. Marks of instances whose app is marked too count once.
+fn restart(model: &mut Model) -> Vec<Command> {
+    let marks = &model.list.marks;
+    let covered = |id: &RowId| match id {
+        RowId::Instance(key, _) => marks.contains(&RowId::App(key.clone())),
+        _ => false,
+    };
+    let targets: Vec<String> = if marks.is_empty() {
+        model.list.cursor.iter().filter_map(RowId::target).collect()
+    } else {
+        marks.iter().filter(|id| !covered(id)).filter_map(RowId::target).collect()
+    };
+    if targets.is_empty() {
+        say(model, "nothing to restart here: move to an app or an instance", Role::Warn);
+        return Vec::new();
+    }
+    let what = match &targets[..] {
+        [one] => format!("restart {one}"),
+        many => format!("restart {} marked", many.len()),
+    };
+    dialog::plan(model, Request::Restart { targets, options: Options::default() }, what)
+}
+
+fn inspect(model: &mut Model) -> Vec<Command> {
+    let Some((app, instance)) = model.instance() else {
+        say(model, "move to one instance to inspect it", Role::Warn);
+        return Vec::new();
+    };
+    let (key, name) = (AppKey::of(app), instance.name.clone());
+    open(model, Screen::Instance(key, name));
+    Vec::new()
+}
+
+fn logs(model: &mut Model) -> Vec<Command> {
+    let Some(target) = model.list.cursor.as_ref().and_then(RowId::target) else { return Vec::new() };
+    model.logs = Some(LogView {
+        target: target.clone(),
+        lines: VecDeque::new(),
+        follow: true,
+        wrap: false,
+        back: 0,
+        ended: None,
+    });
+    close(model);
+    open(model, Screen::Logs);
+    vec![Command::Logs { target }]
+}

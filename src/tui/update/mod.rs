@@ -1,0 +1,170 @@
+//! The one place where the model changes: a message in, commands out. Pure: no clock, no engine, no terminal.
+//!
+//! ```text
+//! mod        messages, and keys that mean the same everywhere
+//! fleet      keys of the home screen: move, mark, fold, filter, begin an operation
+//! operation  keys and events of operations         page    keys of pages and logs
+//! dialog     keys while a question is open, and the answers of the engine to it
+//! ```
+
+mod dialog;
+mod fleet;
+mod operation;
+mod page;
+
+use super::keymap::{Action, Place};
+use super::message::{Command, Msg};
+use super::model::{Dialog, LOG_LINES, Model, Notice, Screen};
+use super::theme::Role;
+use crossterm::event::{KeyEvent, KeyEventKind};
+
+/// Takes in a message.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
+    match msg {
+        Msg::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
+        Msg::Key(key) => press(model, key),
+        Msg::Paste(text) => {
+            paste(model, &text);
+            Vec::new()
+        }
+        Msg::Resize(columns, rows) => {
+            model.size = (columns, rows);
+            fleet::settle(model);
+            Vec::new()
+        }
+        Msg::Clock { wall, now } => {
+            model.wall = wall;
+            model.now = now;
+            Vec::new()
+        }
+        Msg::Fleet(state) => {
+            model.state = state;
+            fleet::settle(model);
+            Vec::new()
+        }
+        Msg::Planned { ticket, answer } => dialog::planned(model, ticket, answer),
+        Msg::Began(id) => operation::began(model, id),
+        Msg::Op(event) => operation::event(model, event),
+        Msg::Files(files) => {
+            dialog::files(model, files);
+            Vec::new()
+        }
+        Msg::Loaded(project) => dialog::loaded(model, project),
+        Msg::LogLine { target, line } => {
+            if let Some(log) = model.logs.as_mut().filter(|log| log.target == target) {
+                log.lines.push_back(line);
+                if !log.follow {
+                    log.back += 1;
+                }
+                if log.lines.len() > LOG_LINES {
+                    log.lines.pop_front();
+                    log.back = log.back.min(log.lines.len() - 1);
+                }
+            }
+            Vec::new()
+        }
+        Msg::LogEnded { target, why } => {
+            if let Some(log) = model.logs.as_mut().filter(|log| log.target == target) {
+                log.ended = Some(why);
+            }
+            Vec::new()
+        }
+        Msg::OwnLog => Vec::new(),
+    }
+}
+
+/// Pasted text goes into the line that is typed, and nowhere else; what must be typed to confirm can't be pasted.
+fn paste(model: &mut Model, text: &str) {
+    match &mut model.dialog {
+        Some(Dialog::Ask(ask)) => ask.line.paste(text),
+        Some(_) => {}
+        None => {
+            if let Some((line, _)) = &mut model.list.typing {
+                line.paste(text);
+                model.list.shown.filter = line.text().to_owned();
+                fleet::settle(model);
+            }
+        }
+    }
+}
+
+fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
+    model.notice = None;
+    if model.dialog.is_some() {
+        return dialog::press(model, key);
+    }
+    if model.list.typing.is_some() && model.screen == Screen::Fleet {
+        return fleet::type_filter(model, key);
+    }
+    let Some(action) = model.keys.action(model.place(), key) else { return Vec::new() };
+    match action {
+        Action::Quit => quit(model),
+        Action::Help => {
+            match model.screen {
+                Screen::Help(_) => close(model),
+                _ => open(model, Screen::Help(model.place())),
+            }
+            Vec::new()
+        }
+        Action::Log => {
+            open(model, Screen::OwnLog);
+            Vec::new()
+        }
+        Action::Operations => {
+            let shown = model.operations.iter().rev().find(|op| op.is_running()).or(model.operations.last());
+            match shown.map(|op| op.id.clone()) {
+                Some(id) => open(model, Screen::Operation(id)),
+                None => say(model, "no operation yet in this console", Role::Dim),
+            }
+            Vec::new()
+        }
+        Action::Redraw => vec![Command::Redraw],
+        Action::Resync => vec![Command::Resync],
+        Action::Suspend => vec![Command::Suspend],
+        action => match model.place() {
+            Place::Fleet => fleet::act(model, action),
+            Place::Operation => operation::act(model, action),
+            Place::Page | Place::Logs => page::act(model, action),
+        },
+    }
+}
+
+/// Quits, asking first while operations run.
+fn quit(model: &mut Model) -> Vec<Command> {
+    if model.running() > 0 {
+        model.dialog = Some(Dialog::Quit);
+        return Vec::new();
+    }
+    vec![Command::Quit]
+}
+
+/// Puts a screen on.
+fn open(model: &mut Model, screen: Screen) {
+    model.screen = screen;
+    model.scroll = 0;
+}
+
+/// Back to the home screen.
+fn close(model: &mut Model) {
+    open(model, Screen::Fleet);
+}
+
+/// Says something in the bottom line, until the next key.
+fn say(model: &mut Model, text: impl Into<String>, role: Role) {
+    model.notice = Some(Notice { text: text.into(), role });
+}
+
+/// Moves an index by a step or to an end, within `len`.
+fn moved(index: usize, len: usize, page: usize, action: Action) -> usize {
+    let last = len.saturating_sub(1);
+    match action {
+        Action::Up => index.saturating_sub(1),
+        Action::Down => index + 1,
+        Action::PageUp => index.saturating_sub(page),
+        Action::PageDown => index + page,
+        Action::First => 0,
+        Action::Last => last,
+        _ => index,
+    }
+    .min(last)
+}

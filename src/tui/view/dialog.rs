@@ -1,0 +1,260 @@
+//! Questions and answers over the screen. The safe answer is the one that Enter or Esc gives.
+
+use super::super::model::{Ask, Confirm, Dialog, Model, Question};
+use super::super::text;
+use super::super::theme::Role;
+use super::pen::{Pen, Spans, spans_width};
+use super::{table, waterfall};
+use crate::domain::options::{Gate, OnFailure};
+use crate::domain::plan::{Kind, Lane, Plan};
+use ratatui::layout::{Position, Rect};
+
+/// Draws a dialog in the middle of `area`; where the cursor stands if a line is typed.
+pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Option<Position> {
+    match dialog {
+        Dialog::Ask(ask) => draw_ask(pen, ask, area),
+        Dialog::Planning { what, .. } => {
+            let line = vec![(format!("reading the engine and planning: {what}{}", pen.glyphs().dots), Role::Text)];
+            framed(pen, area, "Plan", Role::Focus, &[line], &[key("esc", "never mind")]);
+            None
+        }
+        Dialog::Confirm(confirm) => draw_confirm(pen, confirm, area),
+        Dialog::Refused { title, message, hint } => {
+            let width = width(area);
+            let mut lines = Vec::new();
+            for paragraph in message.split('\n') {
+                lines.extend(text::wrap(paragraph, width).into_iter().map(|line| vec![(line, Role::Text)]));
+            }
+            if let Some(hint) = hint {
+                lines.push(Vec::new());
+                lines.extend(text::wrap(hint, width).into_iter().map(|line| vec![(line, Role::Key)]));
+            }
+            framed(pen, area, title, Role::Bad, &lines, &[key("esc", "close")]);
+            None
+        }
+        Dialog::Abort(id) => {
+            let title = model.operations.iter().find(|op| op.id == *id).map_or_else(String::new, |op| op.title());
+            let lines = [
+                vec![(format!("Abort {title}?"), Role::Title)],
+                Vec::new(),
+                vec![("Instances not begun stay as they are either way.".to_owned(), Role::Text)],
+            ];
+            let keys = [key("esc", "go on"), key("f", "finish those in flight"), key("a", "put those in flight back")];
+            framed(pen, area, "Abort", Role::Warn, &lines, &keys);
+            None
+        }
+        Dialog::Quit => {
+            let n = text::count(model.running(), "operation");
+            let lines = [
+                vec![(format!("{n} under way."), Role::Title)],
+                Vec::new(),
+                vec![("Leaving now interrupts: what is half done stays half done.".to_owned(), Role::Text)],
+            ];
+            let keys = [key("esc", "stay"), key("f", "finish those in flight, then quit"), key("Q", "leave now")];
+            framed(pen, area, "Quit", Role::Warn, &lines, &keys);
+            None
+        }
+    }
+}
+
+fn key(key: &str, what: &str) -> (String, String) {
+    (key.to_owned(), what.to_owned())
+}
+
+/// Cells of text in a dialog.
+fn width(area: Rect) -> usize {
+    usize::from(area.width.saturating_sub(8)).clamp(1, 92)
+}
+
+/// A frame as large as its lines, keys in its last line; the area of the lines.
+fn framed(pen: &mut Pen<'_>, area: Rect, title: &str, role: Role, lines: &[Spans], keys: &[(String, String)]) -> Rect {
+    let mut bar = Spans::new();
+    for (key, what) in keys {
+        bar.extend([(key.clone(), Role::Key), (format!(" {what}   "), Role::Dim)]);
+    }
+    let widest = lines.iter().map(|line| spans_width(line)).chain([spans_width(&bar), text::width(title) + 4]).max();
+    let cells = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    let outer_width = cells(widest.unwrap_or(0).min(width(area)) + 4).min(area.width);
+    let outer_height = cells(lines.len()).saturating_add(4).min(area.height);
+    let outer = Rect {
+        x: area.x + (area.width - outer_width) / 2,
+        y: area.y + (area.height - outer_height) / 3,
+        width: outer_width,
+        height: outer_height,
+    };
+    pen.blank(outer, Role::Surface);
+    let inside = pen.frame(outer, &[(title.to_owned(), Role::Title)], role);
+    if inside.height == 0 || inside.width < 3 {
+        return inside;
+    }
+    let body = Rect { x: inside.x + 1, width: inside.width - 2, height: inside.height.saturating_sub(2), ..inside };
+    for (y, line) in (body.top()..body.bottom()).zip(lines) {
+        pen.spans(body.x, y, body.right(), line);
+    }
+    pen.spans(body.x, inside.bottom() - 1, inside.right(), &bar);
+    body
+}
+
+fn draw_ask(pen: &mut Pen<'_>, ask: &Ask, area: Rect) -> Option<Position> {
+    let (title, question, help) = match &ask.question {
+        Question::Image { app } => (
+            format!("Deploy {app}"),
+            "image to deploy in place".to_owned(),
+            "the plan is shown before anything is touched",
+        ),
+        Question::Replicas { app, now } => {
+            (format!("Scale {app}"), format!("number of instances (now {now})"), "those that stay are not touched")
+        }
+        Question::File => (
+            "Create".to_owned(),
+            "Compose file".to_owned(),
+            "up and down choose; the plan is shown before anything is touched",
+        ),
+        Question::Remove { apps } => {
+            let volumes = match &apps[..] {
+                [app] => format!("with its volumes too? type {app}; else just enter"),
+                _ => "volumes are kept".to_owned(),
+            };
+            (format!("Remove {}", apps.join(", ")), volumes, "the plan is shown before anything is touched")
+        }
+    };
+    let width = width(area).min(72);
+    let mut lines = vec![vec![(question, Role::Text)], vec![(" ".repeat(width), Role::Input)]];
+    if let Some(wrong) = &ask.wrong {
+        lines.extend(text::wrap(wrong, width).into_iter().map(|line| vec![(line, Role::Bad)]));
+    }
+    for (i, choice) in ask.choices.iter().enumerate().take(8) {
+        let (sign, role) = if i == ask.chosen { (pen.glyphs().cursor, Role::Key) } else { (" ", Role::Text) };
+        lines.push(vec![(format!("{sign} {choice}"), role)]);
+    }
+    lines.push(vec![(help.to_owned(), Role::Dim)]);
+    let body = framed(pen, area, &title, Role::Focus, &lines, &[key("enter", "plan"), key("esc", "cancel")]);
+    if body.height < 2 {
+        return None;
+    }
+    let y = body.y + 1;
+    let (visible, cursor) = ask.line.window(usize::from(body.width.saturating_sub(2)));
+    pen.put(body.x + 1, y, body.right(), &visible, Role::Input);
+    Some(Position::new(body.x + 1 + u16::try_from(cursor).unwrap_or(0), y))
+}
+
+fn draw_confirm(pen: &mut Pen<'_>, confirm: &Confirm, area: Rect) -> Option<Position> {
+    let width = width(area);
+    let lines = plan_lines(pen, confirm, width);
+    let (typed_lines, keys) = match &confirm.typed {
+        _ if confirm.checking => (Vec::new(), vec![key("", "checking that nothing has changed since")]),
+        _ if confirm.plan.is_empty() => (Vec::new(), vec![key("esc", "close")]),
+        None => (Vec::new(), vec![key("esc", "cancel"), key("enter", "run it")]),
+        Some((_, wanted)) => {
+            let line = vec![(format!("type {wanted} to run it: "), Role::Warn), (" ".repeat(24), Role::Input)];
+            (vec![Vec::new(), line], vec![key("esc", "cancel"), key("enter", "run it, once typed")])
+        }
+    };
+    // What has to be typed always stays in view; the plan above it scrolls.
+    let room = usize::from(area.height.saturating_sub(4)).saturating_sub(typed_lines.len());
+    let first = confirm.scroll.min(lines.len().saturating_sub(room));
+    let total = lines.len();
+    let mut shown: Vec<Spans> = lines.into_iter().skip(first).take(room).collect();
+    let typed_at = shown.len() + 1;
+    shown.extend(typed_lines);
+    let title = format!("{} {}", confirm.plan.kind, confirm.plan.app);
+    let role = if confirm.plan.kind == Kind::Remove { Role::Warn } else { Role::Focus };
+    let body = framed(pen, area, &title, role, &shown, &keys);
+    table::scrollbar(
+        pen,
+        Rect { y: body.y.saturating_sub(1), height: body.height + 1, width: body.width + 1, ..body },
+        first,
+        room,
+        total,
+    );
+    let (line, wanted) = confirm.typed.as_ref().filter(|_| !confirm.checking && !confirm.plan.is_empty())?;
+    let x = body.x + u16::try_from(text::width(&format!("type {wanted} to run it: "))).unwrap_or(0);
+    let y = body.y + u16::try_from(typed_at).unwrap_or(0);
+    let (visible, cursor) = line.window(22);
+    pen.put(x + 1, y, body.right(), &visible, Role::Input);
+    Some(Position::new(x + 1 + u16::try_from(cursor).unwrap_or(0), y))
+}
+
+/// The plan for a person: what changes, batch by batch, why, at what risk, and how it is undone.
+fn plan_lines(pen: &Pen<'_>, confirm: &Confirm, width: usize) -> Vec<Spans> {
+    let plan = &confirm.plan;
+    let g = pen.glyphs();
+    let mut lines: Vec<Spans> = Vec::new();
+    if confirm.changed {
+        let said = "The fleet has changed since: this is the new plan. Look again.";
+        lines.extend(text::wrap(said, width).into_iter().map(|line| vec![(line, Role::Warn)]));
+        lines.push(Vec::new());
+    }
+    let mut say = |label: &str, content: &str, role: Role| {
+        const LABEL: usize = 12;
+        for (i, part) in text::wrap(content, width.saturating_sub(LABEL)).into_iter().enumerate() {
+            let label = if i == 0 { label } else { "" };
+            lines.push(vec![(format!("{label:<LABEL$}"), Role::Dim), (part, role)]);
+        }
+    };
+    if plan.is_empty() {
+        say("", "Nothing to do: everything is already as asked.", Role::Good);
+    }
+    match (&plan.from, &plan.to) {
+        (Some(from), Some(to)) if from != to => say("image", &format!("{from} {} {to}", g.arrow), Role::Title),
+        (_, Some(to)) => say("image", to, Role::Title),
+        _ => {}
+    }
+    let shared = phrase(plan, |step| step.instance.is_none());
+    if !shared.is_empty() {
+        say("first", &shared, Role::Text);
+    }
+    let many = plan.batches.len();
+    for (i, batch) in plan.batches.iter().enumerate() {
+        let names: Vec<&str> = batch.iter().map(|name| name.short()).collect();
+        let label = if many == 1 { "instances".to_owned() } else { format!("batch {}", i + 1) };
+        if i < 6 || i + 1 == many {
+            say(&label, &names.join(", "), Role::Text);
+        } else if i == 6 {
+            say(g.dots, &format!("{} more batches", many - 7), Role::Dim);
+        }
+    }
+    if let Some(first) = plan.batches.iter().flatten().next() {
+        say("each", &phrase(plan, |step| step.instance.as_ref() == Some(first)), Role::Text);
+    }
+    let mut causes: Vec<&str> = Vec::new();
+    for step in plan.steps.iter().filter(|step| step.lane == Lane::Main && step.instance.is_some()) {
+        if !causes.contains(&step.cause.as_str()) && !step.cause.is_empty() {
+            causes.push(&step.cause);
+        }
+    }
+    for (i, cause) in causes.iter().take(3).enumerate() {
+        say(if i == 0 { "because" } else { "" }, cause, Role::Text);
+    }
+    for (i, note) in plan.notes.iter().enumerate() {
+        say(if i == 0 { "note" } else { "" }, note, Role::Warn);
+    }
+    if many > 1 && plan.gate != Gate::Auto {
+        let gate = if plan.gate == Gate::First { "asks after the first batch" } else { "asks after every batch" };
+        say("gate", gate, Role::Text);
+    }
+    let undo = plan.steps.iter().filter(|step| step.lane == Lane::Undo).count();
+    if undo > 0 {
+        let failure = match plan.on_failure {
+            OnFailure::Pause => "the instance that fails is put back, the others stay, nothing new begins",
+            OnFailure::Rollback => "all instances are put back",
+        };
+        say("on failure", failure, Role::Text);
+    }
+    lines
+}
+
+/// `pull · network`, each kind of step once, in order.
+fn phrase(plan: &Plan, of: impl Fn(&crate::domain::plan::Step) -> bool) -> String {
+    let mut words: Vec<(&str, usize)> = Vec::new();
+    for step in plan.steps.iter().filter(|step| step.lane == Lane::Main && of(step)) {
+        let name = waterfall::name(step.task.action());
+        match words.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, n)) => *n += 1,
+            None => words.push((name, 1)),
+        }
+    }
+    let words: Vec<String> =
+        words.into_iter().map(|(word, n)| if n > 1 { format!("{word} ×{n}") } else { word.to_owned() }).collect();
+    words.join(", ")
+}

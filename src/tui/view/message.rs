@@ -1,0 +1,118 @@
+//! What stands in the middle of the screen when there are no rows: why, and what to do.
+
+use super::super::keymap::Action;
+use super::super::model::Model;
+use super::super::text;
+use super::super::theme::Role;
+use super::pen::{Pen, Spans, spans_width};
+use crate::domain::duration::human;
+use ratatui::layout::Rect;
+use std::time::Duration;
+
+/// Before the first list.
+pub fn loading(pen: &mut Pen<'_>, area: Rect) {
+    let dots = pen.glyphs().dots;
+    centred(pen, area, &[vec![(format!("reading the engine{dots}"), Role::Dim)]]);
+}
+
+/// An engine without containers.
+pub fn empty(pen: &mut Pen<'_>, model: &Model, area: Rect) {
+    let lines = [
+        vec![("No containers on this engine".to_owned(), Role::Title)],
+        vec![],
+        key_line(model, Action::Create, "creates apps from a Compose file in this directory"),
+        key_line(model, Action::Help, "shows all keys"),
+        vec![],
+        vec![("from a shell: ".to_owned(), Role::Dim), ("pitstop create -f compose.yaml".to_owned(), Role::Text)],
+    ];
+    centred(pen, area, &lines);
+}
+
+/// The filter hides everything.
+pub fn no_match(pen: &mut Pen<'_>, model: &Model, area: Rect) {
+    let lines = [
+        vec![("Nothing matches ".to_owned(), Role::Dim), (model.list.shown.filter.clone(), Role::Title)],
+        key_line(model, Action::Back, "shows everything again"),
+    ];
+    centred(pen, area, &lines);
+}
+
+/// What was looked at has gone.
+pub fn gone(pen: &mut Pen<'_>, model: &Model, area: Rect) {
+    let lines = [
+        vec![("This instance is no longer there".to_owned(), Role::Title)],
+        key_line(model, Action::Back, "back to the fleet"),
+    ];
+    centred(pen, area, &lines);
+}
+
+/// In the right pane, when the cursor is on the heading of unmanaged containers.
+pub fn unmanaged(pen: &mut Pen<'_>, area: Rect) {
+    let width = usize::from(area.width.saturating_sub(4)).min(64);
+    let paragraphs = [
+        "Containers that pitstop did not create: from docker run, Compose, Swarm.",
+        "",
+        "They restart in place like others. No sandbox holds their address, so they restart one at a time per network, \
+         and what happened to the address is observed, never promised.",
+    ];
+    let lines: Vec<Spans> =
+        paragraphs.iter().flat_map(|p| text::wrap(p, width)).map(|line| vec![(line, Role::Dim)]).collect();
+    for (i, line) in lines.iter().enumerate().take(usize::from(area.height.saturating_sub(1))) {
+        pen.spans(area.x + 2, area.y + 1 + u16::try_from(i).unwrap_or(0), area.right(), line);
+    }
+}
+
+/// No engine was ever reached: what was tried, why it failed, what to do.
+pub fn no_engine(pen: &mut Pen<'_>, model: &Model, area: Rect, error: &str, retry_in: Duration) {
+    let width = usize::from(area.width.saturating_sub(8)).min(84);
+    let mut lines = vec![vec![("No Docker Engine answers".to_owned(), Role::Bad)], vec![]];
+    for paragraph in error.split('\n') {
+        lines.extend(text::wrap(paragraph, width).into_iter().map(|line| vec![(line, Role::Text)]));
+    }
+    lines.push(vec![]);
+    let advice = [
+        ("is it running?", "sudo systemctl start docker"),
+        ("no permission?", "sudo usermod -aG docker $USER, then log in again"),
+        ("elsewhere?", "pitstop --host ssh://server, or --context NAME, or DOCKER_HOST"),
+        ("not sure?", "pitstop doctor"),
+    ];
+    for (question, answer) in advice {
+        lines.push(vec![(format!("{question:<16}"), Role::Dim), (answer.to_owned(), Role::Text)]);
+    }
+    lines.push(vec![]);
+    let wait = human(crate::domain::duration::millis(retry_in));
+    let mut last = vec![(format!("the next try is in {wait}"), Role::Dim)];
+    if let Some(key) = model.keys.key(model.place(), Action::Resync) {
+        last.push((format!(", {key} tries now"), Role::Dim));
+    }
+    lines.push(last);
+    block(pen, area, &lines);
+}
+
+fn key_line(model: &Model, action: Action, what: &str) -> Spans {
+    let Some(key) = model.keys.key(model.place(), action) else { return Vec::new() };
+    vec![(key.to_owned(), Role::Key), (format!("  {what}"), Role::Text)]
+}
+
+/// Each line in the middle.
+fn centred(pen: &mut Pen<'_>, area: Rect, lines: &[Spans]) {
+    for (y, line) in from_middle(area, lines) {
+        let width = u16::try_from(spans_width(line)).unwrap_or(u16::MAX);
+        pen.spans(area.x + area.width.saturating_sub(width) / 2, y, area.right(), line);
+    }
+}
+
+/// The lines as one block in the middle, left edges aligned.
+fn block(pen: &mut Pen<'_>, area: Rect, lines: &[Spans]) {
+    let widest = lines.iter().map(|line| spans_width(line)).max().unwrap_or(0);
+    let x = area.x + area.width.saturating_sub(u16::try_from(widest).unwrap_or(u16::MAX)) / 2;
+    for (y, line) in from_middle(area, lines) {
+        pen.spans(x, y, area.right(), line);
+    }
+}
+
+fn from_middle(area: Rect, lines: &[Spans]) -> impl Iterator<Item = (u16, &Spans)> {
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+    let top = area.y + area.height.saturating_sub(height) / 3;
+    (top..area.bottom()).zip(lines)
+}

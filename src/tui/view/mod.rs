@@ -1,0 +1,212 @@
+//! Drawing: the model onto the screen's cells. Draws only; changes and asks nothing.
+//!
+//! ```text
+//! pen      cells: cut, styled, framed          table    rows in columns
+//! fleet    the home screen                     strip    the last operation, in a few lines
+//! operation, waterfall  one operation          page     help, an instance, pitstop's log
+//! dialog   questions over the screen           message  why there are no rows
+//! ```
+
+mod dialog;
+mod fleet;
+mod message;
+mod operation;
+mod page;
+mod pen;
+mod strip;
+mod table;
+mod waterfall;
+
+pub use page::{length as page_length, room as page_room};
+
+use super::keymap::{Action, Place};
+use super::model::{Model, Screen};
+use super::text;
+use super::theme::Role;
+use crate::domain::duration::{human, millis};
+use crate::domain::fleet::FleetState;
+use pen::{Pen, Spans, spans_width};
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
+
+/// Draws the whole screen.
+pub fn draw(model: &Model, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let mut cursor = None;
+    let mut pen = Pen { buffer: frame.buffer_mut(), look: &model.look };
+    pen.blank(area, Role::Base);
+    if area.height == 0 || area.width == 0 {
+        return;
+    }
+    header(&mut pen, model, Rect { height: 1, ..area });
+    let hints_height = u16::from(area.height > 2);
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1 + hints_height), ..area };
+    match &model.screen {
+        Screen::Fleet => fleet::draw(&mut pen, model, body),
+        Screen::Operation(_) => operation::draw(&mut pen, model, body),
+        Screen::Instance(..) => page::instance(&mut pen, model, body),
+        Screen::Help(place) => page::help(&mut pen, model, *place, body),
+        Screen::OwnLog => page::own_log(&mut pen, model, body),
+        Screen::Logs => page::logs(&mut pen, model, body),
+    }
+    if hints_height > 0 {
+        let line = Rect { y: area.bottom() - 1, height: 1, ..area };
+        cursor = bottom(&mut pen, model, line);
+    }
+    if let Some(dialog) = &model.dialog {
+        cursor = dialog::draw(&mut pen, model, dialog, body);
+    }
+    if let Some(cursor) = cursor {
+        frame.set_cursor_position(cursor);
+    }
+}
+
+/// Who and where on the left, how fresh on the right; the middle gives way first.
+fn header(pen: &mut Pen<'_>, model: &Model, area: Rect) {
+    let fresh = freshness(pen, model);
+    let right = pen.spans_right(area.left(), area.y, area.right().saturating_sub(1), &fresh);
+    let mut x = pen.put(area.left(), area.y, area.right(), " pitstop ", Role::Brand);
+    x += 1;
+    let sep = format!(" {} ", pen.glyphs().sep);
+    for (i, (part, role)) in facts(pen, model).into_iter().enumerate() {
+        let needed = text::width(&part) + if i > 0 { text::width(&sep) } else { 0 };
+        if usize::from(right.saturating_sub(x)) < needed + 1 {
+            break;
+        }
+        if i > 0 {
+            x = pen.put(x, area.y, right, &sep, Role::Rule);
+        }
+        x = pen.put(x, area.y, right, &part, role);
+    }
+}
+
+/// The header's facts, most important first.
+fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
+    let mut facts = Vec::new();
+    if let Some(fleet) = model.fleet() {
+        let engine = &fleet.engine;
+        let place = match &engine.context {
+            Some(context) if context != "default" => context.clone(),
+            _ if engine.host.starts_with("unix:") || engine.host.is_empty() => "local".to_owned(),
+            _ => engine.host.clone(),
+        };
+        facts.push((place, Role::Title));
+        if !engine.version.is_empty() {
+            facts.push((format!("Docker {}", engine.version), Role::Dim));
+        }
+    }
+    let running = model.running();
+    if running > 0 {
+        facts.push((format!("{} {}", pen.glyphs().part, text::count(running, "operation")), Role::Busy));
+    }
+    if let Some((apps, instances, ready)) = model.counts() {
+        facts.push((text::count(apps, "app"), Role::Text));
+        facts.push((text::count(instances, "instance"), Role::Text));
+        facts.push((format!("{ready} ready"), if ready == instances { Role::Good } else { Role::Text }));
+    }
+    facts
+}
+
+fn freshness(pen: &Pen<'_>, model: &Model) -> Spans {
+    let clock = model.wall.to_zoned(model.zone.clone()).strftime("%H:%M").to_string();
+    match &model.state {
+        FleetState::Loading => vec![("connecting".to_owned(), Role::Dim)],
+        FleetState::Live(_) => {
+            vec![(format!("{} live ", pen.glyphs().ready), Role::Good), (clock, Role::Dim)]
+        }
+        FleetState::Stale { fleet, since, retry_in, .. } => {
+            let for_ms = model.wall.as_millisecond().saturating_sub(since.as_millisecond());
+            let seconds = human(u64::try_from(for_ms).unwrap_or(0) / 1000 * 1000);
+            let what = if fleet.is_some() { "stale for" } else { "no engine for" };
+            vec![
+                (format!(" {} {what} {seconds} ", pen.glyphs().stale), Role::Loud),
+                (format!(" retry in {}", human(millis(*retry_in))), Role::Dim),
+            ]
+        }
+    }
+}
+
+/// The bottom line: a filter being typed, a notice, why the engine is gone, or hints.
+fn bottom(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
+    let left = area.left() + 1;
+    if let (Some((line, _)), Screen::Fleet) = (&model.list.typing, &model.screen) {
+        let x = pen.put(left, area.y, area.right(), "/", Role::Key);
+        let (visible, cursor) = line.window(usize::from(area.right().saturating_sub(x + 1)));
+        pen.put(x, area.y, area.right(), &visible, Role::Input);
+        let help = [("  !text: what does not match".to_owned(), Role::Dim)];
+        pen.spans_right(x + u16::try_from(text::width(&visible)).unwrap_or(0) + 1, area.y, area.right() - 1, &help);
+        return Some(Position::new(x + u16::try_from(cursor).unwrap_or(0), area.y));
+    }
+    if let Some(notice) = &model.notice {
+        pen.spans(left, area.y, area.right(), &[(notice.text.clone(), notice.role)]);
+        return None;
+    }
+    if let (FleetState::Stale { error, fleet: Some(_), .. }, Screen::Fleet) = (&model.state, &model.screen) {
+        let x = pen.put(left, area.y, area.right(), "the engine is lost: ", Role::Bad);
+        pen.spans(x, area.y, area.right(), &[(crate::domain::clean::clean(error), Role::Text)]);
+        return None;
+    }
+    hints(pen, model, area);
+    None
+}
+
+/// As many hints as fit, help and quit always at the end.
+fn hints(pen: &mut Pen<'_>, model: &Model, area: Rect) {
+    let place = model.place();
+    let hint = |action: &Action| -> Option<Spans> {
+        let key = model.keys.key(place, *action)?;
+        Some(vec![(key.to_owned(), Role::Key), (format!(" {}", action.hint()), Role::Dim)])
+    };
+    let last: Spans = [Action::Help, Action::Quit]
+        .iter()
+        .filter_map(hint)
+        .flat_map(|spans| [spans, vec![("  ".to_owned(), Role::Dim)]].concat())
+        .collect();
+    let end = pen.spans_right(area.left(), area.y, area.right(), &last);
+    let mut x = area.left() + 1;
+    for spans in offered(model, place).iter().filter_map(hint) {
+        let width = u16::try_from(spans_width(&spans)).unwrap_or(u16::MAX);
+        if x.saturating_add(width) + 2 > end {
+            break;
+        }
+        x = pen.spans(x, area.y, end, &spans) + 2;
+    }
+}
+
+/// What can be done now, most wanted first.
+fn offered(model: &Model, place: Place) -> Vec<Action> {
+    match place {
+        Place::Fleet if model.fleet().is_none_or(|fleet| fleet.apps.is_empty()) => {
+            vec![Action::Create, Action::Resync, Action::Log]
+        }
+        Place::Fleet => {
+            let mut actions = vec![
+                Action::Deploy,
+                Action::Restart,
+                Action::Create,
+                Action::Scale,
+                Action::Rollback,
+                Action::Remove,
+                Action::Logs,
+                Action::Inspect,
+                Action::Mark,
+                Action::Filter,
+            ];
+            if !model.operations.is_empty() {
+                actions.insert(2, Action::Operations);
+            }
+            actions.extend([Action::Trouble, Action::Log]);
+            actions
+        }
+        Place::Operation => match model.operation() {
+            Some(op) if op.is_running() => {
+                let mut actions = if op.waits() { vec![Action::Go] } else { vec![Action::Pause] };
+                actions.extend([Action::Abort, Action::NextPane, Action::Back]);
+                actions
+            }
+            _ => vec![Action::Back, Action::NextPane],
+        },
+        Place::Logs => vec![Action::Follow, Action::Wrap, Action::Back],
+        Place::Page => vec![Action::Back],
+    }
+}

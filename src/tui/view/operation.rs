@@ -1,0 +1,408 @@
+//! One operation: where it stands, the waterfall, and everything about the row under the cursor.
+//!
+//! ```text
+//! deploy shop/web · web:v1 → web:v2      ▸ running · batch 2/2 · 3/4 instances · 1.21 s
+//! ████████████████████████████░░░░░░░░   kept 3/3 · on failure …
+//! ╭ Instances ───────────────────────────────────────────────────────╮
+//! │ INSTANCE  ADDRESS BEFORE → NOW   0    250    500 ms   TOTAL  GAP │
+//! ├ web-3 · start ───────────────────────────────────────────────────┤
+//! │ because …                                                        │
+//! ╰──────────────────────────────────────────────────────────────────╯
+//! ```
+
+use super::super::model::Model;
+use super::super::operation::{OpView, StepSeen, View};
+use super::super::text;
+use super::super::theme::Role;
+use super::super::words;
+use super::pen::{Pen, Spans};
+use super::waterfall::{self, Axis};
+use super::{strip, table};
+use crate::domain::duration::human;
+use crate::domain::event::StepResult;
+use crate::domain::identity::Identity;
+use crate::domain::ids::InstanceName;
+use ratatui::layout::Rect;
+
+/// Draws the operation on screen.
+pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
+    let Some(op) = model.operation() else { return };
+    if area.height < 4 || area.width < 20 {
+        return;
+    }
+    head(pen, model, op, Rect { height: 2, ..area });
+    let area = Rect { y: area.y + 2, height: area.height - 2, ..area };
+    let detail = detail(pen, op, model, usize::from(area.width.saturating_sub(4)));
+    let rows = u16::try_from(op.rows()).unwrap_or(u16::MAX);
+    // The rows come first; what they leave goes to the detail, and that gets at least a third.
+    let detail_height = area.height.saturating_sub(rows.saturating_add(4)).max(area.height / 3);
+    let detail_height = detail_height.min(u16::try_from(detail.1.len() + 1).unwrap_or(u16::MAX)).min(area.height / 2);
+    let title = match op.view {
+        View::Instances => "Instances",
+        View::Steps => "Steps",
+    };
+    let (done, all) = op.done();
+    let title = [(title.to_owned(), Role::Title), (format!("  {done}/{all} steps"), Role::Dim)];
+    let inside = pen.frame(area, &title, Role::Rule);
+    let list = Rect { height: inside.height.saturating_sub(detail_height), ..inside };
+    match op.view {
+        View::Instances => by_instance(pen, model, op, list),
+        View::Steps => by_step(pen, model, op, list),
+    }
+    if detail_height > 1 {
+        pen.divider(area, list.bottom(), &detail.0, Role::Rule);
+        for (i, line) in detail.1.iter().take(usize::from(detail_height - 1)).enumerate() {
+            let y = list.bottom() + 1 + u16::try_from(i).unwrap_or(0);
+            pen.spans(inside.x + 1, y, inside.right(), line);
+        }
+    }
+}
+
+fn head(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
+    let sep = (format!(" {} ", pen.glyphs().sep), Role::Rule);
+    let mut right = vec![strip::outcome(pen, op)];
+    let (batch, batches) = op.batch();
+    if batches > 1 {
+        right.extend([sep.clone(), (format!("batch {batch}/{batches}"), Role::Text)]);
+    }
+    let instances = op.instances();
+    if instances.len() > 1 {
+        let done = instances.iter().filter(|i| op.steps_of(Some(i)).all(|s| s.result.is_some() || !is_main(s))).count();
+        right.extend([sep.clone(), (format!("{done}/{} instances", instances.len()), Role::Text)]);
+    }
+    right.extend([sep.clone(), (human(op.elapsed(model.now)), Role::Title)]);
+    right.push((" ".to_owned(), Role::Text));
+    let end = pen.spans_right(area.x + 20.min(area.width), area.y, area.right(), &right);
+
+    let mut left = vec![(format!(" {}", op.title()), Role::Title)];
+    if let Some(change) = strip::change(pen, op) {
+        left.push((format!("  {change}"), Role::Text));
+    }
+    pen.spans(area.x, area.y, end.saturating_sub(1), &left);
+
+    let y = area.y + 1;
+    let mut facts: Spans = Vec::new();
+    let judged = op.judged.len();
+    if judged > 0 {
+        let kept = op.judged.iter().filter(|j| words::verdict(j.verdict).role == Role::Good).count();
+        let role = if kept == judged { Role::Good } else { Role::Warn };
+        facts.push((format!("identity kept {kept}/{judged}"), role));
+    }
+    if let Some(finished) = op.finished.as_ref().filter(|f| f.serial_ms > f.took_ms && f.took_ms > 0) {
+        facts.push((format!("one after the other {}", human(finished.serial_ms)), Role::Dim));
+    }
+    if let Some(waiting) = &op.waiting {
+        facts.push((waiting.clone(), Role::Warn));
+    }
+    let mut spans = Spans::new();
+    for fact in facts {
+        if !spans.is_empty() {
+            spans.push(sep.clone());
+        }
+        spans.push(fact);
+    }
+    spans.push((" ".to_owned(), Role::Text));
+    let end = pen.spans_right(area.x + area.width / 3, y, area.right(), &spans);
+    gauge(pen, op, Rect { x: area.x + 1, y, width: end.saturating_sub(area.x + 2), height: 1 });
+}
+
+fn is_main(step: &StepSeen) -> bool {
+    step.planned.lane == crate::domain::plan::Lane::Main
+}
+
+fn gauge(pen: &mut Pen<'_>, op: &OpView, area: Rect) {
+    let (done, all) = op.done();
+    let full = usize::from(area.width) * done / all.max(1);
+    let role = match &op.finished {
+        Some(_) => strip::outcome(pen, op).1,
+        None => Role::Gauge,
+    };
+    let unicode = !pen.glyphs().eighths[0].is_empty();
+    let (on, off) = if unicode { ("━", "━") } else { ("=", "-") };
+    for i in 0..usize::from(area.width) {
+        let x = area.x + u16::try_from(i).unwrap_or(0);
+        let (sign, role) = if i < full { (on, role) } else { (off, Role::Rest) };
+        pen.put(x, area.y, area.right(), sign, role);
+    }
+}
+
+/// Where the parts of a row stand.
+struct Columns {
+    name: Rect,
+    address: Rect,
+    lane: Rect,
+    figures: [Rect; 2],
+}
+
+fn columns(area: Rect, name: usize, address: usize, gap: bool) -> Columns {
+    let cells = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    let name_width = cells(name).min(area.width / 4).max(4);
+    let figures = if gap { 20 } else { 10 };
+    let address_width = if area.width < 70 { 0 } else { cells(address).min(area.width * 2 / 5) };
+    let at = |x: u16, width: u16| Rect { x, width: width.min(area.right().saturating_sub(x)), ..area };
+    let name = at(area.x + 1, name_width);
+    let address = at(name.right() + 2, address_width);
+    let lane_x = if address_width == 0 { address.x } else { address.right() + 2 };
+    let lane = at(lane_x, area.right().saturating_sub(lane_x + figures + 1));
+    let first = at(lane.right() + 1, 9);
+    let second = at(first.right() + 1, if gap { 9 } else { 0 });
+    Columns { name, address, lane, figures: [first, second] }
+}
+
+fn right(pen: &mut Pen<'_>, area: Rect, y: u16, content: &str, role: Role) {
+    pen.spans_right(area.x, y, area.right(), &[(content.to_owned(), role)]);
+}
+
+fn by_instance(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
+    if area.height == 0 {
+        return;
+    }
+    let elapsed = op.elapsed(model.now);
+    let lanes = op.lanes();
+    let cells: Vec<(String, Spans)> =
+        lanes.iter().map(|name| (name.map_or("all", |n| n.short()).to_owned(), address(pen, op, *name))).collect();
+    let name_width = cells.iter().map(|(name, _)| text::width(name)).max().unwrap_or(0).max(8);
+    let address_width = cells.iter().map(|(_, spans)| super::pen::spans_width(spans)).max().unwrap_or(0);
+    let places = columns(area, name_width, address_width.max(22), !op.gaps.is_empty());
+    let arrow = pen.glyphs().arrow;
+    pen.put(places.name.x, area.y, places.name.right(), "INSTANCE", Role::Dim);
+    let title = if address_width == 0 { String::new() } else { format!("ADDRESS BEFORE {arrow} NOW") };
+    pen.put(places.address.x, area.y, places.address.right(), &title, Role::Dim);
+    let axis = Axis::new(elapsed, op.is_running(), places.lane.width);
+    waterfall::axis(pen, Rect { height: 1, ..places.lane }, axis);
+    right(pen, places.figures[0], area.y, "TOTAL", Role::Dim);
+    right(pen, places.figures[1], area.y, "GAP", Role::Dim);
+
+    let height = usize::from(area.height - 1);
+    let first = table::window(op.selected, lanes.len(), height);
+    for (i, lane) in lanes.iter().enumerate().skip(first).take(height) {
+        let y = area.y + 1 + u16::try_from(i - first).unwrap_or(0);
+        if i == op.selected {
+            pen.tint(Rect { y, height: 1, ..area }, Role::Selected);
+        }
+        let (name, address) = &cells[i];
+        pen.spans(places.name.x, y, places.name.right(), &[(name.clone(), Role::Text)]);
+        pen.spans(places.address.x, y, places.address.right(), address);
+        let bars: Vec<_> = op.steps_of(*lane).filter_map(|step| waterfall::bar(step, elapsed)).collect();
+        waterfall::row(pen, Rect { y, height: 1, ..places.lane }, axis, &bars);
+        if let Some(ms) = op.span_of(*lane, elapsed) {
+            right(pen, places.figures[0], y, &human(ms), Role::Text);
+        }
+        if let Some(gap) = lane.and_then(|lane| op.gap(lane)) {
+            right(pen, places.figures[1], y, &strip::gap_text(gap.gap_ms), Role::Text);
+        }
+    }
+    table::scrollbar(pen, area, first, height, lanes.len());
+}
+
+/// `172.18.0.3 ✓ kept`, `172.18.0.3 → 172.18.0.9 ✗ CHANGED`, `verifying`, `waiting`.
+fn address(pen: &Pen<'_>, op: &OpView, instance: Option<&InstanceName>) -> Spans {
+    let Some(instance) = instance else { return Vec::new() };
+    let Some(judged) = op.judgement(instance) else {
+        let dots = pen.glyphs().dots;
+        let begun = op.steps_of(Some(instance)).any(|step| step.began.is_some());
+        let running = op.steps_of(Some(instance)).find(|step| step.is_running());
+        let failed = op.steps_of(Some(instance)).any(|step| step.result == Some(StepResult::Failed));
+        return match running {
+            Some(step) => vec![(format!("{}{dots}", doing(step)), Role::Busy)],
+            None if failed => vec![(format!("{} failed", pen.glyphs().bad), Role::Bad)],
+            None if begun || !op.is_running() => Vec::new(),
+            None => vec![("waiting".to_owned(), Role::Dim)],
+        };
+    };
+    let word = words::verdict(judged.verdict);
+    let (before, after) = (first_address(judged.before.as_ref()), first_address(judged.after.as_ref()));
+    let mut spans = match (before, after) {
+        (Some(before), Some(after)) if before != after => {
+            vec![(before, Role::Text), (format!(" {} ", pen.glyphs().arrow), Role::Dim), (after, Role::Text)]
+        }
+        (_, Some(address)) | (Some(address), None) => vec![(address, Role::Text)],
+        (None, None) => Vec::new(),
+    };
+    spans.push((" ".to_owned(), Role::Text));
+    spans.push((format!("{} {}", word.symbol.of(pen.glyphs()), word.word), word.role));
+    spans
+}
+
+/// The first IPv4 address of an identity.
+pub fn first_address(identity: Option<&Identity>) -> Option<String> {
+    identity?.networks.values().find_map(|address| address.ipv4.clone())
+}
+
+fn doing(step: &StepSeen) -> &'static str {
+    use crate::domain::plan::Action;
+    match step.planned.action {
+        Action::Pull => "pulling",
+        Action::Network => "making the network",
+        Action::Volume => "making the volume",
+        Action::SandboxCreate | Action::Create => "creating",
+        Action::SandboxStart | Action::Start => "starting",
+        Action::Drain => "draining",
+        Action::Stop => "stopping",
+        Action::Restart => "restarting",
+        Action::Ready => "waiting until ready",
+        Action::Attach => "attaching",
+        Action::Verify => "verifying",
+        Action::Park => "parking",
+        Action::Remove => "removing",
+        Action::Rename => "renaming",
+    }
+}
+
+fn by_step(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
+    if area.height == 0 {
+        return;
+    }
+    let elapsed = op.elapsed(model.now);
+    let steps: Vec<&StepSeen> = op.shown_steps().collect();
+    let name = |step: &StepSeen| {
+        let who = step.planned.instance.as_ref().map_or("all", |name| name.short());
+        format!("{who:<10} {}", waterfall::name(step.planned.action))
+    };
+    let name_width = steps.iter().map(|step| text::width(&name(step))).max().unwrap_or(0).max(13);
+    let places = columns(area, name_width, 16, true);
+    pen.put(places.name.x, area.y, places.name.right(), "INSTANCE   STEP", Role::Dim);
+    pen.put(places.address.x, area.y, places.address.right(), "RESULT", Role::Dim);
+    let axis = Axis::new(elapsed, op.is_running(), places.lane.width);
+    waterfall::axis(pen, Rect { height: 1, ..places.lane }, axis);
+    right(pen, places.figures[0], area.y, "TOOK", Role::Dim);
+    right(pen, places.figures[1], area.y, "WAITED", Role::Dim);
+    let height = usize::from(area.height - 1);
+    let first = table::window(op.selected, steps.len(), height);
+    for (i, step) in steps.iter().enumerate().skip(first).take(height) {
+        let y = area.y + 1 + u16::try_from(i - first).unwrap_or(0);
+        if i == op.selected {
+            pen.tint(Rect { y, height: 1, ..area }, Role::Selected);
+        }
+        let undo = if is_main(step) { Role::Text } else { Role::Undo };
+        pen.spans(places.name.x, y, places.name.right(), &[(name(step), undo)]);
+        pen.spans(places.address.x, y, places.address.right(), &result(pen, step));
+        let bars: Vec<_> = waterfall::bar(step, elapsed).into_iter().collect();
+        waterfall::row(pen, Rect { y, height: 1, ..places.lane }, axis, &bars);
+        if step.began.is_some() {
+            right(pen, places.figures[0], y, &human(step.took(elapsed)), Role::Text);
+        }
+        if step.waited_ms > 0 {
+            right(pen, places.figures[1], y, &human(step.waited_ms), Role::Dim);
+        }
+    }
+    table::scrollbar(pen, area, first, height, steps.len());
+}
+
+fn result(pen: &Pen<'_>, step: &StepSeen) -> Spans {
+    let g = pen.glyphs();
+    match step.result {
+        None if step.began.is_some() => vec![(format!("{} running", g.cursor), Role::Busy)],
+        None => vec![("waiting".to_owned(), Role::Dim)],
+        Some(StepResult::Ok) => vec![(format!("{} ok", g.good), Role::Good)],
+        Some(StepResult::Failed) => vec![(format!("{} failed", g.bad), Role::Bad)],
+        Some(StepResult::Skipped) => vec![(format!("{} skipped", g.none), Role::Dim)],
+        Some(StepResult::Cancelled) => vec![(format!("{} cancelled", g.bad), Role::Warn)],
+    }
+}
+
+/// Title and lines about the row under the cursor, and about the whole when it has ended.
+fn detail(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize) -> (Spans, Vec<Spans>) {
+    let mut lines = Vec::new();
+    let elapsed = op.elapsed(model.now);
+    if op.finished.is_some() {
+        conclusion(pen, op, model, width, &mut lines);
+    }
+    let (title, steps): (String, Vec<&StepSeen>) = match op.view {
+        View::Instances => match op.lanes().get(op.selected) {
+            Some(lane) => {
+                let steps = op.steps_of(*lane).filter(|step| is_main(step) || step.began.is_some()).collect();
+                if let Some(judged) = lane.and_then(|lane| op.judgement(lane)) {
+                    let role = words::verdict(judged.verdict).role;
+                    for reason in &judged.reasons {
+                        push(&mut lines, "identity", reason, role, width);
+                    }
+                }
+                (lane.map_or("all", |name| name.short()).to_owned(), steps)
+            }
+            None => (String::new(), Vec::new()),
+        },
+        View::Steps => match op.shown_steps().nth(op.selected) {
+            Some(step) => {
+                let who = step.planned.instance.as_ref().map_or("all", |name| name.short());
+                (format!("{who} {} {}", pen.glyphs().cursor, waterfall::name(step.planned.action)), vec![step])
+            }
+            None => (String::new(), Vec::new()),
+        },
+    };
+    // Trouble first, whole.
+    for step in steps.iter().filter(|step| step.error.is_some()) {
+        let name = waterfall::name(step.planned.action);
+        push(&mut lines, name, step.error.as_deref().unwrap_or_default(), Role::Bad, width);
+    }
+    for step in steps.iter().filter(|step| step.is_running()) {
+        let name = waterfall::name(step.planned.action);
+        let mut figures = human(step.took(elapsed));
+        if let Some((done, total, note)) = &step.progress {
+            figures = format!("{figures}  {}", progress(*done, *total, note));
+        }
+        push(&mut lines, name, &figures, Role::Busy, width);
+    }
+    if let Some(cause) = steps.iter().map(|step| step.planned.cause.as_str()).find(|cause| !cause.is_empty()) {
+        push(&mut lines, "because", cause, Role::Text, width);
+    }
+    if op.view == View::Instances {
+        let figures: Vec<String> = steps
+            .iter()
+            .filter(|step| step.ended.is_some())
+            .map(|step| {
+                let detail = step.detail.as_ref().map_or_else(String::new, |detail| format!(" ({detail})"));
+                format!("{} {}{detail}", waterfall::name(step.planned.action), human(step.took(elapsed)))
+            })
+            .collect();
+        if !figures.is_empty() {
+            push(&mut lines, "steps", &figures.join(&format!(" {} ", pen.glyphs().sep)), Role::Dim, width);
+        }
+    } else if let Some(detail) = steps.first().and_then(|step| step.detail.as_ref()) {
+        push(&mut lines, "detail", detail, Role::Text, width);
+    }
+    (vec![(title, Role::Title)], lines)
+}
+
+fn progress(done: u64, total: u64, note: &str) -> String {
+    if total == 0 {
+        return note.to_owned();
+    }
+    format!("{} of {} ({} %)  {note}", text::bytes(done), text::bytes(total), done * 100 / total)
+}
+
+/// The end in words: what happened, what runs where, the slowest steps, what to press.
+fn conclusion(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize, lines: &mut Vec<Spans>) {
+    let Some(finished) = &op.finished else { return };
+    let role = strip::outcome(pen, op).1;
+    if let Some(error) = &finished.error {
+        push(lines, "error", error, Role::Bad, width);
+    }
+    for sentence in &finished.state {
+        push(lines, "now", sentence, role, width);
+    }
+    let slowest: Vec<String> = op
+        .slowest(3)
+        .into_iter()
+        .map(|step| {
+            let who = step.planned.instance.as_ref().map_or("all", |name| name.short());
+            format!("{who} {} {}", waterfall::name(step.planned.action), human(step.took(0)))
+        })
+        .collect();
+    if !slowest.is_empty() {
+        push(lines, "slowest", &slowest.join(&format!(" {} ", pen.glyphs().sep)), Role::Dim, width);
+    }
+    let key = |action| model.keys.key(model.place(), action).unwrap_or("?").to_owned();
+    let back = key(super::super::keymap::Action::Back);
+    let steps = key(super::super::keymap::Action::NextPane);
+    push(lines, "next", &format!("{back} back to the fleet, {steps} every step by itself"), Role::Dim, width);
+}
+
+/// A labelled sentence, wrapped below itself.
+fn push(lines: &mut Vec<Spans>, label: &str, sentence: &str, role: Role, width: usize) {
+    const LABEL: usize = 10;
+    for (i, part) in text::wrap(sentence, width.saturating_sub(LABEL)).into_iter().enumerate() {
+        let label = if i == 0 { label } else { "" };
+        lines.push(vec![(format!("{label:<LABEL$}"), Role::Dim), (part, role)]);
+    }
+}

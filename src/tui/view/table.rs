@@ -1,0 +1,199 @@
+//! Rows in columns: widths from the contents, the least important column dropped first, the selected row in view.
+//!
+//! Knows nothing of fleets or operations. A wider terminal gets more columns, never more air.
+
+use super::super::text;
+use super::super::theme::Role;
+use super::pen::{Pen, Spans, spans_width};
+use ratatui::layout::Rect;
+
+/// What a column is.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    pub title: &'static str,
+    /// Cells it may shrink to before another column is dropped.
+    pub least: usize,
+    /// Cells it takes at most.
+    pub most: usize,
+    /// Figures stand right.
+    pub right: bool,
+    /// 0 is never dropped; higher goes first.
+    pub drop: u8,
+    /// Holds image references, which are cut their own way.
+    pub image: bool,
+}
+
+impl Column {
+    /// A column of words.
+    pub const fn new(title: &'static str, least: usize, most: usize, drop: u8) -> Self {
+        Self { title, least, most, right: false, drop, image: false }
+    }
+
+    /// A column of figures.
+    pub const fn figures(title: &'static str, least: usize, drop: u8) -> Self {
+        Self { title, least, most: 16, right: true, drop, image: false }
+    }
+
+    /// A column of image references.
+    pub const fn images(title: &'static str, least: usize, drop: u8) -> Self {
+        Self { title, least, most: 44, right: false, drop, image: true }
+    }
+}
+
+/// A row's cells, one per column.
+pub type Cells = Vec<Spans>;
+
+/// How rows are drawn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Style {
+    pub selected: Option<usize>,
+    /// The pane has the focus.
+    pub focused: bool,
+    /// Everything in the role of old news.
+    pub stale: bool,
+}
+
+const GAP: usize = 2;
+
+/// Draws a heading and as many rows as fit, the selected one among them.
+pub fn draw(pen: &mut Pen<'_>, area: Rect, columns: &[Column], rows: &[Cells], style: Style) {
+    if area.height == 0 || area.width < 4 {
+        return;
+    }
+    // One cell on the left for the cursor, which each row's first column leaves free.
+    let places = place(columns, rows, usize::from(area.width).saturating_sub(2));
+    let left = area.left() + 1;
+    for place in &places {
+        cell(pen, left, area.top(), *place, columns, &[(columns[place.0].title.to_owned(), Role::Dim)], false);
+    }
+    let height = usize::from(area.height - 1);
+    let first = window(style.selected.unwrap_or(0), rows.len(), height);
+    for (line, row) in rows.iter().enumerate().skip(first).take(height) {
+        let y = area.top() + 1 + u16::try_from(line - first).unwrap_or(0);
+        for place in &places {
+            cell(pen, left, y, *place, columns, &row[place.0], style.stale);
+        }
+        if style.selected == Some(line) {
+            let role = if style.focused { Role::Selected } else { Role::Idle };
+            pen.tint(Rect::new(area.left(), y, area.width, 1), role);
+        }
+    }
+    scrollbar(pen, area, first, height, rows.len());
+}
+
+/// Where the window over `len` lines begins so that `selected` is inside, in its middle where possible.
+pub fn window(selected: usize, len: usize, height: usize) -> usize {
+    selected.saturating_sub(height / 2).min(len.saturating_sub(height))
+}
+
+/// A thin bar on the right edge when not all lines fit; its first line belongs to the heading.
+pub fn scrollbar(pen: &mut Pen<'_>, area: Rect, first: usize, height: usize, len: usize) {
+    if len <= height || height == 0 || area.width == 0 {
+        return;
+    }
+    let size = (height * height / len).max(1);
+    let start = first * (height - size) / (len - height).max(1);
+    let x = area.right() - 1;
+    for line in start..start + size {
+        let y = area.top() + 1 + u16::try_from(line).unwrap_or(0);
+        if y < area.bottom() {
+            let bar = pen.glyphs().frame[5];
+            pen.put(x, y, x + 1, bar, Role::Dim);
+        }
+    }
+}
+
+/// Columns shown: (index, offset, width).
+fn place(columns: &[Column], rows: &[Cells], room: usize) -> Vec<(usize, usize, usize)> {
+    let mut kept: Vec<(usize, usize)> = columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| {
+            let content = rows.iter().map(|row| spans_width(&row[index])).max().unwrap_or(0);
+            (index, content.max(text::width(column.title)).min(column.most))
+        })
+        // A column nobody has anything to say in is not shown.
+        .filter(|(index, _)| columns[*index].drop == 0 || rows.iter().any(|row| spans_width(&row[*index]) > 0))
+        .collect();
+    let total = |kept: &[(usize, usize)]| {
+        kept.iter().map(|(_, width)| width).sum::<usize>() + GAP * kept.len().saturating_sub(1)
+    };
+    let least = |kept: &[(usize, usize)]| {
+        kept.iter().map(|(index, width)| columns[*index].least.min(*width)).sum::<usize>()
+            + GAP * kept.len().saturating_sub(1)
+    };
+    while least(&kept) > room {
+        let Some(at) = (0..kept.len()).max_by_key(|at| columns[kept[*at].0].drop) else { break };
+        if columns[kept[at].0].drop == 0 {
+            break;
+        }
+        kept.remove(at);
+    }
+    let mut excess = total(&kept).saturating_sub(room);
+    for (index, width) in kept.iter_mut().rev() {
+        let give = (width.saturating_sub(columns[*index].least)).min(excess);
+        *width -= give;
+        excess -= give;
+    }
+    let mut offset = 0;
+    kept.into_iter()
+        .map(|(index, width)| {
+            let at = offset;
+            offset += width + GAP;
+            (index, at, width)
+        })
+        .collect()
+}
+
+fn cell(
+    pen: &mut Pen<'_>,
+    left: u16,
+    y: u16,
+    (index, offset, width): (usize, usize, usize),
+    columns: &[Column],
+    spans: &[(String, Role)],
+    stale: bool,
+) {
+    let column = columns[index];
+    let to = |n: usize| left.saturating_add(u16::try_from(n).unwrap_or(u16::MAX));
+    let content = spans_width(spans);
+    let mut x = if column.right { to(offset + width.saturating_sub(content)) } else { to(offset) };
+    let end = to(offset + width);
+    let dots = pen.glyphs().dots;
+    for (content, role) in spans {
+        let room = usize::from(end.saturating_sub(x));
+        if room == 0 {
+            break;
+        }
+        let cut = if column.image { text::image(content, room, dots) } else { text::head(content, room, dots) };
+        // Loud stays loud: a changed address is news even on an old screen.
+        let role = if stale && *role != Role::Loud { Role::Stale } else { *role };
+        x = pen.put(x, y, end, &cut, role);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_selected_line_is_in_view() {
+        for (selected, len, height, first) in
+            [(0, 3, 5, 0), (0, 10, 4, 0), (5, 10, 4, 3), (9, 10, 4, 6), (9, 10, 0, 9), (0, 0, 4, 0)]
+        {
+            assert_eq!(window(selected, len, height), first, "{selected} {len} {height}");
+        }
+    }
+
+    #[test]
+    fn the_least_important_column_goes_first() {
+        let columns = [Column::new("A", 4, 10, 0), Column::new("B", 4, 10, 2), Column::new("C", 4, 10, 1)];
+        let row = vec![vec![("aaaaaaaa".to_owned(), Role::Text)]; 3];
+        let shown =
+            |room| place(&columns, std::slice::from_ref(&row), room).iter().map(|p| (p.0, p.2)).collect::<Vec<_>>();
+        assert_eq!(shown(28), [(0, 8), (1, 8), (2, 8)]);
+        assert_eq!(shown(20), [(0, 8), (1, 4), (2, 4)]);
+        assert_eq!(shown(15), [(0, 8), (2, 5)]);
+        assert_eq!(shown(6), [(0, 6)]);
+    }
+}

@@ -1,0 +1,47 @@
+//! A screen as an SVG picture, to be looked at.
+
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier};
+use std::fmt::Write;
+
+const CELL: (u16, u16) = (9, 20);
+
+/// Draws every cell: ground, then glyph.
+pub fn svg(buffer: &Buffer) -> String {
+    let (w, h) = (buffer.area.width * CELL.0, buffer.area.height * CELL.1);
+    let mut out = format!(
+        r##"<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}"><rect width="{w}" height="{h}" fill="#11151c"/><g font-family="JetBrains Mono, DejaVu Sans Mono, monospace" font-size="15" xml:space="preserve">"##
+    );
+    for y in 0..buffer.area.height {
+        for x in 0..buffer.area.width {
+            let cell = &buffer[(x, y)];
+            let (mut fg, mut bg) = (hex(cell.fg, "#c8d0de"), hex(cell.bg, "#11151c"));
+            if cell.modifier.contains(Modifier::REVERSED) {
+                std::mem::swap(&mut fg, &mut bg);
+            }
+            let (px, py) = (x * CELL.0, y * CELL.1);
+            if bg != "#11151c" {
+                let (cw, ch) = CELL;
+                write!(out, r#"<rect x="{px}" y="{py}" width="{cw}" height="{ch}" fill="{bg}"/>"#).unwrap();
+            }
+            let symbol = cell.symbol();
+            if let Some(eighths) = "▏▎▍▌▋▊▉█".chars().position(|c| symbol.starts_with(c)) {
+                let width = f64::from(CELL.0) * (eighths + 1) as f64 / 8.0;
+                write!(out, r#"<rect x="{px}" y="{py}" width="{width}" height="{}" fill="{fg}"/>"#, CELL.1).unwrap();
+            } else if symbol != " " && !symbol.is_empty() {
+                let weight = if cell.modifier.contains(Modifier::BOLD) { r#" font-weight="bold""# } else { "" };
+                let dim = if cell.modifier.contains(Modifier::DIM) { r#" opacity="0.6""# } else { "" };
+                let symbol = symbol.replace('&', "&amp;").replace('<', "&lt;");
+                write!(out, r#"<text x="{px}" y="{}" fill="{fg}"{weight}{dim}>{symbol}</text>"#, py + 15).unwrap();
+            }
+        }
+    }
+    out + "</g></svg>"
+}
+
+fn hex(color: Color, reset: &str) -> String {
+    match color {
+        Color::Rgb(r, g, b) => format!("#{r:02x}{g:02x}{b:02x}"),
+        _ => reset.to_owned(),
+    }
+}

@@ -1,0 +1,101 @@
+//! What each screen looks like at the sizes that matter.
+
+use super::{console, draw, picture, press, sample, showing, text};
+use pitstop::domain::fleet::{Fleet, FleetState};
+use pitstop::tui::model::Model;
+use std::time::Duration;
+
+const SIZES: [(u16, u16); 2] = [(80, 24), (120, 36)];
+
+/// Compares with the stored screen, at both sizes; writes pictures where they are wanted.
+fn look(name: &str, make: impl Fn((u16, u16)) -> Model) {
+    for size in SIZES {
+        let model = make(size);
+        let name = format!("{name}_{}x{}", size.0, size.1);
+        paint(&name, &model);
+        insta::assert_snapshot!(name, text(&model));
+    }
+    paint(&format!("{name}_200x50"), &make((200, 50)));
+}
+
+fn paint(name: &str, model: &Model) {
+    if let Some(directory) = std::env::var_os("PITSTOP_PICTURES") {
+        let path = std::path::Path::new(&directory).join(format!("{name}.svg"));
+        std::fs::write(path, picture::svg(&draw(model))).unwrap();
+    }
+}
+
+fn live() -> FleetState {
+    FleetState::Live(sample::fleet())
+}
+
+#[test]
+fn fleet() {
+    look("fleet", |size| showing(size, live()));
+}
+
+#[test]
+fn fleet_on_instances_with_marks() {
+    look("fleet_marks", |size| {
+        let mut model = showing(size, live());
+        press(&mut model, "jj<tab><space><space>");
+        model
+    });
+}
+
+#[test]
+fn loading() {
+    look("loading", console);
+}
+
+#[test]
+fn empty() {
+    let fleet = Fleet { engine: sample::engine(), apps: Vec::new() };
+    look("empty", |size| showing(size, FleetState::Live(fleet.clone())));
+}
+
+fn lost(fleet: Option<Fleet>) -> FleetState {
+    FleetState::Stale {
+        fleet,
+        since: "2026-11-22T12:04:19Z".parse().unwrap(),
+        error: "cannot list containers: connect to unix:///var/run/docker.sock: connection refused".into(),
+        retry_in: Duration::from_secs(2),
+    }
+}
+
+#[test]
+fn stale() {
+    look("stale", |size| showing(size, lost(Some(sample::fleet()))));
+}
+
+#[test]
+fn no_engine() {
+    look("no_engine", |size| showing(size, lost(None)));
+}
+
+#[test]
+fn help() {
+    look("help", |size| {
+        let mut model = showing(size, live());
+        press(&mut model, "?");
+        model
+    });
+}
+
+#[test]
+fn one_instance() {
+    look("instance", |size| {
+        let mut model = showing(size, live());
+        press(&mut model, "jj<tab>i");
+        model
+    });
+}
+
+#[test]
+fn asking_for_an_image() {
+    look("ask_image", |size| {
+        let mut model = showing(size, live());
+        press(&mut model, "jjjD");
+        model
+    });
+}
