@@ -29,7 +29,7 @@ fn line(fleet: &Fleet, name: &InstanceName) -> String {
     };
     let revision = instance.revision().map_or(String::new(), |revision| format!(" (revision {revision})"));
     let address = instance.address().map_or(String::new(), |address| format!(", {address}"));
-    format!("{name}: {}{revision}, {}{address}{}", app.image, app.status, extra(instance))
+    format!("{name}: {}{revision}, {}{address}{}", app.image_name(), app.status, extra(instance))
 }
 
 /// Leftovers are named, so that nobody wonders about them.

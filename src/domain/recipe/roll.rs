@@ -37,7 +37,7 @@ impl Roll<'_> {
     /// The plan; empty with a note when every instance runs just that.
     pub fn plan(self) -> Result<Plan, Refusal> {
         let mut draft = Draft::new(self.kind, self.app.id.to_string(), &self.spec.rollout, self.facts, self.options);
-        draft.plan.from = newest(self.app).map(|container| container.image.to_string());
+        draft.plan.from = newest(self.app).map(|container| container.image_name().to_owned());
         draft.plan.to = Some(self.spec.image.clone());
         let mut changed = Vec::new();
         for instance in &self.app.instances {
