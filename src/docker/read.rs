@@ -329,3 +329,160 @@ fn pools(ipam: Option<Ipam>) -> Vec<Subnet> {
     };
     ipam.and_then(|ipam| ipam.config).unwrap_or_default().into_iter().filter_map(pool).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::labels::Role;
+    use serde_json::{Value, json};
+
+    fn read<T: serde::de::DeserializeOwned>(json: Value) -> T {
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn id() -> String {
+        "ab".repeat(32)
+    }
+
+    #[test]
+    fn a_list_s_entry_is_read_and_cleaned() {
+        let seen = summary(read(json!({
+            "Id": id(), "Names": ["/other/link", "/shop-web-1"], "Image": "web\u{1b}[31m:v1", "ImageID": "sha256:00",
+            "Created": 1_700_000_000, "State": "running", "Status": "Up 3 seconds (health: starting)",
+            "HostConfig": {"NetworkMode": "shop_net"},
+            "Ports": [
+                {"IP": "::", "PrivatePort": 80, "PublicPort": 18080, "Type": "tcp"},
+                {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 18080, "Type": "tcp"},
+                {"PrivatePort": 53, "Type": "udp"},
+            ],
+            "Labels": {
+                "io.pitstop.role": "sandbox", "io.pitstop.project": "shop", "io.pitstop.app": "web",
+                "io.pitstop.instance": "1",
+            },
+            "NetworkSettings": {"Networks": {"shop_net": {
+                "IPAddress": "10.1.0.2", "GlobalIPv6Address": "", "MacAddress": "02:42:0a:01:00:02",
+            }}},
+            "Mounts": [
+                {"Type": "volume", "Name": "data", "Source": "/var/lib/docker/volumes/data/_data", "Destination": "/data", "RW": true},
+                {"Type": "bind", "Source": "/srv", "Destination": "/a", "RW": false},
+            ],
+        })))
+        .unwrap();
+        assert_eq!((&*seen.name, &*seen.image, seen.state), ("shop-web-1", "web:v1", State::Running));
+        assert_eq!(seen.health, Some(Health::Starting));
+        let own = seen.own.unwrap();
+        assert_eq!((own.role, own.number, own.app.to_string().as_str()), (Role::Sandbox, 1, "shop/web"));
+        let address = &seen.networks["shop_net"];
+        assert_eq!((address.ipv4.as_deref(), address.ipv6.as_deref()), (Some("10.1.0.2"), None));
+        let ports: Vec<_> = seen.ports.iter().map(|port| (port.container, port.host.clone())).collect();
+        let host = |ip: &str| Some((ip.to_owned(), 18080));
+        assert_eq!(ports, [(53, None), (80, host("0.0.0.0")), (80, host("::"))]);
+        let mounts: Vec<_> = seen.mounts.iter().map(|mount| (mount.source.as_str(), mount.read_only)).collect();
+        assert_eq!(mounts, [("/srv", true), ("data", false)]);
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_does_not_hurt() {
+        assert!(summary(read(json!({"Id": "../../info#"}))).is_none());
+        assert!(summary(read(json!({}))).is_none());
+        let seen = summary(read(json!({"Id": id(), "Labels": {
+            "com.docker.compose.project": "shop", "com.docker.compose.service": "w\u{202e}eb",
+            "io.pitstop.role": "sandbox", "io.pitstop.project": "../x",
+        }})))
+        .unwrap();
+        assert_eq!((seen.state, seen.own), (State::Unknown, None));
+        assert_eq!(seen.compose, Some((Clean::new("shop"), Clean::new("web"), 0)));
+        assert!(inspection(read(json!({"Id": id()}))).unwrap().detail.is_some());
+    }
+
+    #[test]
+    fn health_is_read_from_the_sentence() {
+        for (status, want) in [
+            ("Up 2 hours", None),
+            ("Up 2 hours (healthy)", Some(Health::Healthy)),
+            ("Up 1 second (health: starting)", Some(Health::Starting)),
+            ("Up 2 hours (unhealthy)", Some(Health::Unhealthy)),
+            ("Up 2 hours (Paused)", None),
+            ("Exited (137) 3 minutes ago", None),
+        ] {
+            assert_eq!(health_in_status(status), want, "{status}");
+        }
+    }
+
+    #[test]
+    fn an_inspection_tells_the_detail() {
+        let seen = inspection(read(json!({
+            "Id": id(), "Name": "/shop-web-1.r1", "Image": "sha256:00", "RestartCount": 2,
+            "Created": "2026-11-22T10:00:00.123456789Z",
+            "State": {
+                "Status": "exited", "ExitCode": 137, "OOMKilled": true, "Pid": 0, "Error": "no\nway",
+                "StartedAt": "2026-11-22T10:00:01Z", "FinishedAt": "0001-01-01T00:00:00Z",
+            },
+            "Config": {
+                "Image": "web:v1", "Hostname": "shop-web-1", "Env": ["A=1", "B=x=y", "C="], "StopTimeout": 3, "Tty": true,
+                "ExposedPorts": {"8080/tcp": {}, "53/udp": {}, "80/tcp": {}},
+                "Healthcheck": {"Test": ["CMD-SHELL", "true"]},
+            },
+            "HostConfig": {
+                "NetworkMode": "container:cd", "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 0},
+            },
+            "NetworkSettings": {"SandboxKey": "", "Ports": {}, "Networks": {"podman": {"IPAddress": "10.1.0.2"}}},
+        })))
+        .unwrap();
+        assert!(seen.networks.is_empty(), "a joined container has none of its own");
+        assert_eq!(seen.joined(), Some("cd"));
+        let detail = seen.detail.unwrap();
+        assert!(detail.started_at.is_some() && detail.finished_at.is_none());
+        assert_eq!((detail.exit_code, detail.oom_killed, detail.restart_count, detail.pid), (137, true, 2, 0));
+        assert_eq!(&*detail.error, "no way");
+        assert_eq!(detail.restart, RestartPolicy::OnFailure(None));
+        let environment: Vec<_> = detail.environment.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(environment, [("A", "1"), ("B", "x=y"), ("C", "")]);
+        assert_eq!((detail.stop_grace_ms, detail.tty, detail.exposed), (Some(3000), true, vec![80, 8080]));
+        assert!(detail.has_healthcheck && detail.healthcheck == ["CMD-SHELL", "true"]);
+    }
+
+    #[test]
+    fn pins_and_ports_are_those_asked_for() {
+        let seen = inspection(read(json!({
+            "Id": id(), "HostConfig": {"NetworkMode": "a"}, "Config": {"Healthcheck": {"Test": ["NONE"]}},
+            "NetworkSettings": {
+                "SandboxKey": "/var/run/docker/netns/1",
+                "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "18080"}], "81/tcp": null},
+                "Networks": {
+                    "a": {"IPAMConfig": {"IPv4Address": "10.1.0.2"}, "IPAddress": "10.1.0.2"},
+                    "b": {"IPAMConfig": {}, "IPAddress": "10.2.0.2"},
+                    "c": {"IPAMConfig": null, "IPAddress": "10.3.0.2"},
+                },
+            },
+        })))
+        .unwrap();
+        assert_eq!(seen.networks.len(), 3);
+        let detail = seen.detail.unwrap();
+        let pinned: Vec<_> =
+            detail.pinned.iter().map(|(network, pin)| (network.as_str(), pin.ipv4.as_deref())).collect();
+        assert_eq!(pinned, [("a", Some("10.1.0.2"))]);
+        assert_eq!((detail.netns.as_str(), detail.has_healthcheck), ("/var/run/docker/netns/1", false));
+        let ports: Vec<_> = seen.ports.iter().map(|port| (port.container, port.host.is_some())).collect();
+        assert_eq!(ports, [(80, true), (81, false)]);
+    }
+
+    #[test]
+    fn networks_and_images_are_read() {
+        let seen = network_inspection(read(json!({
+            "Name": "shop_net", "Id": "00", "Driver": "bridge", "Internal": true, "Labels": null,
+            "IPAM": {"Config": [{"Subnet": "10.1.0.0/24", "IPRange": "10.1.0.128/25", "Gateway": ""}, {"Gateway": "x"}]},
+            "Containers": {
+                "a": {"IPv4Address": "10.1.0.9/24", "IPv6Address": ""}, "b": {"IPv4Address": "10.1.0.2/24"},
+            },
+        })));
+        assert_eq!(seen.addresses, ["10.1.0.2", "10.1.0.9"]);
+        let pool = Subnet { subnet: "10.1.0.0/24".into(), ip_range: Some("10.1.0.128/25".into()), gateway: None };
+        assert_eq!((seen.pools, seen.internal), (vec![pool], true));
+        let seen = image(read(json!({
+            "Id": "sha256:00", "Architecture": "arm64", "RepoDigests": ["web@sha256:11"],
+            "Config": {"ExposedPorts": {"80/tcp": {}}, "Healthcheck": {"Test": ["CMD", "true"]}},
+        })));
+        assert_eq!((seen.arch.as_str(), seen.exposed.as_slice(), seen.has_healthcheck), ("arm64", &[80][..], true));
+    }
+}

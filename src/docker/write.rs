@@ -232,3 +232,162 @@ pub(super) fn unsorted(map: &BTreeMap<String, String>) -> HashMap<String, String
 pub(super) fn filled<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
+    use crate::domain::spec::{ContainerSpec, Mount as Wanted, SandboxSpec};
+    use serde_json::{Value, json};
+    use std::net::Ipv4Addr;
+
+    fn sandbox_json(spec: SandboxSpec, addresses: &[(&str, Ipv4Addr)]) -> Value {
+        let creation = SandboxCreation {
+            name: ObjectName::new("shop-web-1").unwrap(),
+            image: ImageRef::new("pitstop-sandbox:1").unwrap(),
+            labels: BTreeMap::new(),
+            hostname: "shop-web-1".into(),
+            aliases: vec!["web".into(), "web-1".into()],
+            spec,
+            addresses: addresses.iter().map(|(network, ip)| ((*network).to_owned(), *ip)).collect(),
+        };
+        serde_json::to_value(sandbox(&creation)).unwrap()
+    }
+
+    fn app_json(spec: ContainerSpec, carry: Vec<MountSeen>) -> Value {
+        let creation = AppCreation {
+            name: ObjectName::new("shop-web-1.r1").unwrap(),
+            image: ImageRef::new("web:v1").unwrap(),
+            labels: BTreeMap::from([("io.pitstop.role".into(), "app".into())]),
+            spec,
+            sandbox: ContainerId::new("ab".repeat(32)).unwrap(),
+            carry,
+        };
+        serde_json::to_value(app(&creation)).unwrap()
+    }
+
+    #[test]
+    fn a_sandbox_owns_addresses_names_and_ports() {
+        let port = |host, host_ip: Option<&str>, container, protocol: &str| PublishedPort {
+            host_ip: host_ip.map(Into::into),
+            host,
+            container,
+            protocol: protocol.into(),
+        };
+        let attach = |network: &str| NetworkAttach { network: network.into(), ..NetworkAttach::default() };
+        let spec = SandboxSpec {
+            networks: vec![
+                NetworkAttach { aliases: vec!["shop".into()], ipv6: Some("fd00::5".into()), ..attach("front") },
+                attach("back"),
+            ],
+            ports: vec![
+                port(Some((18080, 18080)), Some("127.0.0.1"), 80, "tcp"),
+                port(None, None, 80, "tcp"),
+                port(Some((5000, 5009)), None, 53, "udp"),
+            ],
+            dns: vec!["10.0.0.1".into()],
+            ..SandboxSpec::default()
+        };
+        let json = sandbox_json(spec, &[("front", Ipv4Addr::new(10, 1, 0, 2)), ("back", Ipv4Addr::new(10, 2, 0, 2))]);
+        assert_eq!(json["Hostname"], "shop-web-1");
+        assert_eq!(json["ExposedPorts"], json!({"80/tcp": {}, "53/udp": {}}));
+        let host = &json["HostConfig"];
+        assert_eq!(
+            host["PortBindings"],
+            json!({
+                "80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18080"}, {"HostPort": ""}],
+                "53/udp": [{"HostPort": "5000-5009"}],
+            })
+        );
+        assert_eq!(host["RestartPolicy"], json!({"Name": "unless-stopped"}));
+        assert_eq!(host["NetworkMode"], "front");
+        assert_eq!(host["Dns"], json!(["10.0.0.1"]));
+        assert_eq!(
+            json["NetworkingConfig"]["EndpointsConfig"],
+            json!({"front": {
+                "Aliases": ["web", "web-1", "shop"],
+                "IPAMConfig": {"IPv4Address": "10.1.0.2", "IPv6Address": "fd00::5"},
+            }})
+        );
+    }
+
+    #[test]
+    fn the_user_s_own_address_goes_before_and_the_default_bridge_takes_no_names() {
+        let attach = |network: &str, ipv4: Option<&str>| NetworkAttach {
+            network: network.into(),
+            ipv4: ipv4.map(Into::into),
+            ..NetworkAttach::default()
+        };
+        let spec = SandboxSpec { networks: vec![attach("net", Some("10.1.0.9"))], ..SandboxSpec::default() };
+        let json = sandbox_json(spec, &[("net", Ipv4Addr::new(10, 1, 0, 2))]);
+        assert_eq!(json["NetworkingConfig"]["EndpointsConfig"]["net"]["IPAMConfig"]["IPv4Address"], "10.1.0.9");
+        let spec = SandboxSpec { networks: vec![attach("bridge", None)], ..SandboxSpec::default() };
+        assert_eq!(sandbox_json(spec, &[])["NetworkingConfig"]["EndpointsConfig"]["bridge"], json!({}));
+    }
+
+    #[test]
+    fn storage_finds_its_syntax() {
+        let mount = |kind, source: &str, target: &str| Wanted {
+            kind,
+            source: source.into(),
+            target: target.into(),
+            ..Wanted::default()
+        };
+        let bind =
+            |source: &str, target: &str| Wanted { create_host_path: true, ..mount(MountKind::Bind, source, target) };
+        let spec = ContainerSpec {
+            mounts: vec![
+                bind("/srv/a", "/a"),
+                Wanted { read_only: true, propagation: Some("rslave".into()), ..bind("/srv/b", "/b") },
+                bind("/srv/c:d", "/c"),
+                Wanted { propagation: Some("shared".into()), ..mount(MountKind::Bind, "/srv/d", "/d") },
+                Wanted { nocopy: true, ..mount(MountKind::Volume, "data", "/data") },
+                mount(MountKind::Volume, "", "/cache"),
+                Wanted { tmpfs_size: Some(1024), tmpfs_mode: Some(0o700), ..mount(MountKind::Tmpfs, "", "/tmp") },
+            ],
+            ..ContainerSpec::default()
+        };
+        let carried = |source: &str, target: &str| MountSeen {
+            kind: MountKind::Volume,
+            source: source.into(),
+            target: target.into(),
+            read_only: false,
+        };
+        // The image's anonymous volume, the spec's, and one at whose place the spec names another by now.
+        let carry = vec![carried("f00d", "/var/lib"), carried("cafe", "/cache"), carried("old", "/data")];
+        let host = &app_json(spec, carry)["HostConfig"];
+        assert_eq!(host["Binds"], json!(["/srv/a:/a:rw", "/srv/b:/b:ro,rslave"]));
+        let volume = |source: &str, target: &str| json!({"Type": "volume", "Source": source, "Target": target, "ReadOnly": false});
+        let mut data = volume("data", "/data");
+        data["VolumeOptions"] = json!({"NoCopy": true});
+        assert_eq!(
+            host["Mounts"],
+            json!([
+                {"Type": "bind", "Source": "/srv/c:d", "Target": "/c", "ReadOnly": false},
+                {"Type": "bind", "Source": "/srv/d", "Target": "/d", "ReadOnly": false,
+                 "BindOptions": {"Propagation": "shared"}},
+                data,
+                {"Type": "tmpfs", "Target": "/tmp", "ReadOnly": false, "TmpfsOptions": {"SizeBytes": 1024, "Mode": 0o700}},
+                volume("f00d", "/var/lib"),
+                volume("cafe", "/cache"),
+            ])
+        );
+    }
+
+    #[test]
+    fn our_labels_go_before_and_times_are_converted() {
+        let spec = ContainerSpec {
+            labels: BTreeMap::from([("io.pitstop.role".into(), "king".into()), ("team".into(), "shop".into())]),
+            stop_grace_ms: Some(1),
+            healthcheck: Some(Healthcheck { interval_ms: Some(2), start_period_ms: Some(0), ..Healthcheck::default() }),
+            restart: RestartPolicy::OnFailure(None),
+            ..ContainerSpec::default()
+        };
+        let json = app_json(spec, Vec::new());
+        assert_eq!(json["Labels"], json!({"io.pitstop.role": "app", "team": "shop"}));
+        assert_eq!(json["StopTimeout"], 1);
+        assert_eq!(json["Healthcheck"], json!({"Interval": 2_000_000, "StartPeriod": 0}));
+        assert_eq!(json["HostConfig"]["RestartPolicy"], json!({"Name": "on-failure"}));
+        assert_eq!((&json["Cmd"], &json["Entrypoint"], &json["Env"]), (&Value::Null, &Value::Null, &Value::Null));
+    }
+}

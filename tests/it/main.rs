@@ -7,7 +7,9 @@
 
 mod cli_alone;
 mod compose;
+mod docker_pull;
 mod docker_real;
+mod docker_wire;
 mod docs;
 mod floors;
 mod guest;
