@@ -7,6 +7,7 @@
 
 mod cli_alone;
 mod compose;
+mod compose_robust;
 mod docker_pull;
 mod docker_real;
 mod docker_wire;
