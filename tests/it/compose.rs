@@ -119,6 +119,8 @@ fn the_name_comes_from_the_strongest_source() {
         project.name
     };
     assert_eq!(name(&[&plain], None, &[]), "myshop-1");
+    std::fs::create_dir(directory.join("sub")).unwrap();
+    assert_eq!(name(&[&directory.join("sub/../plain.yaml")], None, &[]), "myshop-1");
     assert_eq!(name(&[&plain, &named], None, &[]), "top-x");
     assert_eq!(name(&[&plain, &named], None, &[("COMPOSE_PROJECT_NAME", "set")]), "set");
     assert_eq!(name(&[&plain, &named], Some("told"), &[("COMPOSE_PROJECT_NAME", "set")]), "told");

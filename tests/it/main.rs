@@ -8,6 +8,7 @@
 mod cli_alone;
 mod compose;
 mod compose_robust;
+mod compose_services;
 mod docker_pull;
 mod docker_real;
 mod docker_wire;

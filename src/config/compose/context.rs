@@ -119,17 +119,7 @@ impl<'a> Context<'a> {
             None if text.trim().is_empty() => return Err("is empty where a path is expected".to_owned()),
             None => self.directory.join(text),
         };
-        let mut clean = PathBuf::new();
-        for part in path.components() {
-            match part {
-                Component::ParentDir => {
-                    clean.pop();
-                }
-                Component::CurDir => {}
-                other => clean.push(other),
-            }
-        }
-        clean.into_os_string().into_string().map_err(|_| format!("`{text}` is not UTF-8 text"))
+        without_dots(&path).into_os_string().into_string().map_err(|_| format!("`{text}` is not UTF-8 text"))
     }
 
     /// The real name: the user's `name`, the key itself where it is external, else with the project in front.
@@ -190,6 +180,21 @@ impl<'a> Context<'a> {
             ipam: fields.get("ipam").map(|at| ipam(&at)).unwrap_or_default(),
         })
     }
+}
+
+/// An absolute path with `.` and `..` taken out as text, as Compose does; links are not followed.
+pub(super) fn without_dots(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                clean.pop();
+            }
+            Component::CurDir => {}
+            other => clean.push(other),
+        }
+    }
+    clean
 }
 
 fn ipam(at: &At<'_>) -> Vec<Subnet> {

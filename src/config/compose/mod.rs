@@ -24,7 +24,7 @@ pub use report::{ComposeError, ComposeErrors};
 
 use crate::domain::ids::{AppId, ObjectName, is_project_name, is_service_name};
 use crate::domain::project::ProjectSpec;
-use context::Context;
+use context::{Context, without_dots};
 use read::{At, Fields, Keys, nearest};
 use report::Report;
 use std::collections::BTreeMap;
@@ -141,7 +141,7 @@ fn locate(files: &[PathBuf], options: &LoadOptions, report: &Report) -> Option<(
     let directory = options.project_dir.clone().or(beside).unwrap_or_default();
     let directory = if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory };
     match std::path::absolute(&directory) {
-        Ok(absolute) => Some((files, absolute.components().collect())),
+        Ok(absolute) => Some((files, without_dots(&absolute))),
         Err(error) => {
             fail(&directory.display().to_string(), &format!("cannot be made absolute: {error}"));
             None
@@ -244,6 +244,7 @@ fn services(context: &Context<'_>, top: &Fields<'_>, options: &LoadOptions) -> P
         places.insert(name, at);
     }
     depend::check(&mut project, &places, &inactive);
+    ports::check_clashes(&project, &places);
     for name in options.scale.keys().filter(|name| section.node.get(name).is_none()) {
         let known = section.entries();
         let near = nearest(name, known.iter().map(|(name, _)| name.as_str()));

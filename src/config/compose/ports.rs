@@ -1,7 +1,9 @@
 //! `ports` and `expose`: short and long forms, ranges, and whether every replica gets a host port.
 
 use super::read::{At, Keys};
+use crate::domain::project::ProjectSpec;
 use crate::domain::spec::PublishedPort;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 const LONG: Keys = Keys {
@@ -38,6 +40,33 @@ pub(super) fn check_expose(at: &At<'_>) {
         let Some(text) = item.text() else { continue };
         if let Err(message) = with_protocol(&text).and_then(|(ports, _)| range(ports)) {
             item.error(message);
+        }
+    }
+}
+
+/// Finds host ports that two services, or two ports of one, would both take; the engine would only notice at the start.
+pub(super) fn check_clashes(project: &ProjectSpec, places: &BTreeMap<String, At<'_>>) {
+    let mut taken: Vec<(&str, &PublishedPort, (u16, u16))> = Vec::new();
+    for (name, entry) in &project.apps {
+        for port in &entry.spec.sandbox.ports {
+            let Some((first, last)) = port.host else { continue };
+            // Instance N takes the N-th port of a range; what is left of it stays free.
+            let most = u16::try_from(entry.replicas.saturating_sub(1)).unwrap_or(u16::MAX);
+            let range = (first, last.min(first.saturating_add(most)));
+            let clash = taken.iter().find(|(_, other, theirs)| {
+                other.protocol == port.protocol
+                    && (other.host_ip == port.host_ip || other.host_ip.is_none() || port.host_ip.is_none())
+                    && range.0 <= theirs.1
+                    && theirs.0 <= range.1
+            });
+            if let (Some((other, _, theirs)), Some(at)) = (clash, places.get(name)) {
+                let both = range.0.max(theirs.0);
+                let at = At { path: format!("{}.ports", at.path), ..at.clone() };
+                let pos = at.node.get("ports").map_or(at.pos, |ports| ports.pos);
+                let whose = if *other == name { "twice".to_owned() } else { format!("and so does `{other}`") };
+                At { pos, ..at }.error(format!("publishes host port {both}/{} {whose}", port.protocol));
+            }
+            taken.push((name, port, range));
         }
     }
 }

@@ -189,12 +189,11 @@ impl<'a> At<'a> {
         self.items_or_one().iter().filter_map(At::text).collect()
     }
 
-    /// The entries of a map, null values included, `x-` keys left out.
+    /// The entries of a map, null values included.
     pub fn entries(&self) -> Vec<(String, At<'a>)> {
         match &self.node.value {
             Value::Map(entries) => entries
                 .iter()
-                .filter(|entry| !entry.key.starts_with("x-"))
                 .map(|entry| (entry.key.clone(), self.entry(&entry.key, entry.pos, &entry.node)))
                 .collect(),
             Value::Null => Vec::new(),

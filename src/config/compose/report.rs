@@ -70,7 +70,8 @@ pub(super) struct Report {
     files: RefCell<Vec<String>>,
     /// With the file's number, which orders them.
     errors: RefCell<Vec<(usize, ComposeError)>>,
-    warnings: RefCell<Vec<String>>,
+    /// With their places, which order them; those without a place come last.
+    warnings: RefCell<Vec<(Pos, String)>>,
 }
 
 impl Report {
@@ -101,14 +102,14 @@ impl Report {
         let place = if pos.line > 0 { format!(":{}:{}", pos.line, pos.column) } else { String::new() };
         let warning = format!("{}{place}: {}: {}", self.name(pos.file), clean(path), clean(message));
         let mut warnings = self.warnings.borrow_mut();
-        if !warnings.contains(&warning) {
-            warnings.push(warning);
+        if !warnings.iter().any(|(_, known)| *known == warning) {
+            warnings.push((pos, warning));
         }
     }
 
     /// Notes a warning that belongs to no place.
     pub fn warn_generally(&self, message: &str) {
-        self.warnings.borrow_mut().push(clean(message));
+        self.warnings.borrow_mut().push((Pos { file: usize::MAX, ..Pos::default() }, clean(message)));
     }
 
     /// Whether anything is wrong so far.
@@ -120,7 +121,9 @@ impl Report {
     pub fn finish(self) -> Result<Vec<String>, ComposeErrors> {
         let mut errors = self.errors.into_inner();
         if errors.is_empty() {
-            return Ok(self.warnings.into_inner());
+            let mut warnings = self.warnings.into_inner();
+            warnings.sort_by_key(|(pos, _)| (pos.file, pos.line, pos.column));
+            return Ok(warnings.into_iter().map(|(_, warning)| warning).collect());
         }
         errors.sort_by_key(|(file, error)| (*file, error.line, error.column));
         let more = errors.len().saturating_sub(MOST);
