@@ -58,7 +58,7 @@ fn every_fault_is_named_with_its_place() {
         std::fs::read_dir(directory("invalid")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(files.len() >= 30, "{} files", files.len());
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         let options = LoadOptions { project: None, ..fixed(&[]) };
@@ -68,11 +68,11 @@ fn every_fault_is_named_with_its_place() {
         };
         let got: Vec<_> = errors.lines().map(|line| line.trim_start_matches(':').trim_start()).collect();
         if got != expected(&text) {
-            wrong += &format!("\n{}\n", file.file_name().unwrap().display());
-            got.iter().for_each(|line| wrong += &format!("# expect {line}\n"));
+            let lines: Vec<_> = got.iter().map(|line| format!("# expect {line}")).collect();
+            wrong.push(format!("{}\n{}", file.file_name().unwrap().display(), lines.join("\n")));
         }
     }
-    assert!(wrong.is_empty(), "said otherwise:\n{wrong}");
+    assert!(wrong.is_empty(), "said otherwise:\n{}", wrong.join("\n\n"));
 }
 
 /// The one error of a load that fails.
