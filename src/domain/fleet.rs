@@ -142,7 +142,8 @@ pub struct Instance {
     pub sandbox: Option<Container>,
     /// The app container that serves, or served last.
     pub app: Option<Container>,
-    /// Other app containers of this instance: parked old ones, new ones not started yet. Highest revision first.
+    /// Other containers of this instance: parked old ones, new ones not started yet, a sandbox put aside. Those that
+    /// run first, then by revision.
     pub others: Vec<Container>,
 }
 
@@ -328,7 +329,14 @@ impl Fleet {
                 others: Vec::new(),
             });
             match &container.own {
-                Some(own) if own.role == Role::Sandbox => instance.sandbox = Some(container),
+                // Of two (one is put aside while it is replaced), the one that has the name.
+                Some(own) if own.role == Role::Sandbox => {
+                    let former = match &instance.sandbox {
+                        Some(there) if *there.name == *own.app.sandbox_name(own.number) => Some(container),
+                        _ => instance.sandbox.replace(container),
+                    };
+                    instance.others.extend(former);
+                }
                 Some(_) => instance.others.push(container),
                 None => instance.app = Some(container),
             }
@@ -408,8 +416,9 @@ fn choose_serving(mut instance: Instance) -> Instance {
         (state, container.own.as_ref().map_or(0, |own| own.revision))
     };
     instance.others.sort_by_key(|container| std::cmp::Reverse(rank(container)));
-    if !instance.others.is_empty() {
-        instance.app = Some(instance.others.remove(0));
+    let is_app = |container: &Container| container.own.as_ref().is_none_or(|own| own.role == Role::App);
+    if let Some(first) = instance.others.iter().position(is_app) {
+        instance.app = Some(instance.others.remove(first));
     }
     instance
 }

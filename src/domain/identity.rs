@@ -164,3 +164,109 @@ fn compare_maps(what: &str, old: &BTreeMap<String, String>, new: &BTreeMap<Strin
         compare(&format!("{what} {name}"), old.get(name), new.get(name), reasons);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> Identity {
+        let address = Address { ipv4: Some("10.0.0.2".into()), ipv6: None, mac: Some("02:42:0a:00:00:02".into()) };
+        Identity {
+            networks: BTreeMap::from([("shop_default".to_owned(), address)]),
+            netns: Some("/var/run/docker/netns/abc".into()),
+            hostname: Some("shop-web-1".into()),
+            ports: BTreeMap::from([("8080/tcp".to_owned(), "0.0.0.0:18080".to_owned())]),
+            volumes: BTreeMap::from([("/data".to_owned(), "shop_data".to_owned())]),
+        }
+    }
+
+    fn changed(change: impl FnOnce(&mut Identity)) -> Identity {
+        let mut identity = identity();
+        change(&mut identity);
+        identity
+    }
+
+    fn address(identity: &mut Identity) -> &mut Address {
+        identity.networks.get_mut("shop_default").unwrap()
+    }
+
+    #[test]
+    fn the_same_is_worth_what_holds_it() {
+        let same = identity();
+        for (before, hold, verdict, word) in [
+            (Some(&same), Hold::Pinned, Verdict::Kept, "pinned address"),
+            (Some(&same), Hold::Unpinned, Verdict::Kept, "not pinned"),
+            (Some(&same), Hold::Loose, Verdict::Unprotected, "no sandbox"),
+            (Some(&same), Hold::Orphaned, Verdict::Orphaned, "gone"),
+            (None, Hold::Pinned, Verdict::Kept, "pinned address"),
+            (None, Hold::Unpinned, Verdict::Kept, "not pinned"),
+            (None, Hold::Loose, Verdict::Unprotected, "no sandbox"),
+            (None, Hold::Orphaned, Verdict::Orphaned, "gone"),
+        ] {
+            let judgement = judge(before, Some(&same), hold);
+            assert_eq!(judgement.verdict, verdict, "{hold:?}");
+            assert!(judgement.reasons.len() == 1 && judgement.reasons[0].contains(word), "{judgement:?}");
+        }
+    }
+
+    #[test]
+    fn every_part_counts() {
+        let cases: [(&str, Identity); 9] = [
+            (
+                "IPv4 on shop_default changed from 10.0.0.2 to 10.0.0.9",
+                changed(|i| address(i).ipv4 = Some("10.0.0.9".into())),
+            ),
+            (
+                "IPv6 on shop_default changed from none to fd00::2",
+                changed(|i| address(i).ipv6 = Some("fd00::2".into())),
+            ),
+            ("MAC on shop_default changed from 02:42:0a:00:00:02 to none", changed(|i| address(i).mac = None)),
+            ("hostname changed from shop-web-1 to other", changed(|i| i.hostname = Some("other".into()))),
+            ("port 8080/tcp changed from 0.0.0.0:18080 to none", changed(|i| i.ports.clear())),
+            (
+                "volume at /data changed from shop_data to else",
+                changed(|i| {
+                    i.volumes.insert("/data".into(), "else".into());
+                }),
+            ),
+            (
+                "volume at /more changed from none to x",
+                changed(|i| {
+                    i.volumes.insert("/more".into(), "x".into());
+                }),
+            ),
+            (
+                "network second is new",
+                changed(|i| {
+                    i.networks.insert("second".into(), Address::default());
+                }),
+            ),
+            ("network namespace changed from /var/run/docker/netns/abc to none", changed(|i| i.netns = None)),
+        ];
+        for (reason, after) in cases {
+            let judgement = judge(Some(&identity()), Some(&after), Hold::Pinned);
+            assert_eq!(judgement, Judgement { verdict: Verdict::Changed, reasons: vec![reason.into()] });
+        }
+    }
+
+    #[test]
+    fn a_new_namespace_is_no_change_where_nothing_held_it() {
+        let after = changed(|i| i.netns = Some("/var/run/docker/netns/new".into()));
+        assert_eq!(judge(Some(&identity()), Some(&after), Hold::Loose).verdict, Verdict::Unprotected);
+        assert_eq!(judge(Some(&identity()), Some(&after), Hold::Unpinned).verdict, Verdict::Changed);
+    }
+
+    #[test]
+    fn what_has_no_address_any_more_is_lost() {
+        assert_eq!(judge(Some(&identity()), None, Hold::Pinned).verdict, Verdict::Lost);
+        assert_eq!(judge(None, None, Hold::Loose).verdict, Verdict::Lost);
+        for after in [changed(|i| i.networks.clear()), changed(|i| *address(i) = Address::default())] {
+            let judgement = judge(Some(&identity()), Some(&after), Hold::Loose);
+            assert_eq!(judgement.verdict, Verdict::Lost);
+            assert!(!judgement.reasons.is_empty());
+        }
+        // Without a network of its own (host, none) there was nothing to lose.
+        let bare = Identity::default();
+        assert_eq!(judge(Some(&bare), Some(&bare), Hold::Loose).verdict, Verdict::Unprotected);
+    }
+}

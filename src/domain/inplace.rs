@@ -190,10 +190,12 @@ fn short(id: &str) -> &str {
     hex.get(..12).unwrap_or(hex)
 }
 
+#[expect(clippy::ref_option, reason = "`show` takes the field as it is")]
 fn text(value: &Option<String>) -> String {
     value.clone().unwrap_or_else(|| "default".into())
 }
 
+#[expect(clippy::ref_option, reason = "`show` takes the field as it is")]
 fn words(value: &Option<Vec<String>>) -> String {
     value.as_ref().map_or_else(|| "the image's own".into(), |words| words.join(" "))
 }
@@ -231,4 +233,129 @@ fn mount(mount: Option<&Mount>) -> String {
     let source = if mount.source.is_empty() { String::new() } else { format!(" {}", mount.source) };
     let read_only = if mount.read_only { " read-only" } else { "" };
     format!("{kind}{source}{read_only}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::spec::{Healthcheck, Logging, RestartPolicy};
+
+    const ID: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+    const OTHER: &str = "sha256:2222222222222222222222222222222222222222222222222222222222222222";
+
+    fn spec() -> AppSpec {
+        let mut spec = AppSpec { image: "web:v1".into(), ..AppSpec::default() };
+        spec.container.environment.insert("TOKEN".into(), "hush".into());
+        spec.sandbox.networks.push(NetworkAttach { network: "front".into(), ..NetworkAttach::default() });
+        spec
+    }
+
+    type Edit = (&'static str, fn(&mut AppSpec));
+
+    /// The one change that `edit` makes.
+    fn change(edit: impl FnOnce(&mut AppSpec)) -> Change {
+        let mut new = spec();
+        edit(&mut new);
+        let mut changes = compare(&spec(), &new, ID, Some(ID));
+        assert_eq!(changes.len(), 1, "{changes:?}");
+        changes.remove(0)
+    }
+
+    #[test]
+    fn equal_specs_do_not_differ() {
+        assert_eq!(compare(&spec(), &spec(), ID, Some(ID)), []);
+        let mut other = spec();
+        other.rollout.min_ready_ms = Some(1);
+        assert_eq!(compare(&spec(), &other, ID, Some(ID)), [], "how it is rolled out is no difference");
+    }
+
+    #[test]
+    fn the_app_container_changes_in_place() {
+        let edits: [Edit; 16] = [
+            ("image", |s| s.image = "web:v2".into()),
+            ("entrypoint", |s| s.container.entrypoint = Some(vec!["/x".into()])),
+            ("command", |s| s.container.command = Some(vec!["-x".into()])),
+            ("environment TOKEN", |s| {
+                s.container.environment.insert("TOKEN".into(), "louder".into());
+            }),
+            ("environment MORE", |s| {
+                s.container.environment.insert("MORE".into(), "1".into());
+            }),
+            ("user", |s| s.container.user = Some("1000".into())),
+            ("working_dir", |s| s.container.working_dir = Some("/srv".into())),
+            ("label team", |s| {
+                s.container.labels.insert("team".into(), "a".into());
+            }),
+            ("volume at /data", |s| {
+                s.container.mounts.push(Mount { target: "/data".into(), source: "v".into(), ..Mount::default() });
+            }),
+            ("healthcheck", |s| s.container.healthcheck = Some(Healthcheck::default())),
+            ("restart", |s| s.container.restart = RestartPolicy::Always),
+            ("stop_grace_period", |s| s.container.stop_grace_ms = Some(3000)),
+            ("memory", |s| s.container.resources.memory = Some(1)),
+            ("logging", |s| s.container.logging = Some(Logging { driver: "local".into(), ..Logging::default() })),
+            ("sysctl kernel.shmmax", |s| {
+                s.container.sysctls.insert("kernel.shmmax".into(), "1".into());
+            }),
+            ("read_only", |s| s.container.read_only = true),
+        ];
+        for (field, edit) in edits {
+            let change = change(edit);
+            assert_eq!((change.field.as_str(), change.in_place), (field, true));
+        }
+    }
+
+    #[test]
+    fn the_sandbox_does_not() {
+        let edits: [Edit; 11] = [
+            ("ports", |s| {
+                s.sandbox.ports.push(PublishedPort {
+                    container: 80,
+                    protocol: "tcp".into(),
+                    ..PublishedPort::default()
+                });
+            }),
+            ("networks", |s| {
+                s.sandbox.networks.push(NetworkAttach { network: "back".into(), ..NetworkAttach::default() });
+            }),
+            ("aliases on front", |s| s.sandbox.networks[0].aliases.push("w".into())),
+            ("ipv4_address on front", |s| s.sandbox.networks[0].ipv4 = Some("10.0.0.9".into())),
+            ("mac_address on front", |s| s.sandbox.networks[0].mac = Some("02:00:00:00:00:01".into())),
+            ("hostname", |s| s.sandbox.hostname = Some("w".into())),
+            ("domainname", |s| s.sandbox.domainname = Some("x.y".into())),
+            ("dns", |s| s.sandbox.dns.push("9.9.9.9".into())),
+            ("dns_search", |s| s.sandbox.dns_search.push("x.y".into())),
+            ("extra_hosts", |s| s.sandbox.extra_hosts.push("a:1.2.3.4".into())),
+            ("sysctls net.*", |s| {
+                s.sandbox.sysctls.insert("net.core.somaxconn".into(), "1".into());
+            }),
+        ];
+        for (field, edit) in edits {
+            let change = change(edit);
+            assert_eq!((change.field.as_str(), change.in_place), (field, false));
+            assert_eq!(blockers(std::slice::from_ref(&change)).len(), 1);
+            assert!(!change.reason.is_empty());
+        }
+    }
+
+    #[test]
+    fn secrets_are_named_not_shown() {
+        let mut new = spec();
+        new.container.environment.insert("TOKEN".into(), "louder".into());
+        new.container.environment.insert("NEW".into(), "whisper".into());
+        let mut old = spec();
+        old.container.environment.insert("OLD".into(), "mumble".into());
+        let shown: Vec<_> = compare(&old, &new, ID, Some(ID)).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown,
+            ["environment NEW: none → set", "environment OLD: set → none", "environment TOKEN: set → another value"]
+        );
+    }
+
+    #[test]
+    fn the_same_tag_can_be_another_image() {
+        let shown = |id| compare(&spec(), &spec(), ID, id).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(shown(Some(OTHER)), ["image: web:v1 (111111111111) → web:v1 (222222222222)"]);
+        assert_eq!(shown(None), ["image: web:v1 (111111111111) → as the registry has it now"]);
+    }
 }

@@ -322,9 +322,9 @@ impl StepProgressed {
         Some(self.started_ms? + self.took_ms?)
     }
 
-    /// It touches what serves; the others only prepare.
+    /// It touches what serves; the others only prepare or tidy.
     fn begins(&self) -> bool {
-        !matches!(self.plan.action, Action::Create | Action::Verify | Action::Pull)
+        !matches!(self.plan.action, Action::Create | Action::Verify | Action::Pull | Action::Park)
     }
 }
 

@@ -17,7 +17,7 @@ use super::order;
 use super::ports::{self, Taken};
 use super::resources::Resources;
 use super::settle::{newest, next_revision, pull_policy, readiness, spec_of};
-use super::swap::{Before, Source, Wanted, free_name, revision};
+use super::swap::{Before, Source, Wanted, free_name, revision, sandbox_start};
 use super::{address, restart};
 use std::collections::BTreeMap;
 
@@ -232,23 +232,20 @@ impl Wanted<'_> {
         after: &[StepId],
     ) -> Result<(StepId, StepId), Refusal> {
         let why = format!("{} is wanted and not there", at.instance);
-        let (sandbox, up) = match &instance.sandbox {
-            Some(there) => {
-                let cause = format!("sandbox {} does not run", there.name);
-                let task = Task::SandboxStart { sandbox: known(there) };
-                let up = (!alive(there)).then(|| draft.main(at, task, &[], cause));
-                (known(there), up)
-            }
-            None => {
-                let name = self.app.sandbox_name(instance.number);
-                free_name(draft.facts, &name)?;
-                let spec = ports::of_instance(self.app, &self.spec.sandbox, instance.number)?;
-                taken.take(draft.facts, &at.instance.0, &spec)?;
-                let made = self.sandbox_create(draft, at, instance.number, BTreeMap::new(), &[], &why)?;
-                let target = Target::Made { step: made, name };
-                let up = self.sandbox_start(draft, at, &target, made);
-                (target, Some(up))
-            }
+        let (sandbox, up) = if let Some(there) = &instance.sandbox {
+            let cause = format!("sandbox {} does not run", there.name);
+            let task = Task::SandboxStart { sandbox: known(there) };
+            let up = (!alive(there)).then(|| draft.main(at, task, &[], cause));
+            (known(there), up)
+        } else {
+            let name = self.app.sandbox_name(instance.number);
+            free_name(draft.facts, &name)?;
+            let spec = ports::of_instance(self.app, &self.spec.sandbox, instance.number)?;
+            taken.take(draft.facts, &at.instance.0, &spec)?;
+            let made = self.sandbox_create(draft, at, instance.number, BTreeMap::new(), &[], &why)?;
+            let target = Target::Made { step: made, name };
+            let up = sandbox_start(draft, at, &target, made);
+            (target, Some(up))
         };
         let create = self.create(draft, at, instance, sandbox.clone(), &[], &why)?;
         let container = Target::Made { step: create, name: self.container_name(instance) };

@@ -25,7 +25,7 @@ pub fn deploy(
         None => from_labels(app)?,
     };
     if let Some(image) = image {
-        spec.image = image_ref(image)?.as_str().to_owned();
+        image_ref(image)?.as_str().clone_into(&mut spec.image);
     }
     let policy = pull_policy(options, &spec, facts.images.get(&spec.image));
     let replicas = project.and_then(|project| project.apps.get(&app.id.app)).map(|entry| entry.replicas as usize);

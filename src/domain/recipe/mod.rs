@@ -77,7 +77,7 @@ fn instances<'a>(targets: &[String], facts: &'a Facts) -> Result<Vec<(&'a App, &
 /// A short instance name that several projects have.
 fn ambiguous(target: &str, facts: &Facts) -> Option<String> {
     let all = facts.fleet.apps.iter().flat_map(|app| &app.instances);
-    let names: Vec<_> = all.filter(|one| one.name.short() == target).map(|one| one.name.to_string()).collect();
+    let names: Vec<_> = all.filter(|one| one.name.short() == target).map(|one| one.name.0.clone()).collect();
     (names.len() > 1).then(|| format!("`{target}` could be {}; write it in full", names.join(" or ")))
 }
 
@@ -88,7 +88,7 @@ fn subject(chosen: &[(&App, &Instance)]) -> String {
     match (chosen, apps.first(), projects.first()) {
         ([(app, instance)], ..) if app.instances.len() > 1 => instance.name.to_string(),
         (_, Some(app), _) if apps.len() == 1 => app.to_string(),
-        (_, _, Some(project)) if projects.len() == 1 && !project.is_empty() => project.to_string(),
+        (_, _, Some(project)) if projects.len() == 1 && !project.is_empty() => (*project).clone(),
         _ => format!("{} apps", apps.len()),
     }
 }

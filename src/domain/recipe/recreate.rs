@@ -7,7 +7,7 @@ use super::super::fleet::{Container, Instance};
 use super::super::plan::{Refusal, Target, Task};
 use super::super::spec::AppSpec;
 use super::draft::{Draft, Slot, alive, all, known, object_name, stop};
-use super::swap::{Before, Source, Swapped, Wanted};
+use super::swap::{Before, Source, Swapped, Wanted, park, record, sandbox_start};
 use std::collections::BTreeMap;
 
 impl Wanted<'_> {
@@ -32,8 +32,8 @@ impl Wanted<'_> {
         let mut prepared = before.verifies.clone();
         prepared.push(preflight);
         let mut needs = prepared.clone();
-        let stopped = self.stop_old(draft, at, old, &needs);
-        needs.extend(stopped);
+        let stopped = self.stop_running(draft, at, instance, &needs);
+        needs.extend(stopped.iter().map(|(_, step)| *step));
 
         let why = "the change needs a new sandbox";
         let down = alive(old_sandbox).then(|| draft.main(at, stop(known(old_sandbox), draft.options), &needs, why));
@@ -43,13 +43,13 @@ impl Wanted<'_> {
         let made =
             self.sandbox_create(draft, at, instance.number, addresses(old_sandbox, self.spec), &[rename], why)?;
         let sandbox = Target::Made { step: made, name: self.app.sandbox_name(instance.number) };
-        let up = self.sandbox_start(draft, at, &sandbox, made);
+        let up = sandbox_start(draft, at, &sandbox, made);
         let create = self.create(draft, at, instance, sandbox.clone(), &[], cause)?;
         let container = Target::Made { step: create, name: self.container_name(instance) };
         let start = self.start(draft, at, &container, &[up]);
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, start);
-        let record = old.map(|old| self.record(draft, at, old, &sandbox, &[verify]));
-        let park = old.map(|old| self.park(draft, at, old, record.unwrap_or(verify)));
+        let record = old.and_then(|old| record(draft, at, old, &sandbox, &[verify]));
+        let park = old.map(|old| park(draft, at, old, record.unwrap_or(verify)));
 
         let cause = format!("revision {} did not work out", self.revision);
         draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
@@ -67,9 +67,7 @@ impl Wanted<'_> {
             let task = Task::SandboxStart { sandbox: known(old_sandbox) };
             draft.undo(at, task, &[down], "the old sandbox has its address back");
         }
-        if let (Some(old), Some(stopped)) = (old, stopped) {
-            self.serve_again(draft, at, old, &known(old_sandbox), stopped, park);
-        }
+        self.serve_again(draft, at, instance, &known(old_sandbox), &stopped, park);
         let replaced = old.into_iter().chain(&instance.others).chain([old_sandbox]).map(known).collect();
         Ok(Swapped { prepared, start, ready, verify, done: park.unwrap_or(verify), replaced })
     }

@@ -88,14 +88,11 @@ fn networks(
             container.networks.contains_key(&seen.name)
                 || wanted.is_some_and(|spec| spec.sandbox.networks.iter().any(|attach| attach.network == seen.name))
         });
-        match user {
-            Some((_, container)) => {
-                draft.note(format!("network {} stays: {} uses it", seen.name, container.name));
-            }
-            None => {
-                let task = Task::RemoveNetwork { name: object_name(&seen.name)? };
-                draft.shared(task, removed, format!("no app uses network {} any more", seen.name));
-            }
+        if let Some((_, container)) = user {
+            draft.note(format!("network {} stays: {} uses it", seen.name, container.name));
+        } else {
+            let task = Task::RemoveNetwork { name: object_name(&seen.name)? };
+            draft.shared(task, removed, format!("no app uses network {} any more", seen.name));
         }
     }
     Ok(())

@@ -39,21 +39,21 @@ impl Roll<'_> {
         let mut draft = Draft::new(self.kind, self.app.id.to_string(), &self.spec.rollout, self.facts, self.options);
         draft.plan.from = newest(self.app).map(|container| container.image_name().to_owned());
         draft.plan.to = Some(self.spec.image.clone());
-        let mut changed = Vec::new();
+        let mut todo = Vec::new();
         for instance in &self.app.instances {
             match self.changes(instance) {
-                Some(changes) => changed.push((instance, changes)),
-                None => self.leave(&mut draft, instance),
+                Some(changes) => todo.push((instance, changes)),
+                None => leave(&mut draft, instance),
             }
         }
-        if changed.is_empty() {
+        if todo.is_empty() {
             draft.note(format!("every instance of {} runs {} as wanted: nothing to do", self.app.id, self.spec.image));
             return Ok(draft.finish());
         }
-        self.check_in_place(&mut draft, &changed)?;
-        let chosen: Vec<_> = changed.iter().map(|(instance, _)| *instance).collect();
+        self.check_in_place(&mut draft, &todo)?;
+        let chosen: Vec<_> = todo.iter().map(|(instance, _)| *instance).collect();
         let batches = batches(self.app, &chosen, self.options, &self.spec.rollout)?;
-        self.write(&mut draft, &batches, &changed)?;
+        self.write(&mut draft, &batches, &todo)?;
         Ok(draft.finish())
     }
 
@@ -77,20 +77,8 @@ impl Roll<'_> {
         }
     }
 
-    /// Says what stays.
-    fn leave(&self, draft: &mut Draft<'_>, instance: &Instance) {
-        if !instance.others.is_empty() {
-            let names: Vec<_> = instance.others.iter().map(|other| &*other.name).collect();
-            draft.note(format!(
-                "{} runs what is wanted and keeps {} from earlier; `docker rm` removes it",
-                instance.name,
-                names.join(", ")
-            ));
-        }
-    }
-
-    fn check_in_place(&self, draft: &mut Draft<'_>, changed: &[(&Instance, Vec<Change>)]) -> Result<(), Refusal> {
-        let mut lines: Vec<String> = changed
+    fn check_in_place(&self, draft: &mut Draft<'_>, todo: &[(&Instance, Vec<Change>)]) -> Result<(), Refusal> {
+        let mut lines: Vec<String> = todo
             .iter()
             .filter(|(instance, _)| instance.sandbox.is_some())
             .flat_map(|(_, changes)| blockers(changes))
@@ -117,7 +105,7 @@ impl Roll<'_> {
         &self,
         draft: &mut Draft<'_>,
         batches: &[Vec<&Instance>],
-        changed: &[(&Instance, Vec<Change>)],
+        todo: &[(&Instance, Vec<Change>)],
     ) -> Result<(), Refusal> {
         let source = match &self.image {
             Image::Id(id) => Source::Id(id.clone()),
@@ -155,8 +143,8 @@ impl Roll<'_> {
             for instance in batch {
                 let at = Slot { instance: instance.name.clone(), batch: index + 1 };
                 let changes =
-                    changed.iter().find(|(one, _)| one.name == instance.name).map_or(&[][..], |(_, changes)| changes);
-                let cause = self.cause(instance, changes, wanted.revision);
+                    todo.iter().find(|(one, _)| one.name == instance.name).map_or(&[][..], |(_, changes)| changes);
+                let cause = cause(instance, changes, wanted.revision);
                 let blocked = changes.iter().any(|change| !change.in_place);
                 let done = match instance.sandbox.as_ref().filter(|_| blocked) {
                     Some(sandbox) => wanted.recreate(draft, &at, instance, sandbox, &before, &cause)?,
@@ -171,25 +159,6 @@ impl Roll<'_> {
         remove_replaced(draft, &swapped);
         Ok(())
     }
-
-    /// Why this instance is handled, as a sentence.
-    fn cause(&self, instance: &Instance, changes: &[Change], wanted: u32) -> String {
-        let name = instance.name.short();
-        let runs = match &instance.app {
-            None => format!("{name} has no app container"),
-            Some(app) if !app.is_running() => format!("{name} does not run (revision {})", revision(app)),
-            Some(app) if instance.hold() == Some(Hold::Orphaned) => {
-                format!("{name} runs revision {} in a network namespace that is gone", revision(app))
-            }
-            Some(app) => format!("{name} runs revision {}", revision(app)),
-        };
-        let mut what: Vec<String> = changes.iter().take(4).map(ToString::to_string).collect();
-        if changes.len() > 4 {
-            what.push(format!("and {} more", changes.len() - 4));
-        }
-        let what = if what.is_empty() { String::new() } else { format!(": {}", what.join("; ")) };
-        format!("{runs}, revision {wanted} is wanted{what}")
-    }
 }
 
 /// Once every instance is verified and its old container parked, what was replaced goes.
@@ -201,4 +170,35 @@ fn remove_replaced(draft: &mut Draft<'_>, swapped: &[(Slot, Swapped)]) {
             draft.main(at, task, &all, "every instance is verified, so the old way back is no longer needed");
         }
     }
+}
+
+/// Says what stays.
+fn leave(draft: &mut Draft<'_>, instance: &Instance) {
+    if !instance.others.is_empty() {
+        let names: Vec<_> = instance.others.iter().map(|other| &*other.name).collect();
+        draft.note(format!(
+            "{} runs what is wanted and keeps {} from earlier; `docker rm` removes it",
+            instance.name,
+            names.join(", ")
+        ));
+    }
+}
+
+/// Why this instance is handled, as a sentence.
+fn cause(instance: &Instance, changes: &[Change], wanted: u32) -> String {
+    let name = instance.name.short();
+    let runs = match &instance.app {
+        None => format!("{name} has no app container"),
+        Some(app) if !app.is_running() => format!("{name} does not run (revision {})", revision(app)),
+        Some(app) if instance.hold() == Some(Hold::Orphaned) => {
+            format!("{name} runs revision {} in a network namespace that is gone", revision(app))
+        }
+        Some(app) => format!("{name} runs revision {}", revision(app)),
+    };
+    let mut what: Vec<String> = changes.iter().take(4).map(ToString::to_string).collect();
+    if changes.len() > 4 {
+        what.push(format!("and {} more", changes.len() - 4));
+    }
+    let what = if what.is_empty() { String::new() } else { format!(": {}", what.join("; ")) };
+    format!("{runs}, revision {wanted} is wanted{what}")
 }

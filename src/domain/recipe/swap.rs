@@ -87,21 +87,22 @@ impl Wanted<'_> {
         if let Source::Pulled(step) = self.source {
             needs.push(step);
         }
-        let record = old.map(|old| self.record(draft, at, old, &sandbox, &needs));
+        let record = old.and_then(|old| record(draft, at, old, &sandbox, &needs));
         let preflight = self.preflight(draft, at, old, &sandbox, &needs);
         let mut prepared = before.verifies.clone();
         prepared.extend([create, preflight].into_iter().chain(record));
-        let stopped = self.stop_old(draft, at, old, &prepared);
-        let needs = stopped.map_or_else(|| prepared.clone(), |stopped| vec![stopped]);
+        let stopped = self.stop_running(draft, at, instance, &prepared);
+        let mut needs: Vec<_> = stopped.iter().map(|(_, step)| *step).collect();
+        if needs.is_empty() {
+            needs.clone_from(&prepared);
+        }
         let start = self.start(draft, at, &container, &needs);
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, start);
-        let park = old.map(|old| self.park(draft, at, old, verify));
+        let park = old.map(|old| park(draft, at, old, verify));
 
         let cause = format!("revision {} did not work out", self.revision);
         draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
-        if let (Some(old), Some(stopped)) = (old, stopped) {
-            self.serve_again(draft, at, old, &sandbox, stopped, park);
-        }
+        self.serve_again(draft, at, instance, &sandbox, &stopped, park);
         draft.undo(at, Task::Remove { container, volumes: false }, &[create], cause);
         let replaced = old.into_iter().chain(&instance.others).map(known).collect();
         Ok(Swapped { prepared, start, ready, verify, done: park.unwrap_or(verify), replaced })
@@ -128,7 +129,7 @@ impl Wanted<'_> {
         let cause = format!("the sandbox of {} is gone", at.instance);
         let made = self.sandbox_create(draft, at, instance.number, BTreeMap::new(), &[], &cause)?;
         let target = Target::Made { step: made, name: self.app.sandbox_name(instance.number) };
-        let up = self.sandbox_start(draft, at, &target, made);
+        let up = sandbox_start(draft, at, &target, made);
         Ok((target, Some(up)))
     }
 
@@ -146,12 +147,6 @@ impl Wanted<'_> {
         let sandbox = SandboxDraft { app: self.app.clone(), number, spec, spec_hash: self.spec.hash(), addresses };
         let needs: Vec<_> = needs.iter().chain(&self.networks).copied().collect();
         Ok(draft.main(at, Task::SandboxCreate { draft: Box::new(sandbox) }, &needs, cause))
-    }
-
-    /// Starts the sandbox that was made.
-    pub fn sandbox_start(&self, draft: &mut Draft<'_>, at: &Slot, sandbox: &Target, made: StepId) -> StepId {
-        let cause = format!("{} gets its address and ports before its app begins", at.instance);
-        draft.main(at, Task::SandboxStart { sandbox: sandbox.clone() }, &[made], cause)
     }
 
     /// The app container's name in the engine.
@@ -213,17 +208,21 @@ impl Wanted<'_> {
         draft.main(at, task, needs, "before anything is touched: all is as planned, and the identity is read")
     }
 
-    /// Stops the old container, if it runs.
-    pub fn stop_old(
+    /// Stops what runs in the instance: the old container, and leftovers that somebody started.
+    pub fn stop_running<'i>(
         &self,
         draft: &mut Draft<'_>,
         at: &Slot,
-        old: Option<&Container>,
+        instance: &'i Instance,
         needs: &[StepId],
-    ) -> Option<StepId> {
-        let old = old.filter(|old| alive(old))?;
-        let cause = format!("revision {} makes room for revision {}", revision(old), self.revision);
-        Some(draft.main(at, stop(known(old), draft.options), needs, cause))
+    ) -> Vec<(&'i Container, StepId)> {
+        let running = instance.app.iter().chain(&instance.others).filter(|container| alive(container));
+        running
+            .map(|old| {
+                let cause = format!("revision {} makes room for revision {}", revision(old), self.revision);
+                (old, draft.main(at, stop(known(old), draft.options), needs, cause))
+            })
+            .collect()
     }
 
     /// Starts the new container.
@@ -251,49 +250,55 @@ impl Wanted<'_> {
         (ready, draft.main(at, verify, &[ready], "the identity is read again and compared"))
     }
 
-    /// Writes the old revision down, for a later rollback.
-    pub fn record(
-        &self,
-        draft: &mut Draft<'_>,
-        at: &Slot,
-        old: &Container,
-        sandbox: &Target,
-        needs: &[StepId],
-    ) -> StepId {
-        let record = RevisionRecord {
-            revision: revision(old),
-            image_id: old.image_id.to_string(),
-            spec: spec_of(old).unwrap_or_default(),
-        };
-        let task = Task::Record { sandbox: sandbox.clone(), record: Box::new(record) };
-        draft.main(at, task, needs, format!("revision {} is written down for a rollback", revision(old)))
-    }
-
-    /// Keeps the old container as the way back.
-    pub fn park(&self, draft: &mut Draft<'_>, at: &Slot, old: &Container, verify: StepId) -> StepId {
-        let cause = format!("revision {} is the way back until all is done", revision(old));
-        draft.main(at, Task::Park { container: known(old) }, &[verify], cause)
-    }
-
-    /// Undo: the old container runs again, with its own restart policy, and is proven.
+    /// Undo: what was stopped runs again, with its own restart policy; what served is proven.
     pub fn serve_again(
         &self,
         draft: &mut Draft<'_>,
         at: &Slot,
-        old: &Container,
+        instance: &Instance,
         sandbox: &Target,
-        stopped: StepId,
+        stopped: &[(&Container, StepId)],
         park: Option<StepId>,
     ) {
-        let undoes: Vec<_> = [stopped].into_iter().chain(park).collect();
-        let restart = old.detail.as_ref().map(|detail| detail.restart.clone());
-        let cause = format!("revision {} serves again", revision(old));
-        draft.undo(at, Task::Start { container: known(old), restart }, &undoes, &*cause);
-        let ready = self.readiness.task(known(old), Some(sandbox.clone()), draft.options);
-        draft.undo(at, ready, &[stopped], cause);
-        let verify = Task::Verify { container: known(old), sandbox: Some(sandbox.clone()) };
-        draft.undo(at, verify, &[stopped], "the identity is read again and compared");
+        for (old, stop) in stopped {
+            let served = instance.app.as_ref().is_some_and(|app| app.id == old.id);
+            let undoes: Vec<_> = [*stop].into_iter().chain(park.filter(|_| served)).collect();
+            let restart = old.detail.as_ref().map(|detail| detail.restart.clone());
+            let cause = format!("revision {} serves again", revision(old));
+            draft.undo(at, Task::Start { container: known(old), restart }, &undoes, &*cause);
+            if served {
+                let ready = self.readiness.task(known(old), Some(sandbox.clone()), draft.options);
+                draft.undo(at, ready, &[*stop], cause);
+                let verify = Task::Verify { container: known(old), sandbox: Some(sandbox.clone()) };
+                draft.undo(at, verify, &[*stop], "the identity is read again and compared");
+            }
+        }
     }
+}
+
+/// Starts the sandbox that was made.
+pub(super) fn sandbox_start(draft: &mut Draft<'_>, at: &Slot, sandbox: &Target, made: StepId) -> StepId {
+    let cause = format!("{} gets its address and ports before its app begins", at.instance);
+    draft.main(at, Task::SandboxStart { sandbox: sandbox.clone() }, &[made], cause)
+}
+
+/// Writes the old revision down, for a later rollback; one whose spec can't be read can't be gone back to.
+pub(super) fn record(
+    draft: &mut Draft<'_>,
+    at: &Slot,
+    old: &Container,
+    sandbox: &Target,
+    needs: &[StepId],
+) -> Option<StepId> {
+    let record = RevisionRecord { revision: revision(old), image_id: old.image_id.to_string(), spec: spec_of(old)? };
+    let task = Task::Record { sandbox: sandbox.clone(), record: Box::new(record) };
+    Some(draft.main(at, task, needs, format!("revision {} is written down for a rollback", revision(old))))
+}
+
+/// Keeps the old container as the way back.
+pub(super) fn park(draft: &mut Draft<'_>, at: &Slot, old: &Container, verify: StepId) -> StepId {
+    let cause = format!("revision {} is the way back until all is done", revision(old));
+    draft.main(at, Task::Park { container: known(old) }, &[verify], cause)
 }
 
 /// The revision a container carries, for sentences; 0 when it does not say.

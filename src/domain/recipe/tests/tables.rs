@@ -1,11 +1,13 @@
-//! What each recipe says, in cases one can read.
-#![allow(unused_imports)]
+//! What each recipe plans and says, in cases one can read: the operations on what is there.
 
-use super::super::{create, deploy, restart};
-use super::world::{Seed, file, spec, web};
-use crate::domain::facts::Facts;
-use crate::domain::options::{BatchSize, Options};
-use crate::domain::plan::{Lane, Plan, Task};
+use super::super::{deploy, restart, rollback, scale};
+use super::world::{IMAGES, Seed, at, container, facts, file, image_id, spec, web};
+use crate::domain::fleet::State;
+use crate::domain::ids::AppId;
+use crate::domain::options::{BatchSize, Options, PullPolicy};
+use crate::domain::plan::{Lane, Plan, Refusal, RevisionRecord, Target, Task};
+use crate::domain::probe::ProbeSpec;
+use std::collections::BTreeMap;
 
 /// One line per step: `id lane instance action <- needs`.
 pub fn shape(plan: &Plan) -> Vec<String> {
@@ -64,29 +66,6 @@ fn a_deploy_of_two() {
 }
 
 #[test]
-fn creation_pulls_beside_everything_else() {
-    let plan = create(&file(spec("web:v1"), 1), &[], &[], &Facts::default(), &Options::default()).unwrap();
-    assert_eq!(
-        shape(&plan),
-        [
-            "0 all pull <- ",
-            "1 all network <- ",
-            "2 all volume <- ",
-            "3 web-1 sandbox_create <- 1",
-            "4 web-1 sandbox_start <- 3",
-            "5 web-1 create <- 0,2,3",
-            "6 web-1 start <- 4,5",
-            "7 web-1 ready <- 6",
-            "8 web-1 verify <- 7",
-            "9 undo web-1 stop <-  undoes 6",
-            "10 undo web-1 remove <- 9 undoes 5",
-            "11 undo web-1 stop <- 10 undoes 4",
-            "12 undo web-1 remove <- 11 undoes 3",
-        ]
-    );
-}
-
-#[test]
 fn a_restart_touches_one_container() {
     let facts = web(&[Seed::well()]);
     let plan = restart(&["web-1".into()], &facts, &Options::default()).unwrap();
@@ -102,4 +81,368 @@ fn a_restart_touches_one_container() {
             "6 undo web-1 ready <- 5 undoes 1",
         ]
     );
+}
+
+fn down(state: State) -> Seed {
+    Seed { app: Some(state), ..Seed::well() }
+}
+
+/// The refusal, and whether it is a usage error.
+fn refused(result: Result<Plan, Refusal>) -> (bool, String) {
+    match result.unwrap_err() {
+        Refusal::Usage(text) => (true, text),
+        Refusal::Refused(text) => (false, text),
+    }
+}
+
+fn batch(text: &str) -> Options {
+    Options { batch: Some(text.parse().unwrap()), ..Options::default() }
+}
+
+fn names(plan: &Plan) -> Vec<Vec<&str>> {
+    plan.batches.iter().map(|batch| batch.iter().map(|name| name.short()).collect()).collect()
+}
+
+#[test]
+fn what_runs_already_is_left_alone() {
+    let world = web(&[Seed::well(), Seed { image: 1, revision: 2, ..Seed::well() }]);
+    let plan = deploy("web", Some("web:v2"), None, &world, &Options::default()).unwrap();
+    assert_eq!(names(&plan), [["web-1"]]);
+    let world = web(&[Seed { image: 1, parked: true, revision: 2, ..Seed::well() }]);
+    let plan = deploy("web", Some("web:v2"), None, &world, &Options::default()).unwrap();
+    assert!(plan.is_empty() && plan.batches.is_empty());
+    assert!(plan.notes.iter().any(|note| note.contains("nothing to do")), "{:?}", plan.notes);
+    assert!(plan.notes.iter().any(|note| note.contains("shop-web-1.r1")), "{:?}", plan.notes);
+    // Asked to ask the registry, nobody knows before.
+    let always = Options { pull: Some(PullPolicy::Always), ..Options::default() };
+    assert!(!deploy("web", Some("web:v2"), None, &world, &always).unwrap().is_empty());
+}
+
+#[test]
+fn who_can_not_be_deployed_to_hears_why() {
+    let mut other = container(900, "redis", State::Running);
+    other.networks = at("10.0.0.77");
+    let unreadable = Seed { readable: false, ..Seed::well() };
+    let mut next = 0;
+    let mut all = unreadable.containers(&AppId::new("shop", "web"), 1, &mut next);
+    all.extend(Seed::well().containers(&AppId::new("blog", "web"), 1, &mut next));
+    all.push(other);
+    let world = facts(all);
+    let say = |app: &str, image: &str| refused(deploy(app, Some(image), None, &world, &Options::default()));
+    for (app, image, usage, word) in [
+        ("redis", "redis:8", false, "no sandbox holds its address"),
+        ("nope", "x:1", true, "there is no app `nope`"),
+        ("web", "x:1", true, "write project/app"),
+        ("shop/web", "x:1", false, "-f FILE"),
+        ("blog/web", "../x", true, "not an image reference"),
+    ] {
+        let (is_usage, text) = say(app, image);
+        assert!(is_usage == usage && text.contains(word), "{app}: {text}");
+    }
+    let (usage, text) = refused(deploy("blog/web", None, Some(&file(spec("web:v2"), 1)), &world, &Options::default()));
+    assert!(usage && text.contains("--project blog"), "{text}");
+}
+
+#[test]
+fn a_quarter_stays_up() {
+    let up = |count| web(&vec![Seed::well(); count]);
+    for (count, size, largest) in [
+        (1, "100%", None),
+        (2, "2", Some(1)),
+        (4, "100%", Some(3)),
+        (4, "3", None),
+        (8, "7", Some(6)),
+        (5, "50%", None),
+    ] {
+        let result = deploy("web", Some("web:v2"), None, &up(count), &batch(size));
+        match largest {
+            None => assert!(result.is_ok(), "{count} by {size}: {result:?}"),
+            Some(largest) => {
+                let (usage, text) = refused(result);
+                assert!(!usage && text.contains(&format!("--batch {largest}")), "{text}");
+            }
+        }
+    }
+    // Those that are down cost nothing and come first.
+    let world = web(&[Seed::well(), down(State::Exited), Seed::well(), down(State::Exited)]);
+    let plan = deploy("web", Some("web:v2"), None, &world, &batch("2")).unwrap();
+    assert_eq!(names(&plan), [["web-2", "web-4"], ["web-1", "web-3"]]);
+    let stops = plan.steps.iter().filter(|step| step.lane == Lane::Main && matches!(step.task, Task::Stop { .. }));
+    assert_eq!(stops.filter_map(|step| step.batch).collect::<Vec<_>>(), [2, 2]);
+}
+
+#[test]
+fn what_the_sandbox_owns_needs_a_word() {
+    let world = web(&[Seed::well()]);
+    let mut wanted = spec("web:v1");
+    wanted.sandbox.hostname = Some("shop".into());
+    let (usage, text) = refused(deploy("web", None, Some(&file(wanted.clone(), 1)), &world, &Options::default()));
+    assert!(!usage && text.contains("hostname: default → shop") && text.contains("--allow-recreate"), "{text}");
+    let options = Options { allow_recreate: true, ..Options::default() };
+    let plan = deploy("web", None, Some(&file(wanted, 1)), &world, &options).unwrap();
+    assert_eq!(
+        shape(&plan),
+        [
+            "0 all pull <- ",
+            "1 web-1 verify <- 0",
+            "2 web-1 stop <- 1",
+            "3 web-1 stop <- 1,2",
+            "4 web-1 rename <- 1,2,3",
+            "5 web-1 sandbox_create <- 4",
+            "6 web-1 sandbox_start <- 5",
+            "7 web-1 create <- 0,5",
+            "8 web-1 start <- 6,7",
+            "9 web-1 ready <- 8",
+            "10 web-1 verify <- 9",
+            "11 web-1 park <- 10",
+            "12 web-1 park <- 11",
+            "13 undo web-1 stop <-  undoes 8",
+            "14 undo web-1 remove <- 13 undoes 7",
+            "15 undo web-1 stop <- 14 undoes 6",
+            "16 undo web-1 remove <- 15 undoes 5",
+            "17 undo web-1 rename <- 16 undoes 4",
+            "18 undo web-1 sandbox_start <- 17 undoes 3",
+            "19 undo web-1 start <- 18 undoes 2,12",
+            "20 undo web-1 ready <- 19 undoes 2",
+            "21 undo web-1 verify <- 20 undoes 2",
+            "22 web-1 remove <- 12",
+            "23 web-1 remove <- 12",
+        ]
+    );
+    let Task::SandboxCreate { draft } = &plan.steps[5].task else { panic!("{:?}", plan.steps[5].task) };
+    assert_eq!(draft.addresses, BTreeMap::from([("shop_default".to_owned(), "10.0.0.3".to_owned())]));
+    assert_eq!(draft.spec.ports[0].host, Some((18080, 18080)), "the instance's own port of the range");
+}
+
+#[test]
+fn a_broken_instance_is_put_right_by_a_deploy() {
+    let actions = |seed: Seed| {
+        let plan = deploy("web", Some("web:v2"), None, &web(&[seed]), &Options::default()).unwrap();
+        let main = plan.steps.iter().filter(|step| step.lane == Lane::Main).map(|step| step.task.action().as_str());
+        main.collect::<Vec<_>>().join(" ")
+    };
+    let well = Seed::well();
+    assert_eq!(
+        actions(Seed { sandbox: Some(State::Exited), ..well.clone() }),
+        "pull sandbox_start create park verify stop start ready verify park remove"
+    );
+    assert_eq!(
+        actions(Seed { sandbox: None, ..well.clone() }),
+        "pull sandbox_create sandbox_start create park verify stop start ready verify park remove"
+    );
+    assert_eq!(
+        actions(Seed { app: Some(State::Exited), ..well.clone() }),
+        "pull create park verify start ready verify park remove"
+    );
+    assert_eq!(actions(Seed { orphaned: true, ..well }), "pull create park verify stop start ready verify park remove");
+}
+
+#[test]
+fn the_image_decides_whether_the_registry_is_asked() {
+    let mut world = web(&[Seed::well()]);
+    let policy = |world: &_, image: &str, options: &Options| {
+        let plan = deploy("web", Some(image), None, world, options).unwrap();
+        match &plan.steps[0].task {
+            Task::Pull { policy, .. } => *policy,
+            other => panic!("{other:?}"),
+        }
+    };
+    let none = Options::default();
+    for (image, want) in [
+        ("web:v2", PullPolicy::Missing),
+        ("reg/web:latest", PullPolicy::Always),
+        ("reg.io:5000/web", PullPolicy::Always),
+        ("reg.io:5000/web:v3", PullPolicy::Missing),
+        ("web@sha256:00ff", PullPolicy::Missing),
+    ] {
+        assert_eq!(policy(&world, image, &none), want, "{image}");
+    }
+    let never = Options { pull: Some(PullPolicy::Never), ..Options::default() };
+    assert_eq!(policy(&world, "reg/web:latest", &never), PullPolicy::Never);
+    world.images.get_mut("reg/web:latest").unwrap().digests.clear();
+    assert_eq!(policy(&world, "reg/web:latest", &none), PullPolicy::Missing, "built here, never pulled");
+}
+
+#[test]
+fn readiness_is_asked_for_where_it_shows() {
+    let ready = |plan: &Plan| match plan.steps.iter().find(|step| matches!(step.task, Task::Ready { .. })) {
+        Some(step) => match &step.task {
+            Task::Ready { probe, min_ready, .. } => (probe.to_string(), min_ready.as_millis()),
+            _ => unreachable!(),
+        },
+        None => panic!("no ready step"),
+    };
+    let mut world = web(&[Seed::well()]);
+    let plan = |world: &_, spec, options: &Options| deploy("web", Some("web:v2"), Some(&file(spec, 1)), world, options);
+    let none = Options::default();
+    assert_eq!(ready(&plan(&world, spec("x"), &none).unwrap()), ("tcp:8080".into(), 0));
+    let asked = Options { probe: Some(ProbeSpec::Exec { command: "true".into() }), ..Options::default() };
+    assert_eq!(ready(&plan(&world, spec("x"), &asked).unwrap()), ("exec:true".into(), 0));
+    let mut own = spec("x");
+    own.rollout.probe = Some(ProbeSpec::Http { port: 80, path: "/up".into() });
+    own.rollout.min_ready_ms = Some(2000);
+    assert_eq!(ready(&plan(&world, own, &none).unwrap()), ("http:80/up".into(), 2000));
+    world.images.get_mut("web:v2").unwrap().has_healthcheck = true;
+    assert_eq!(ready(&plan(&world, spec("x"), &none).unwrap()), ("docker".into(), 0));
+    let mut bare = spec("x");
+    bare.container.healthcheck =
+        Some(crate::domain::spec::Healthcheck { test: vec!["NONE".into()], ..Default::default() });
+    assert_eq!(ready(&plan(&world, bare.clone(), &none).unwrap()), ("tcp:8080".into(), 0));
+    bare.sandbox.ports.clear();
+    let recreate = Options { allow_recreate: true, ..Options::default() };
+    let plan = plan(&world, bare, &recreate).unwrap();
+    assert_eq!(ready(&plan), ("none".into(), 1000));
+    assert!(plan.notes.iter().any(|note| note.contains("no probe")), "{:?}", plan.notes);
+}
+
+/// A stranger on these networks.
+fn stranger(n: u32, name: &str, networks: &[(&str, &str)]) -> crate::domain::fleet::Container {
+    let mut one = container(n, name, State::Running);
+    for (network, ip) in networks {
+        one.networks.insert((*network).to_owned(), at(ip).remove("shop_default").unwrap());
+    }
+    one
+}
+
+#[test]
+fn strangers_on_one_network_restart_one_after_the_other() {
+    let mut joined = stranger(4, "joined", &[]);
+    joined.network_mode = format!("container:{:064x}", 3).as_str().into();
+    let mut hosted = stranger(5, "hosted", &[]);
+    hosted.networks = BTreeMap::from([("host".to_owned(), crate::domain::identity::Address::default())]);
+    let mut world = facts(vec![
+        stranger(1, "a", &[("shop_default", "10.0.0.2")]),
+        stranger(2, "b", &[("shop_default", "10.0.0.4"), ("back", "10.1.0.2")]),
+        stranger(3, "c", &[("back", "10.1.0.3")]),
+        joined,
+        hosted,
+        stranger(6, "d", &[("bridge", "172.17.0.2")]),
+    ]);
+    world.networks[0].addresses = vec!["10.0.0.2/24".into(), "10.0.0.4/24".into()];
+    let all: Vec<String> = ["joined", "a", "b", "c", "hosted", "d"].map(str::to_owned).to_vec();
+    let plan = restart(&all, &world, &Options::default()).unwrap();
+    assert_eq!(names(&plan), [vec!["a", "c", "hosted", "d"], vec!["b"], vec!["joined"]]);
+    let notes = plan.notes.join("\n");
+    assert!(notes.contains("b may lose its address 10.0.0.4 on shop_default: 10.0.0.3 is free"), "{notes}");
+    assert!(notes.contains("d may lose its address 172.17.0.2 on bridge"), "{notes}");
+    assert!(!notes.contains("a may lose"), "{notes}");
+
+    let plan = restart(&all[1..3], &world, &batch("2")).unwrap();
+    assert_eq!(names(&plan), [["a", "b"]]);
+    assert!(plan.notes.iter().any(|note| note.contains("swap addresses")), "{:?}", plan.notes);
+    let plan = restart(&["c".into()], &world, &Options::default()).unwrap();
+    assert!(plan.notes.iter().any(|note| note.contains("joined") && note.contains("cut off")), "{:?}", plan.notes);
+    let tcp = Options { probe: Some(ProbeSpec::Tcp { port: 80 }), ..Options::default() };
+    assert!(refused(restart(&["a".into()], &world, &tcp)).0);
+}
+
+#[test]
+fn a_restart_that_can_not_help_is_refused() {
+    for (seed, word) in [
+        (Seed { sandbox: None, ..Seed::well() }, "lost its sandbox"),
+        (Seed { joined: false, ..Seed::well() }, "belongs to a sandbox that is gone"),
+        (Seed { app: None, ..Seed::well() }, "no app container"),
+    ] {
+        let (usage, text) = refused(restart(&["web".into()], &web(&[seed]), &Options::default()));
+        assert!(!usage && text.contains(word) && text.contains("pitstop deploy shop/web"), "{text}");
+    }
+    assert!(refused(restart(&[], &web(&[]), &Options::default())).0);
+    assert!(refused(restart(&["x\u{1b}[2J".into()], &web(&[Seed::well()]), &Options::default())).1.is_ascii());
+    // A dead sandbox comes first, then its app, which sits in the dead namespace.
+    let plan =
+        restart(&["web".into()], &web(&[Seed { sandbox: Some(State::Exited), ..Seed::well() }]), &Options::default())
+            .unwrap();
+    let main: Vec<_> = shape(&plan).into_iter().filter(|line| !line.contains("undo")).collect();
+    assert_eq!(
+        main,
+        [
+            "0 web-1 sandbox_start <- ",
+            "1 web-1 verify <- 0",
+            "2 web-1 stop <- 1",
+            "3 web-1 start <- 2",
+            "4 web-1 ready <- 3",
+            "5 web-1 verify <- 4",
+        ]
+    );
+}
+
+#[test]
+fn a_rollback_takes_the_very_image() {
+    let mut world = web(&[Seed { revision: 3, image: 1, ..Seed::well() }]);
+    let id = AppId::new("shop", "web");
+    let record = |revision, image: &str| RevisionRecord { revision, image_id: image_id(image), spec: spec(image) };
+    let say = |world: &_, to| refused(rollback("web", to, world, &Options::default()));
+    assert!(say(&world, None).1.contains("none is kept"));
+    world.revisions.insert(id, vec![record(2, IMAGES[0]), record(1, IMAGES[3])]);
+    let plan = rollback("web", None, &world, &Options::default()).unwrap();
+    let draft = plan.steps.iter().find_map(|step| match &step.task {
+        Task::Create { draft } => Some(draft),
+        _ => None,
+    });
+    let draft = draft.unwrap();
+    assert_eq!((draft.revision, draft.image_id.clone(), draft.image), (4, Some(image_id(IMAGES[0])), None));
+    assert!(plan.steps.iter().all(|step| !matches!(step.task, Task::Pull { .. })));
+    assert!(rollback("web", Some(3), &world, &Options::default()).unwrap().is_empty());
+    let (usage, text) = say(&world, Some(9));
+    assert!(usage && text.contains("2 (web:v1), 1 (gone:v9)"), "{text}");
+    let (usage, text) = say(&world, Some(1));
+    assert!(!usage && text.contains("no longer on this engine"), "{text}");
+}
+
+#[test]
+fn scaling_fills_gaps_and_takes_from_the_top() {
+    let mut next = 0;
+    let id = AppId::new("shop", "web");
+    let mut all = Seed::well().containers(&id, 1, &mut next);
+    all.extend(Seed { revision: 2, parked: true, ..Seed::well() }.containers(&id, 3, &mut next));
+    let world = facts(all);
+    let plan = scale("web", 4, &world, &Options::default()).unwrap();
+    assert_eq!(names(&plan), [["web-2", "web-4"]]);
+    let drafts: Vec<_> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.task {
+            Task::Create { draft } => Some((draft.number, draft.revision, draft.image_id.is_some())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(drafts, [(2, 2, true), (4, 2, true)]);
+    let plan = scale("web", 1, &world, &Options::default()).unwrap();
+    assert_eq!(
+        shape(&plan),
+        [
+            "0 web-3 stop <- ",
+            "1 web-3 remove <- 0",
+            "2 web-3 remove <- ",
+            "3 web-3 stop <- 1,2",
+            "4 web-3 remove <- 1,2,3",
+        ]
+    );
+    assert!(scale("web", 2, &world, &Options::default()).unwrap().is_empty());
+    let plan = scale("web", 0, &world, &Options::default()).unwrap();
+    assert!(plan.notes.iter().any(|note| note.contains("create -f")), "{:?}", plan.notes);
+}
+
+#[test]
+fn deadlines_follow_the_grace() {
+    let options = Options {
+        stop_grace: Some(std::time::Duration::from_secs(40)),
+        batch: Some(BatchSize::Count(1)),
+        ..Options::default()
+    };
+    let plan = deploy("web", Some("web:v2"), None, &web(&[Seed::well()]), &options).unwrap();
+    let seconds = |action: &str| {
+        plan.steps.iter().find(|step| step.task.action().as_str() == action).map(|step| step.deadline.as_secs())
+    };
+    assert_eq!(
+        ["pull", "create", "stop", "start", "ready", "park"].map(seconds),
+        [Some(600), Some(60), Some(55), Some(120), Some(65), Some(30)]
+    );
+    let stopped = plan.steps.iter().find_map(|step| match &step.task {
+        Task::Stop { container: Target::Known { name, .. }, grace } => {
+            Some((name.as_str(), grace.map(|g| g.as_secs())))
+        }
+        _ => None,
+    });
+    assert_eq!(stopped, Some(("shop-web-1.r1", Some(40))));
 }
