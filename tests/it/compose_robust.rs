@@ -62,7 +62,7 @@ fn a_good_file_with_a_few_words_changed() {
     let words: Vec<&str> = good.split_inclusive([' ', '\n']).collect();
     let change = (0..words.len(), prop::sample::select(WORDS));
     let refused = Cell::new(0);
-    proptest!(ProptestConfig::with_cases(500), |(changes in prop::collection::vec(change, 1..4))| {
+    proptest!(ProptestConfig::with_cases(200), |(changes in prop::collection::vec(change, 1..4))| {
         let mut words = words.clone();
         for (at, word) in changes {
             words[at] = word;
@@ -71,5 +71,5 @@ fn a_good_file_with_a_few_words_changed() {
         prop_assert!(!said.contains(char::is_control));
         refused.set(refused.get() + usize::from(said.contains("compose.yaml:")));
     });
-    assert!(refused.get() > 100, "only {} of 500 were noticed", refused.get());
+    assert!(refused.get() > 40, "only {} of 200 were noticed", refused.get());
 }

@@ -153,7 +153,13 @@ impl<'a> Context<'a> {
         let fields = at.fields(&VOLUME)?;
         let (name, external) = self.real_name(key, &fields)?;
         refuse_with_external(&fields, external, &["driver", "driver_opts", "labels"]);
-        let (driver_opts, labels) = (map(&fields, "driver_opts"), map(&fields, "labels"));
+        let (mut driver_opts, labels) = (map(&fields, "driver_opts"), map(&fields, "labels"));
+        // A volume that is really a directory of the host; the engine takes absolute paths only.
+        let bound =
+            driver_opts.get("o").is_some_and(|o| o.split(',').any(|option| option == "bind" || option == "rbind"));
+        if let Some(device) = driver_opts.get_mut("device").filter(|device| bound && device.starts_with(['.', '~'])) {
+            *device = self.host_path(device).map_err(|message| fields.at.error(message)).ok()?;
+        }
         Some(VolumeSpec { name, external, driver: fields.text("driver"), driver_opts, labels })
     }
 

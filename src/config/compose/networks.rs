@@ -41,6 +41,10 @@ pub(super) fn read(
             }
             for (key, item) in entries {
                 let Some(network) = context.network(&key, &item) else { continue };
+                if ["host", "none"].contains(&network.name.as_str()) {
+                    item.error("the sandbox needs a network of its own; `host` and `none` are not supported");
+                    continue;
+                }
                 if joined.iter().any(|(_, known, _)| *known == key) {
                     item.error(format!("the network `{key}` is joined twice"));
                     continue;

@@ -16,10 +16,17 @@ const LONG: Keys = Keys {
     ],
 };
 
+/// More ports than any service publishes: each costs the engine a rule and a process.
+const MOST: usize = 2000;
+
 /// Reads `ports`, each once, and checks that `replicas` instances can have them.
 pub(super) fn read(at: &At<'_>, replicas: u32) -> Vec<PublishedPort> {
     let mut ports: Vec<PublishedPort> = Vec::new();
     for item in at.items() {
+        if ports.len() > MOST {
+            at.error(format!("publishes more than {MOST} ports"));
+            break;
+        }
         let found = match item.fields_if_map(&LONG) {
             Some(fields) => long(&fields),
             None => item.text().and_then(|text| short(&text).map_err(|message| item.error(message)).ok()),

@@ -10,6 +10,9 @@ use std::fmt;
 /// Most errors shown of one load; the rest is counted.
 const MOST: usize = 20;
 
+/// Most errors looked at; a file with more is no app file.
+const MOST_KEPT: usize = 1000;
+
 /// One thing wrong: `compose.yaml:12:5: services.web.restart: "sometimes" is not a restart policy; …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComposeError {
@@ -92,7 +95,7 @@ impl Report {
             message: clean(message),
         };
         let mut errors = self.errors.borrow_mut();
-        if !errors.iter().any(|(_, known)| *known == error) {
+        if errors.len() < MOST_KEPT && !errors.iter().any(|(_, known)| *known == error) {
             errors.push((pos.file, error));
         }
     }
