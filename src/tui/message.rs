@@ -1,6 +1,5 @@
 //! What reaches the console, and what it asks to be done.
 
-use super::rows::AppKey;
 use crate::domain::event::{OpEvent, Urgency};
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::OpId;
@@ -46,8 +45,6 @@ pub enum Msg {
         target: String,
         why: String,
     },
-    /// pitstop's own log has grown.
-    OwnLog,
 }
 
 /// No, why, and what to do.
@@ -85,6 +82,4 @@ pub enum Command {
         target: String,
     },
     EndLogs,
-    /// Ask the engine about everything of one app.
-    Look(AppKey),
 }

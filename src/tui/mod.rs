@@ -6,21 +6,28 @@
 //! view      (model) -> cells, draws only        message  what goes in and out
 //! rows words text   the fleet as rows, states as words, texts in cells
 //! theme keymap glyphs   looks and keys as data   input  one typed line
+//! terminal   taken over and given back   look   which looks fit it   bridge  the engine's side of commands
 //! operation  one operation as its events tell it   own_log  pitstop's own log
 //! ```
 //!
 //! The only module that names ratatui and crossterm.
 
+mod app;
+mod bridge;
 pub mod glyphs;
 pub mod input;
 pub mod keymap;
+pub mod look;
 pub mod message;
 pub mod model;
 pub mod operation;
 pub mod own_log;
 pub mod rows;
+mod terminal;
 pub mod text;
 pub mod theme;
 pub mod update;
 pub mod view;
 pub mod words;
+
+pub use app::{Ended, Settings, StartError, Why, run};

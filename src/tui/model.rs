@@ -61,6 +61,8 @@ pub struct Model {
     pub ticket: u64,
     /// Quit as soon as no operation runs.
     pub leaving: bool,
+    /// Nothing may be changed from here.
+    pub read_only: bool,
 }
 
 /// What fills the screen.
@@ -196,6 +198,7 @@ impl Model {
             logs: None,
             ticket: 0,
             leaving: false,
+            read_only: false,
         }
     }
 

@@ -215,6 +215,24 @@ impl OpView {
         self.steps.iter().filter(|step| step.planned.lane == crate::domain::plan::Lane::Main || step.began.is_some())
     }
 
+    /// What it did, in lines for the normal screen after the console has gone.
+    pub fn epitaph(&self) -> Vec<String> {
+        let Some(finished) = &self.finished else {
+            return vec![format!("{} ({}): interrupted", self.title(), self.id)];
+        };
+        let counts = finished.counts;
+        let took = crate::domain::duration::human(finished.took_ms);
+        let outcome = format!("{:?}", finished.outcome).to_lowercase();
+        let head = format!(
+            "{} ({}): {outcome} in {took}, {} of {} kept",
+            self.title(),
+            self.id,
+            counts.kept,
+            counts.instances
+        );
+        std::iter::once(head).chain(finished.error.clone()).collect()
+    }
+
     /// The steps that took longest, longest first.
     pub fn slowest(&self, n: usize) -> Vec<&StepSeen> {
         let mut steps: Vec<_> = self.steps.iter().filter(|step| step.ended.is_some()).collect();

@@ -14,6 +14,11 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// Does what a key means here.
 pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
+    use Action::{Create, Deploy, Remove, Restart, Rollback, Scale};
+    if model.read_only && matches!(action, Create | Deploy | Remove | Restart | Rollback | Scale) {
+        say(model, "this console is read-only", Role::Warn);
+        return Vec::new();
+    }
     match action {
         Action::Up | Action::Down | Action::First | Action::Last | Action::PageUp | Action::PageDown => {
             let page = usize::from(model.size.1.saturating_sub(6)).max(1);

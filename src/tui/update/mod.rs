@@ -69,7 +69,6 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             }
             Vec::new()
         }
-        Msg::OwnLog => Vec::new(),
     }
 }
 
@@ -120,6 +119,10 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
         }
         Action::Redraw => vec![Command::Redraw],
         Action::Resync => vec![Command::Resync],
+        Action::Suspend if model.running() > 0 => {
+            say(model, "an operation runs: it would stand still in the background", Role::Warn);
+            Vec::new()
+        }
         Action::Suspend => vec![Command::Suspend],
         action => match model.place() {
             Place::Fleet => fleet::act(model, action),

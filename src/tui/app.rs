@@ -1,0 +1,315 @@
+//! The loop: keys, signals, the engine and time in; frames and commands out.
+//!
+//! Whatever has come is taken in before a frame is drawn, and a frame is drawn only when something has come. Keys come
+//! first; frames that no key asked for are at least [`FRAME`] apart.
+
+use super::bridge::Bridge;
+use super::keymap::Keymap;
+use super::look::{self, Wanted};
+use super::message::{Command, Msg};
+use super::model::Model;
+use super::terminal::{self, Screen};
+use super::update::update;
+use super::{own_log, view};
+use crate::domain::event::Urgency;
+use crate::domain::fleet::FleetState;
+use crate::domain::ids::ImageRef;
+use crate::engine::{Location, clock};
+use crossterm::event::{Event, EventStream};
+use futures_util::StreamExt;
+use std::io;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+
+/// Between frames that no key asked for.
+const FRAME: Duration = Duration::from_millis(40);
+/// Between ticks while bars grow, while the engine is lost, and otherwise.
+const TICKS: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(10)];
+
+/// What the console is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub location: Location,
+    pub sandbox_image: Option<ImageRef>,
+    pub look: Wanted,
+    /// The user's keymap: the file's name and text.
+    pub keymap: Option<(String, String)>,
+    pub read_only: bool,
+}
+
+/// How the console ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    pub why: Why,
+    /// What operations did, for the normal screen; a line each.
+    pub summary: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    Asked,
+    /// By that signal.
+    Signal(i32),
+    /// The terminal is gone.
+    HungUp,
+}
+
+/// Why the console did not start: sentences.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct StartError(pub Vec<String>);
+
+/// Runs the console until it is left. On the runtime's main thread.
+pub async fn run(settings: Settings) -> Result<Ended, StartError> {
+    let env = |name: &str| std::env::var(name).ok();
+    terminal::present(env("TERM").as_deref()).map_err(|error| StartError(vec![error]))?;
+    let look = look::of(&settings.look, env).map_err(StartError)?;
+    let keys = match &settings.keymap {
+        Some((name, text)) => Keymap::parse(name, text).map_err(StartError)?,
+        None => Keymap::default(),
+    };
+    own_log::install(env("PITSTOP_LOG").as_deref()).map_err(|error| StartError(vec![error]))?;
+    let io = |error: io::Error| StartError(vec![format!("cannot take the terminal over: {error}")]);
+    let signals = Signals::new().map_err(io)?;
+    let size = crossterm::terminal::size().map_err(io)?;
+    let mut model = Model::new(look, keys, size);
+    model.zone = jiff::tz::TimeZone::system();
+    model.read_only = settings.read_only;
+
+    terminal::install_panic_hook();
+    let screen = Screen::take().map_err(io)?;
+    let (bridge, inbox) = Bridge::start(settings.location, settings.sandbox_image);
+    let hung_up = watch_for_hang_up();
+    let mut console = Console {
+        model,
+        screen,
+        bridge,
+        inbox,
+        began: clock::instant(),
+        signals,
+        hung_up,
+        why: None,
+        queue: Vec::new(),
+    };
+    let why = console.run().await;
+    Ok(console.end(why).await)
+}
+
+struct Console {
+    model: Model,
+    screen: Screen,
+    bridge: Bridge,
+    inbox: mpsc::Receiver<Msg>,
+    began: Instant,
+    signals: Signals,
+    hung_up: Arc<Notify>,
+    why: Option<Why>,
+    /// Commands for the terminal, done between frames.
+    queue: Vec<Command>,
+}
+
+impl Console {
+    async fn run(&mut self) -> Why {
+        let mut keys = EventStream::new();
+        let (mut drawn, mut dirty, mut ticked) = (self.began, true, self.began);
+        self.clock();
+        loop {
+            let now = clock::instant();
+            if dirty && now >= drawn + FRAME {
+                if self.frame().is_err() {
+                    return Why::HungUp;
+                }
+                (drawn, dirty) = (clock::instant(), false);
+            }
+            let wake = if dirty { drawn + FRAME } else { ticked + self.tick() };
+            tokio::select! {
+                biased;
+                key = keys.next() => {
+                    self.clock();
+                    if !self.input(key) {
+                        return Why::HungUp;
+                    }
+                    while let Poll::Ready(key) = at_once(&mut keys).await {
+                        if !self.input(key) {
+                            return Why::HungUp;
+                        }
+                    }
+                    // A key is answered at once.
+                    dirty = true;
+                    drawn = clock::instant().checked_sub(FRAME).unwrap_or(drawn);
+                }
+                number = self.signals.next() => match number {
+                    SIGTSTP => self.queue.push(Command::Suspend),
+                    number => return Why::Signal(number),
+                },
+                () = self.hung_up.notified() => return Why::HungUp,
+                msg = self.inbox.recv() => {
+                    self.clock();
+                    let Some(msg) = msg else { return Why::Asked };
+                    self.take(msg);
+                    while let Ok(msg) = self.inbox.try_recv() {
+                        self.take(msg);
+                    }
+                    dirty = true;
+                }
+                () = tokio::time::sleep_until(wake) => {
+                    self.clock();
+                    ticked = clock::instant();
+                    dirty = true;
+                }
+            }
+            for command in std::mem::take(&mut self.queue) {
+                match command {
+                    Command::Redraw if self.screen.clear().is_err() => return Why::HungUp,
+                    Command::Suspend => {
+                        self.bridge.let_go().await;
+                        // The stream reads the terminal for as long as it is there.
+                        drop(keys);
+                        let back = self.screen.suspend();
+                        keys = EventStream::new();
+                        self.bridge.watch();
+                        if back.is_err() {
+                            return Why::HungUp;
+                        }
+                        if let Ok((columns, rows)) = crossterm::terminal::size() {
+                            self.take(Msg::Resize(columns, rows));
+                        }
+                    }
+                    _ => {}
+                }
+                dirty = true;
+            }
+            if let Some(why) = self.why {
+                return why;
+            }
+        }
+    }
+
+    fn tick(&self) -> Duration {
+        let [fast, slow, idle] = TICKS;
+        match self.model.state {
+            _ if self.model.running() > 0 => fast,
+            FleetState::Stale { .. } => slow,
+            _ => idle,
+        }
+    }
+
+    fn frame(&mut self) -> io::Result<()> {
+        let model = &self.model;
+        self.screen.draw(|frame| view::draw(model, frame))
+    }
+
+    fn clock(&mut self) {
+        let now = clock::instant().saturating_duration_since(self.began);
+        self.take(Msg::Clock { wall: clock::wall(), now });
+    }
+
+    /// A key, a paste or a new size; false when there will be no more.
+    fn input(&mut self, event: Option<io::Result<Event>>) -> bool {
+        match event {
+            None | Some(Err(_)) => return false,
+            Some(Ok(Event::Key(key))) => self.take(Msg::Key(key)),
+            Some(Ok(Event::Paste(text))) => self.take(Msg::Paste(text)),
+            Some(Ok(Event::Resize(columns, rows))) => self.take(Msg::Resize(columns, rows)),
+            Some(Ok(_)) => {}
+        }
+        true
+    }
+
+    fn take(&mut self, msg: Msg) {
+        let mut msgs = vec![msg];
+        while let Some(msg) = msgs.pop() {
+            for command in update(&mut self.model, msg) {
+                match command {
+                    Command::Quit => self.why = Some(Why::Asked),
+                    Command::Redraw | Command::Suspend => self.queue.push(command),
+                    command => msgs.extend(self.bridge.perform(command)),
+                }
+            }
+        }
+    }
+
+    /// Gives the terminal back; operations that run are finished or put back first, the more urgently the more often a
+    /// signal says so.
+    async fn end(mut self, why: Why) -> Ended {
+        drop(self.screen);
+        if why != Why::Asked {
+            let mut urgency = [Urgency::Finish, Urgency::Abort, Urgency::Leave].into_iter();
+            self.bridge.cancel_all(urgency.next().unwrap_or(Urgency::Leave));
+            while self.model.running() > 0 {
+                tokio::select! {
+                    biased;
+                    _ = self.signals.next() => match urgency.next() {
+                        Some(urgency) => self.bridge.cancel_all(urgency),
+                        None => break,
+                    },
+                    msg = self.inbox.recv() => match msg {
+                        Some(msg @ Msg::Op(_)) => drop(update(&mut self.model, msg)),
+                        Some(_) => {}
+                        None => break,
+                    },
+                }
+            }
+        }
+        Ended { why, summary: self.model.operations.iter().flat_map(super::operation::OpView::epitaph).collect() }
+    }
+}
+
+/// What has been typed already, without waiting. Polled with the loop's own waker: the stream remembers the first waker it
+/// is given until that is woken, so polling it with any other would lose the next key.
+async fn at_once(keys: &mut EventStream) -> Poll<Option<io::Result<Event>>> {
+    std::future::poll_fn(|context| Poll::Ready(keys.poll_next_unpin(context))).await
+}
+
+const SIGTSTP: i32 = 20;
+
+/// Signals as numbers.
+struct Signals(Vec<(i32, Signal)>);
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let kinds =
+            [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt(), SignalKind::from_raw(SIGTSTP)];
+        let take = |kind: SignalKind| signal(kind).map(|signal| (kind.as_raw_value(), signal));
+        kinds.into_iter().map(take).collect::<io::Result<_>>().map(Self)
+    }
+
+    async fn next(&mut self) -> i32 {
+        std::future::poll_fn(|context| {
+            for (number, signal) in &mut self.0 {
+                if signal.poll_recv(context).is_ready() {
+                    return Poll::Ready(*number);
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+/// Says when the terminal is gone. Reading a dead terminal can spin for ever instead of failing, and no SIGHUP comes under
+/// a parent that ignores it; a thread that waits for nothing but the hang-up costs nothing.
+fn watch_for_hang_up() -> Arc<Notify> {
+    let tell = Arc::new(Notify::new());
+    let told = tell.clone();
+    std::thread::spawn(move || {
+        use rustix::event::{PollFd, PollFlags, poll};
+        let stdin = io::stdin();
+        loop {
+            let mut fds = [PollFd::new(&stdin, PollFlags::empty())];
+            match poll(&mut fds, None) {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return,
+                Ok(_) => {
+                    told.notify_one();
+                    return;
+                }
+            }
+        }
+    });
+    tell
+}

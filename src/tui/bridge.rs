@@ -1,0 +1,252 @@
+//! Between the console and the engine: commands become calls, answers and streams become messages.
+//!
+//! The only file of the console that calls a session or reads Compose files. Nothing here waits for the screen longer
+//! than its inbox is deep, and no call is made on the console's own task.
+
+use super::message::{Command, Msg, Refusal};
+use crate::config::compose::{self, LoadOptions};
+use crate::domain::event::Urgency;
+use crate::domain::fleet::FleetState;
+use crate::domain::ids::{ImageRef, OpId};
+use crate::domain::project::ProjectSpec;
+use crate::engine::{Control, Error, Location, LogOptions, Operation, Session, clock};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+/// Messages held for a screen that is slow.
+const INBOX: usize = 1024;
+/// Between attempts to reach an engine: first, and at most.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
+/// Lines of a log to begin with.
+const TAIL: u32 = 500;
+
+/// The console's hands.
+pub struct Bridge {
+    location: Location,
+    sandbox_image: Option<ImageRef>,
+    session: Arc<OnceLock<Session>>,
+    tell: mpsc::Sender<Msg>,
+    resync: Arc<Notify>,
+    watch: Option<JoinHandle<()>>,
+    log: Option<JoinHandle<()>>,
+    controls: BTreeMap<OpId, Control>,
+}
+
+impl Bridge {
+    /// Begins to reach the engine and to watch its fleet; what it hears comes out of the receiver.
+    pub fn start(location: Location, sandbox_image: Option<ImageRef>) -> (Self, mpsc::Receiver<Msg>) {
+        let (tell, inbox) = mpsc::channel(INBOX);
+        let mut bridge = Self {
+            location,
+            sandbox_image,
+            session: Arc::default(),
+            tell,
+            resync: Arc::default(),
+            watch: None,
+            log: None,
+            controls: BTreeMap::new(),
+        };
+        bridge.watch();
+        (bridge, inbox)
+    }
+
+    /// Watches the fleet (again).
+    pub fn watch(&mut self) {
+        let watcher = Watcher {
+            location: self.location.clone(),
+            sandbox_image: self.sandbox_image.clone(),
+            session: self.session.clone(),
+            tell: self.tell.clone(),
+            resync: self.resync.clone(),
+        };
+        self.watch = Some(tokio::spawn(watcher.run()));
+    }
+
+    /// Lets go of the engine's streams: a reader that sleeps would slow the whole engine.
+    pub async fn let_go(&mut self) {
+        for task in [self.watch.take(), self.log.take()].into_iter().flatten() {
+            task.abort();
+            // It was aborted: how it ended says nothing.
+            let _ = task.await;
+        }
+    }
+
+    /// Does what can be done outside the terminal; what is known at once comes back at once.
+    pub fn perform(&mut self, command: Command) -> Vec<Msg> {
+        match command {
+            Command::Plan { ticket, request } => {
+                let (session, tell) = (self.session.get().cloned(), self.tell.clone());
+                tokio::spawn(async move {
+                    let answer = match session {
+                        Some(session) => session.plan(&request).await.map_err(|error| refusal(&error)),
+                        None => Err(Refusal { message: "no engine is connected".to_owned(), hint: None }),
+                    };
+                    let _ = tell.send(Msg::Planned { ticket, answer }).await;
+                });
+            }
+            Command::Run(plan) => {
+                let Some(session) = self.session.get() else { return Vec::new() };
+                let Operation { id, mut events, control } = session.run(*plan);
+                tracing::info!(operation = %id, "operation started");
+                self.controls.insert(id.clone(), control);
+                let tell = self.tell.clone();
+                tokio::spawn(async move {
+                    while let Some(event) = events.recv().await {
+                        if tell.send(Msg::Op(event)).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+                return vec![Msg::Began(id)];
+            }
+            Command::Pause(id) => self.control(&id, Control::pause),
+            Command::Go(id) => self.control(&id, Control::go),
+            Command::Cancel(id, urgency) => self.control(&id, |control| control.cancel(urgency)),
+            Command::Files => return vec![Msg::Files(compose_files())],
+            Command::Load { path } => {
+                let tell = self.tell.clone();
+                tokio::task::spawn_blocking(move || tell.blocking_send(Msg::Loaded(load(&path).map(Box::new))));
+            }
+            Command::Resync => self.resync.notify_one(),
+            Command::Logs { target } => self.follow(target),
+            Command::EndLogs => {
+                if let Some(log) = self.log.take() {
+                    log.abort();
+                }
+            }
+            Command::Quit | Command::Redraw | Command::Suspend => {}
+        }
+        Vec::new()
+    }
+
+    /// Asks every operation to end.
+    pub fn cancel_all(&self, urgency: Urgency) {
+        self.controls.values().for_each(|control| control.cancel(urgency));
+    }
+
+    fn control(&self, id: &OpId, act: impl FnOnce(&Control)) {
+        if let Some(control) = self.controls.get(id) {
+            act(control);
+        }
+    }
+
+    fn follow(&mut self, target: String) {
+        if let Some(log) = self.log.take() {
+            log.abort();
+        }
+        let Some(session) = self.session.get().cloned() else { return };
+        let tell = self.tell.clone();
+        self.log = Some(tokio::spawn(async move {
+            let options = LogOptions { follow: true, tail: Some(TAIL), since: None, timestamps: false };
+            let why = match session.logs(&target, options).await {
+                Err(error) => error.to_string(),
+                Ok(mut lines) => loop {
+                    let line = match lines.recv().await {
+                        None => break "it has ended".to_owned(),
+                        Some(Err(error)) => break error.to_string(),
+                        Some(Ok(line)) => line,
+                    };
+                    let instance = line.instance.short();
+                    let text = if instance == target || line.instance.0 == target {
+                        line.line.text.to_string()
+                    } else {
+                        format!("{instance} {}", line.line.text)
+                    };
+                    if tell.send(Msg::LogLine { target: target.clone(), line: text }).await.is_err() {
+                        return;
+                    }
+                },
+            };
+            let _ = tell.send(Msg::LogEnded { target, why }).await;
+        }));
+    }
+}
+
+/// Reaches the engine, then tells of its fleet.
+struct Watcher {
+    location: Location,
+    sandbox_image: Option<ImageRef>,
+    session: Arc<OnceLock<Session>>,
+    tell: mpsc::Sender<Msg>,
+    resync: Arc<Notify>,
+}
+
+impl Watcher {
+    async fn run(self) {
+        let session = self.reach().await;
+        let mut live = session.live();
+        loop {
+            let state = live.borrow_and_update().clone();
+            // A new list that is still being read is no news.
+            if !matches!(state, FleetState::Loading) && self.tell.send(Msg::Fleet(state)).await.is_err() {
+                return;
+            }
+            tokio::select! {
+                changed = live.changed() => if changed.is_err() { live = session.live() },
+                () = self.resync.notified() => live = session.live(),
+            }
+        }
+    }
+
+    /// Tries until an engine answers, saying each time why not and when next.
+    async fn reach(&self) -> Session {
+        let since = clock::wall();
+        let mut pause = RETRY.0;
+        loop {
+            if let Some(session) = self.session.get() {
+                return session.clone();
+            }
+            match Session::connect(&self.location).await {
+                Ok(session) => {
+                    let session = session.with_sandbox_image(self.sandbox_image.clone());
+                    return self.session.get_or_init(|| session).clone();
+                }
+                Err(error) => {
+                    tracing::warn!("{error}");
+                    let hint = error.hint().map_or_else(String::new, |hint| format!("\n{hint}"));
+                    let error = format!("tried {}\n{error}{hint}", self.location.host);
+                    let state = FleetState::Stale { fleet: None, since, error, retry_in: pause };
+                    if self.tell.send(Msg::Fleet(state)).await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.resync.notified() => {}
+            }
+            pause = (pause * 2).min(RETRY.1);
+        }
+    }
+}
+
+fn refusal(error: &Error) -> Refusal {
+    Refusal { message: error.to_string(), hint: error.hint() }
+}
+
+/// Files in the current directory that look like Compose files, those with Compose's own names first.
+fn compose_files() -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(".") else { return Vec::new() };
+    let mut files: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| {
+            let yaml = [".yaml", ".yml"].iter().any(|end| name.ends_with(end));
+            yaml && !name.starts_with('.')
+        })
+        .map(|name| crate::domain::clean::clean(&name))
+        .collect();
+    files.sort_by_key(|name| (!name.contains("compose"), name.clone()));
+    files
+}
+
+fn load(path: &str) -> Result<ProjectSpec, String> {
+    let env =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let options = LoadOptions { env: env.collect(), ..LoadOptions::default() };
+    compose::load(&[PathBuf::from(path)], &options).map_err(|errors| errors.to_string())
+}
