@@ -2,16 +2,16 @@
 
 use super::error::CliError;
 use super::output::Output;
-use super::settled::Settled;
 use super::style::{BAD, CARE, DIM, GOOD, Glyphs, UNICODE, paint};
 use super::table::{self, Cell};
 use super::{connect, exit};
+use crate::config::{paths, settings::Settings};
 use crate::engine::{Check, Level};
 use std::io::IsTerminal;
 
 /// Looks and tells; 0 when nothing is wrong, 1 when something is, 3 when the engine can't be reached.
-pub async fn doctor(out: &mut Output, settled: &Settled) -> Result<u8, CliError> {
-    let (mut checks, code) = match connect(settled).await {
+pub async fn doctor(out: &mut Output, settings: &Settings) -> Result<u8, CliError> {
+    let (mut checks, code) = match connect(settings).await {
         Ok(session) => {
             let checks = session.doctor().await;
             let bad = checks.iter().any(|check| check.level == Level::Fail);
@@ -22,6 +22,7 @@ pub async fn doctor(out: &mut Output, settled: &Settled) -> Result<u8, CliError>
             (vec![check], error.code)
         }
     };
+    checks.extend(settings_file());
     checks.extend(terminal(out.glyphs));
     let lines = lines(&checks, out.glyphs);
     out.lines(lines);
@@ -53,6 +54,18 @@ pub fn lines(checks: &[Check], glyphs: Glyphs) -> Vec<String> {
         );
     }
     lines
+}
+
+/// The file is valid, or nothing would have got this far.
+fn settings_file() -> Option<Check> {
+    let file = paths::config_dir().ok()?.join("config.toml");
+    let finding = if file.is_file() { "read from" } else { "defaults; they can be set in" };
+    Some(Check {
+        level: Level::Ok,
+        subject: "settings",
+        finding: format!("{finding} {}", file.display()),
+        advice: None,
+    })
 }
 
 fn terminal(glyphs: Glyphs) -> Vec<Check> {

@@ -3,11 +3,12 @@
 //! Cancelling has one mechanism with urgency: the first Ctrl-C finishes the instances in flight, the second aborts and puts
 //! them back, the third leaves. SIGTERM and SIGHUP finish. What those mean for steps is the engine's business.
 
-use super::human::Human;
+use super::names::Names;
 use super::output::Output;
 use super::signals::{Signals, Wish};
-use super::summary::Story;
+use super::{human, summary};
 use crate::domain::event::{EventKind, OpEvent, Urgency};
+use crate::domain::progress::Progress;
 use crate::engine::{Control, Operation};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -18,8 +19,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Reports `operation` until its end; `ask`: a person can be asked at gates.
 pub async fn follow(out: &mut Output, mut operation: Operation, mut signals: Signals, ask: bool) -> u8 {
     let mut run = Run {
-        human: Human::new(out.glyphs),
-        story: Story::default(),
+        progress: Progress::default(),
+        names: Names::default(),
         control: operation.control,
         urgency: None,
         terminated: false,
@@ -37,21 +38,21 @@ pub async fn follow(out: &mut Output, mut operation: Operation, mut signals: Sig
         }
     }
     out.passing("");
-    let ending = run.story.ending(out.glyphs);
-    out.closing(&ending.sentence);
-    out.running(&ending.table);
-    if let Some(error) = &ending.error {
+    let (progress, names) = (&run.progress, &run.names);
+    out.closing(&summary::sentence(progress));
+    out.running(&summary::table(progress, names, out.glyphs));
+    if let Some(error) = progress.finished.as_ref().and_then(|finished| finished.error.as_ref()) {
         out.failure(error);
     }
-    for line in &ending.state {
+    for line in summary::state(progress, names) {
         out.alarm(&format!("  {line}"));
     }
-    run.story.code(run.terminated)
+    summary::code(progress, run.terminated)
 }
 
 struct Run {
-    human: Human,
-    story: Story,
+    progress: Progress,
+    names: Names,
     control: Control,
     /// The most urgent request so far.
     urgency: Option<Urgency>,
@@ -63,15 +64,17 @@ struct Run {
 
 impl Run {
     fn report(&mut self, out: &mut Output, event: &OpEvent, ask: bool) {
-        self.story.take(event);
+        self.progress.apply(event);
+        if let EventKind::Planned(planned) = &event.kind {
+            self.names = Names::of(planned);
+        }
         out.event(event);
-        let lines = self.human.lines(event);
-        out.running(&lines);
+        out.running(&human::lines(event, &self.names, out.glyphs));
         if matches!(event.kind, EventKind::GateReached { .. }) && ask {
             out.ask("[Enter] go on, Ctrl-C stop");
             self.answer = Some(line());
         } else if self.answer.is_none() {
-            out.passing(&self.human.passing());
+            out.passing(&human::passing(&self.progress, &self.names, out.glyphs));
         }
     }
 

@@ -5,141 +5,96 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 use super::names::Names;
-use super::style::{BAD, CARE, DIM, GOOD, Glyphs, HEAD, pad, paint};
+use super::style::{BAD, CARE, DIM, GOOD, Glyphs, HEAD, PLAIN, pad, paint};
 use crate::domain::duration::human;
-use crate::domain::event::{
-    EventKind, GapMeasured, IdentityJudged, OpEvent, Planned, StepFinished, StepResult, Urgency,
-};
+use crate::domain::event::{EventKind, GapMeasured, IdentityJudged, OpEvent, StepFinished, StepResult, Urgency};
 use crate::domain::identity::Verdict;
-use crate::domain::plan::{Action, Lane, StepId};
+use crate::domain::plan::{Action, Lane};
+use crate::domain::progress::{Progress, Status};
 use clap::builder::styling::Style;
-use std::collections::BTreeMap;
 
 /// A wait worth mentioning, in milliseconds: below it, it is the machine's own breath.
 const WAIT_SHOWN_MS: u64 = 50;
 
-/// Turns events into lines; keeps only what the next line needs.
-#[derive(Debug)]
-pub struct Human {
-    glyphs: Glyphs,
-    names: Names,
-    /// What runs now, with its latest progress: for the passing line.
-    running: BTreeMap<StepId, (String, String)>,
+/// The lines for one event; most have none.
+pub fn lines(event: &OpEvent, names: &Names, glyphs: Glyphs) -> Vec<String> {
+    let at = event.elapsed_ms;
+    match &event.kind {
+        EventKind::Planned(planned) => {
+            let notes = planned.notes.iter().map(|note| paint(DIM, &format!("  {note}")));
+            std::iter::once(super::preview::headline(planned, glyphs)).chain(notes).collect()
+        }
+        EventKind::StepFinished(step) => finished(at, step, names, glyphs).into_iter().collect(),
+        EventKind::IdentityJudged(judgement) => judged(at, judgement, names, glyphs).into_iter().collect(),
+        EventKind::GapMeasured(measured) => vec![gap(at, measured, names)],
+        EventKind::GateReached { reason, .. } => vec![said(at, CARE, reason)],
+        EventKind::Paused { reason } => vec![said(at, CARE, &format!("paused: {reason}"))],
+        EventKind::Resumed { reason } => vec![said(at, GOOD, &format!("going on: {reason}"))],
+        EventKind::CancelRequested { urgency } => vec![said(at, CARE, cancelled(*urgency))],
+        EventKind::StepStarted(_) | EventKind::StepProgress(_) | EventKind::Finished(_) | EventKind::Unknown => {
+            Vec::new()
+        }
+    }
 }
 
-impl Human {
-    pub fn new(glyphs: Glyphs) -> Self {
-        Self { glyphs, names: Names::default(), running: BTreeMap::new() }
-    }
+/// What runs at this moment, in one line; empty when nothing does.
+pub fn passing(progress: &Progress, names: &Names, glyphs: Glyphs) -> String {
+    let running = progress.steps.iter().filter(|step| step.status == Status::Running);
+    // What has figures to show is what a person waits for.
+    let (with, without): (Vec<_>, Vec<_>) = running.partition(|step| step.progress.is_some());
+    let parts: Vec<String> = with
+        .into_iter()
+        .chain(without)
+        .map(|step| {
+            let what = format!("{} {}", names.show(step.plan.instance.as_ref()), step.plan.action);
+            let so_far = step.progress.as_ref().map(|(done, total, note)| amount(*done, *total, note));
+            [Some(what), so_far].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    if parts.is_empty() { String::new() } else { format!("  {} {}", glyphs.ellipsis, parts.join(" · ")) }
+}
 
-    /// The lines for one event; most have none.
-    pub fn lines(&mut self, event: &OpEvent) -> Vec<String> {
-        match &event.kind {
-            EventKind::Planned(planned) => self.planned(planned),
-            EventKind::StepStarted(started) => {
-                let what = format!("{} {}", self.names.show(started.instance.as_ref()), started.action);
-                self.running.insert(started.step, (what, String::new()));
-                Vec::new()
-            }
-            EventKind::StepProgress(progress) => {
-                if let Some((_, so_far)) = self.running.get_mut(&progress.step) {
-                    *so_far = amount(progress.done, progress.total, &progress.note);
-                }
-                Vec::new()
-            }
-            EventKind::StepFinished(finished) => {
-                self.running.remove(&finished.step);
-                self.finished(event.elapsed_ms, finished).into_iter().collect()
-            }
-            EventKind::IdentityJudged(judged) => self.judged(event.elapsed_ms, judged).into_iter().collect(),
-            EventKind::GapMeasured(gap) => vec![self.gap(event.elapsed_ms, gap)],
-            EventKind::GateReached { reason, .. } => vec![said(event, CARE, reason)],
-            EventKind::Paused { reason } => vec![said(event, CARE, &format!("paused: {reason}"))],
-            EventKind::Resumed { reason } => vec![said(event, GOOD, &format!("going on: {reason}"))],
-            EventKind::CancelRequested { urgency } => vec![said(event, CARE, cancelled(*urgency))],
-            EventKind::Finished(_) => {
-                self.running.clear();
-                Vec::new()
-            }
-            EventKind::Unknown => Vec::new(),
-        }
+fn finished(at: u64, step: &StepFinished, names: &Names, glyphs: Glyphs) -> Option<String> {
+    let said = step.error.as_ref().or(step.detail.as_ref());
+    // A way back that was not needed, or a step that a failure left out, says nothing new.
+    if step.result == StepResult::Skipped && (said.is_none() || step.lane == Lane::Undo) {
+        return None;
     }
+    let result = glyphs.result(step.result);
+    let took = if step.result == StepResult::Skipped { String::new() } else { human(step.took_ms) };
+    let waited = (step.waited_ms > WAIT_SHOWN_MS).then(|| paint(DIM, &format!("waited {}", human(step.waited_ms))));
+    let said = said.map(|said| if step.result == StepResult::Failed { paint(BAD, said) } else { said.clone() });
+    let more: Vec<String> = waited.into_iter().chain(said).collect();
+    Some(row(at, names.show(step.instance.as_ref()), names, &label(step.action, step.lane), result, &took, &more))
+}
 
-    /// What runs at this moment, in one line; empty when nothing does.
-    pub fn passing(&self) -> String {
-        let one = |(what, so_far): &(String, String)| {
-            if so_far.is_empty() { what.clone() } else { format!("{what} {so_far}") }
-        };
-        // What has figures to show is what a person waits for.
-        let (with, without): (Vec<_>, Vec<_>) = self.running.values().partition(|(_, so_far)| !so_far.is_empty());
-        let parts: Vec<String> = with.into_iter().chain(without).map(one).collect();
-        if parts.is_empty() { String::new() } else { format!("  {} {}", self.glyphs.ellipsis, parts.join(" · ")) }
+/// Only a verdict that is bad news has a line of its own; all are in the summary.
+fn judged(at: u64, judged: &IdentityJudged, names: &Names, glyphs: Glyphs) -> Option<String> {
+    if matches!(judged.verdict, Verdict::Kept | Verdict::Unprotected) {
+        return None;
     }
+    let name = names.show(Some(&judged.instance));
+    Some(row(at, name, names, "identity", glyphs.verdict(judged.verdict), "", &[judged.reasons.join("; ")]))
+}
 
-    fn planned(&mut self, planned: &Planned) -> Vec<String> {
-        self.names = Names::of(planned);
-        let mut lines = vec![super::preview::headline(planned, self.glyphs)];
-        lines.extend(planned.notes.iter().map(|note| paint(DIM, &format!("  {note}"))));
-        lines
-    }
+fn gap(at: u64, gap: &GapMeasured, names: &Names) -> String {
+    let why = paint(DIM, &format!("without an answer at {}", gap.probe));
+    row(at, names.show(Some(&gap.instance)), names, "gap", (String::new(), PLAIN), &millis(gap.gap_ms), &[why])
+}
 
-    fn finished(&self, at: u64, step: &StepFinished) -> Option<String> {
-        let said = step.error.as_ref().or(step.detail.as_ref());
-        // A way back that was not needed, or a step that a failure left out, says nothing new.
-        if step.result == StepResult::Skipped && (said.is_none() || step.lane == Lane::Undo) {
-            return None;
-        }
-        let (result, style) = self.glyphs.result(step.result);
-        let what = label(step.action, step.lane);
-        let took = if step.result == StepResult::Skipped { String::new() } else { human(step.took_ms) };
-        let mut line = format!(
-            "{}  {}  {}  {}  {took:>8}",
-            stamp(at),
-            pad(self.names.show(step.instance.as_ref()), self.names.width),
-            pad(&what, 14),
-            paint(style, &pad(&result, 11)),
-        );
-        let mut more = Vec::new();
-        if step.waited_ms > WAIT_SHOWN_MS {
-            more.push(paint(DIM, &format!("waited {}", human(step.waited_ms))));
-        }
-        if let Some(said) = said {
-            more.push(if step.result == StepResult::Failed { paint(BAD, said) } else { said.clone() });
-        }
-        if !more.is_empty() {
-            line.push_str("  ");
-            line.push_str(&more.join("  "));
-        }
-        Some(line.trim_end().to_owned())
-    }
-
-    /// Only a verdict that is bad news has a line of its own; all are in the summary.
-    fn judged(&self, at: u64, judged: &IdentityJudged) -> Option<String> {
-        if matches!(judged.verdict, Verdict::Kept | Verdict::Unprotected) {
-            return None;
-        }
-        let (verdict, style) = self.glyphs.verdict(judged.verdict);
-        let why = judged.reasons.join("; ");
-        Some(format!(
-            "{}  {}  {}  {}            {why}",
-            stamp(at),
-            pad(self.names.show(Some(&judged.instance)), self.names.width),
-            pad("identity", 14),
-            paint(style, &pad(&verdict, 11)),
-        ))
-    }
-
-    fn gap(&self, at: u64, gap: &GapMeasured) -> String {
-        format!(
-            "{}  {}  {}  {}  {:>8}  {}",
-            stamp(at),
-            pad(self.names.show(Some(&gap.instance)), self.names.width),
-            pad("gap", 14),
-            pad("", 11),
-            millis(gap.gap_ms),
-            paint(DIM, &format!("without an answer at {}", gap.probe)),
-        )
-    }
+/// The columns of all lines: moment, instance, action, result, time taken, and what there is to say.
+fn row(
+    at: u64,
+    name: &str,
+    names: &Names,
+    action: &str,
+    (result, style): (String, Style),
+    took: &str,
+    more: &[String],
+) -> String {
+    let (name, action, result) = (pad(name, names.width), pad(action, 14), paint(style, &pad(&result, 11)));
+    let line = format!("{}  {name}  {action}  {result}  {took:>8}  {}", stamp(at), more.join("  "));
+    line.trim_end().to_owned()
 }
 
 /// What a request to stop means, and what the next one would.
@@ -151,8 +106,8 @@ fn cancelled(urgency: Urgency) -> &'static str {
     }
 }
 
-fn said(event: &OpEvent, style: Style, text: &str) -> String {
-    format!("{}  {}", stamp(event.elapsed_ms), paint(style, text))
+fn said(at: u64, style: Style, text: &str) -> String {
+    format!("{}  {}", stamp(at), paint(style, text))
 }
 
 /// An action as shown; the way back is said to be one.

@@ -4,16 +4,17 @@
 
 use super::args::LogsArgs;
 use super::error::CliError;
+use super::exit;
 use super::output::Output;
 use super::style::{DIM, pad, paint};
-use super::{exit, settled::Settled};
+use crate::config::settings::Settings;
 use crate::domain::ids::InstanceName;
 use crate::engine::{InstanceLine, LogOptions, clock};
 use unicode_width::UnicodeWidthStr;
 
 /// Prints the lines; returns the exit code.
-pub async fn logs(out: &mut Output, settled: &Settled, args: &LogsArgs) -> Result<u8, CliError> {
-    let session = super::connect(settled).await?;
+pub async fn logs(out: &mut Output, settings: &Settings, args: &LogsArgs) -> Result<u8, CliError> {
+    let session = super::connect(settings).await?;
     let fleet = session.fleet().await?;
     let names: Vec<&InstanceName> = match fleet.find_instance(&args.target) {
         Some((_, instance)) => vec![&instance.name],

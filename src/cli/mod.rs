@@ -21,6 +21,7 @@ pub mod exit;
 mod files;
 mod follow;
 mod human;
+mod log;
 mod logs;
 mod names;
 mod operate;
@@ -33,14 +34,15 @@ mod style;
 mod summary;
 mod table;
 
+use crate::config::settings::{Color, Settings};
 use crate::domain::fleet::Fleet;
+use crate::domain::ids::ImageRef;
 use crate::engine::{Error, ErrorKind, Location, Session, clock};
 use args::{Cli, PsArgs, Verb};
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches};
 use error::CliError;
 use output::Output;
-use settled::Settled;
 use std::ffi::OsString;
 use style::Glyphs;
 
@@ -74,26 +76,29 @@ fn read(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
 /// Carries out the verb; returns the exit code. Without a verb there is only help: the console is another front end.
 pub async fn run(cli: Cli) -> u8 {
     let glyphs = Glyphs::of_locale(|name| std::env::var(name).ok());
-    let mut out = Output::new(cli.global.color.unwrap_or_default(), glyphs);
-    match Box::pin(dispatch(&mut out, &cli)).await {
-        Ok(code) => code,
-        Err(error) => {
-            out.error(&error);
-            error.code
-        }
-    }
+    let settings = settled::settings(&cli.global);
+    let color = settings.as_ref().ok().and_then(|settings| settings.color).unwrap_or_default();
+    let mut out = Output::new(color, glyphs);
+    let done = match settings {
+        Ok(settings) => Box::pin(dispatch(&mut out, &settings, &cli)).await,
+        Err(error) => Err(error),
+    };
+    done.unwrap_or_else(|error| {
+        out.error(&error);
+        error.code
+    })
 }
 
-async fn dispatch(out: &mut Output, cli: &Cli) -> Result<u8, CliError> {
-    let settled = Settled::of(&cli.global)?;
+async fn dispatch(out: &mut Output, settings: &Settings, cli: &Cli) -> Result<u8, CliError> {
+    log::begin()?;
     match &cli.verb {
         None => {
             out.alarm(&Cli::command().render_help().to_string());
             Err(CliError::usage("the console needs a terminal on standard input and output").hint("name a verb"))
         }
-        Some(Verb::Ps(args)) => list(out, &settled, args).await,
-        Some(Verb::Logs(args)) => logs::logs(out, &settled, args).await,
-        Some(Verb::Doctor) => doctor::doctor(out, &settled).await,
+        Some(Verb::Ps(args)) => list(out, settings, args).await,
+        Some(Verb::Logs(args)) => logs::logs(out, settings, args).await,
+        Some(Verb::Doctor) => doctor::doctor(out, settings).await,
         Some(Verb::Completions { shell }) => {
             out.text(&docs::completions(*shell));
             Ok(exit::DONE)
@@ -107,14 +112,14 @@ async fn dispatch(out: &mut Output, cli: &Cli) -> Result<u8, CliError> {
             Ok(exit::DONE)
         }
         Some(verb) => match verb.operation() {
-            Some(args) => Box::pin(operate::operate(out, &settled, verb, args)).await,
+            Some(args) => Box::pin(operate::operate(out, settings, verb, args)).await,
             None => Ok(exit::DONE),
         },
     }
 }
 
-async fn list(out: &mut Output, settled: &Settled, args: &PsArgs) -> Result<u8, CliError> {
-    let fleet: Fleet = connect(settled).await?.fleet().await?;
+async fn list(out: &mut Output, settings: &Settings, args: &PsArgs) -> Result<u8, CliError> {
+    let fleet: Fleet = connect(settings).await?.fleet().await?;
     let fleet = ps::select(fleet, &args.apps).map_err(CliError::usage)?;
     if args.json {
         out.result(&ps::object(&fleet).to_string());
@@ -129,20 +134,22 @@ async fn list(out: &mut Output, settled: &Settled, args: &PsArgs) -> Result<u8, 
 }
 
 /// The engine that is meant, connected.
-async fn connect(settled: &Settled) -> Result<Session, CliError> {
-    let location = Location::resolve(settled.host.as_deref(), settled.context.as_deref()).map_err(|error| {
+async fn connect(settings: &Settings) -> Result<Session, CliError> {
+    let sandbox_image = settings.sandbox_image.as_ref().map(ImageRef::new).transpose();
+    let sandbox_image = sandbox_image.map_err(|error| CliError::usage(format!("sandbox image: {error}")))?;
+    let location = Location::resolve(settings.host.as_deref(), settings.context.as_deref()).map_err(|error| {
         let error = Error::from(error);
         let unreachable = error.kind() == ErrorKind::Unreachable;
         let error = CliError::from(error);
         // A context that does not exist or a URL that is none is a slip of the pen, not an engine that is down.
         if unreachable { error } else { CliError { code: exit::USAGE, ..error } }
     })?;
-    Ok(Session::connect(&location).await?.with_sandbox_image(settled.sandbox_image.clone()))
+    Ok(Session::connect(&location).await?.with_sandbox_image(sandbox_image))
 }
 
 /// Says that the process can't even begin; returns the exit code.
 pub fn no_runtime(error: &std::io::Error) -> u8 {
-    let mut out = Output::new(clap::ColorChoice::Auto, style::ASCII);
+    let mut out = Output::new(Color::Auto, style::ASCII);
     out.error(&CliError::failed("cannot start").because(error));
     exit::FAILED
 }

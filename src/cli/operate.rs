@@ -3,27 +3,28 @@
 use super::args::{OperationArgs, Verb};
 use super::error::CliError;
 use super::output::Output;
-use super::settled::{self, Settled};
+use super::settled;
 use super::signals::Signals;
 use super::{connect, exit, files, follow, preview};
+use crate::config::settings::Settings;
 use crate::domain::event::{EventKind, OpEvent, Planned, VERSION};
 use crate::domain::options::{Gate, Options};
 use crate::domain::plan::Plan;
 use crate::engine::{Request, clock};
 
 /// Carries `verb` out; returns the exit code.
-pub async fn operate(out: &mut Output, settled: &Settled, verb: &Verb, args: &OperationArgs) -> Result<u8, CliError> {
+pub async fn operate(out: &mut Output, settings: &Settings, verb: &Verb, args: &OperationArgs) -> Result<u8, CliError> {
     out.report(args.json, args.quiet, args.events.as_deref())?;
-    if settled.read_only && !args.dry_run {
+    if settings.read_only == Some(true) && !args.dry_run {
         return Err(CliError::refused("read-only: nothing may be changed here")
             .hint("--read-only, PITSTOP_READ_ONLY or the settings file says so; --dry-run shows the plan"));
     }
-    let (options, notes) = settled::options(args)?;
-    for note in &notes {
+    let (options, note) = settled::options(args, settings)?;
+    if let Some(note) = note {
         out.note(note);
     }
     let request = request(out, verb, options)?;
-    let session = connect(settled).await?;
+    let session = connect(settings).await?;
     let plan = session.plan(&request).await?;
     let planned = Planned::of(&plan);
     if args.dry_run {

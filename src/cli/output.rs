@@ -6,6 +6,7 @@
 
 use super::error::CliError;
 use super::style::{BAD, CARE, Glyphs, HEAD, cut, paint};
+use crate::config::settings::Color;
 use crate::domain::event::OpEvent;
 use anstream::AutoStream;
 use std::fs::File;
@@ -32,11 +33,11 @@ pub struct Output {
 
 impl Output {
     /// On the process's own streams.
-    pub fn new(color: clap::ColorChoice, glyphs: Glyphs) -> Self {
+    pub fn new(color: Color, glyphs: Glyphs) -> Self {
         let choice = match color {
-            clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
-            clap::ColorChoice::Always => anstream::ColorChoice::Always,
-            clap::ColorChoice::Never => anstream::ColorChoice::Never,
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
         };
         let stderr = std::io::stderr();
         let columns = stderr

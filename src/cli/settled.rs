@@ -1,35 +1,40 @@
 //! One value for each option: command line over variable over settings file over default.
 //!
-//! clap has settled the first two; here the file comes in, and what this version can't do yet is said. Must not read files.
+//! clap has settled the first two; here the file comes in, and what this version can't do yet is said.
 
 use super::args::{Global, OperationArgs, Warm};
 use super::error::CliError;
-use crate::domain::ids::ImageRef;
+use crate::config::settings::{self, Choices, Color, Settings};
 use crate::domain::options::Options;
 
-/// Global options, settled.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settled {
-    pub host: Option<String>,
-    pub context: Option<String>,
-    pub read_only: bool,
-    pub sandbox_image: Option<ImageRef>,
+/// The settings file with the command line and its variables laid over it.
+pub fn settings(global: &Global) -> Result<Settings, CliError> {
+    let named = global.config.as_deref().filter(|path| !path.as_os_str().is_empty());
+    let file = settings::load(named).map_err(|error| CliError::usage(error.to_string()))?;
+    let docker = ["DOCKER_HOST", "DOCKER_CONTEXT"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    Ok(lay_over(global, docker, file))
 }
 
-impl Settled {
-    pub fn of(global: &Global) -> Result<Self, CliError> {
-        let sandbox_image = match filled(global.sandbox_image.as_ref()) {
-            Some(text) => {
-                Some(ImageRef::new(text).map_err(|error| CliError::usage(format!("sandbox image: {error}")))?)
-            }
-            None => None,
-        };
-        Ok(Self {
-            host: filled(global.host.as_ref()),
-            context: filled(global.context.as_ref()),
-            read_only: global.read_only.unwrap_or(false),
-            sandbox_image,
-        })
+/// `docker`: a variable of Docker's own names the engine.
+fn lay_over(global: &Global, docker: bool, file: Settings) -> Settings {
+    let (host, context) = (filled(global.host.as_ref()), filled(global.context.as_ref()));
+    // Host and context answer the same question: who answers it first, answers it alone.
+    let answered = docker || host.is_some() || context.is_some();
+    let color = global.color.map(|color| match color {
+        clap::ColorChoice::Auto => Color::Auto,
+        clap::ColorChoice::Always => Color::Always,
+        clap::ColorChoice::Never => Color::Never,
+    });
+    Settings {
+        host: host.or(file.host.filter(|_| !answered)),
+        context: context.or(file.context.filter(|_| !answered)),
+        theme: filled(global.theme.as_ref()).or(file.theme),
+        read_only: global.read_only.or(file.read_only),
+        color: color.or(file.color),
+        sandbox_image: filled(global.sandbox_image.as_ref()).or(file.sandbox_image),
+        defaults: file.defaults,
     }
 }
 
@@ -39,29 +44,62 @@ fn filled(text: Option<&String>) -> Option<String> {
 }
 
 /// The options of an operation, and what the user should know about them.
-pub fn options(args: &OperationArgs) -> Result<(Options, Vec<String>), CliError> {
-    let mut notes = Vec::new();
-    match args.warm.unwrap_or_default() {
-        Warm::Off => {}
-        Warm::Auto => notes.push("warm swap is not built yet: `--warm auto` is `off`".to_owned()),
+pub fn options(args: &OperationArgs, settings: &Settings) -> Result<(Options, Option<&'static str>), CliError> {
+    let note = match args.warm.unwrap_or_default() {
+        Warm::Off => None,
+        Warm::Auto => Some("warm swap is not built yet: `--warm auto` is `off`"),
         Warm::Start | Warm::Bind => {
             return Err(CliError::usage("warm swap is not built yet: only `--warm off` works in this version"));
         }
-    }
-    let defaults = Options::default();
-    let options = Options {
+    };
+    let said = Choices {
         batch: args.batch,
         parallel: args.parallel,
         gate: args.gate.map(|gate| gate.0),
         on_failure: args.on_failure.map(|on_failure| on_failure.0),
-        probe: args.probe.clone(),
-        drain_timeout: args.drain_timeout.unwrap_or(defaults.drain_timeout),
+        drain_timeout: args.drain_timeout,
         stop_grace: args.stop_grace,
-        ready_timeout: args.ready_timeout.unwrap_or(defaults.ready_timeout),
+        ready_timeout: args.ready_timeout,
         min_ready: args.min_ready,
+        probe: args.probe.clone(),
         pull: args.pull.map(|pull| pull.0),
-        pull_timeout: args.pull_timeout.unwrap_or(defaults.pull_timeout),
-        allow_recreate: args.allow_recreate.unwrap_or(defaults.allow_recreate),
+        pull_timeout: args.pull_timeout,
     };
-    Ok((options, notes))
+    Ok((said.over(settings.defaults.clone()).options(args.allow_recreate.unwrap_or(false)), note))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_names_the_engine_first_names_it_alone() {
+        let file = Settings { context: Some("file".into()), ..Settings::default() };
+        let with = |host: &str, docker| {
+            let global = Global { host: Some(host.to_owned()), ..Global::default() };
+            let settings = lay_over(&global, docker, file.clone());
+            (settings.host, settings.context)
+        };
+        assert_eq!(with("unix:///x", false), (Some("unix:///x".into()), None));
+        assert_eq!(with("", false), (None, Some("file".into())));
+        assert_eq!(with("", true), (None, None));
+    }
+
+    #[test]
+    fn a_flag_can_take_back_what_the_file_says() {
+        let file = Settings { read_only: Some(true), color: Some(Color::Never), ..Settings::default() };
+        assert_eq!(lay_over(&Global::default(), false, file.clone()).read_only, Some(true));
+        let global = Global { read_only: Some(false), color: Some(clap::ColorChoice::Always), ..Global::default() };
+        let settings = lay_over(&global, false, file);
+        assert_eq!((settings.read_only, settings.color), (Some(false), Some(Color::Always)));
+    }
+
+    #[test]
+    fn warm_swap_is_not_promised() {
+        let with =
+            |warm| options(&OperationArgs { warm: Some(warm), ..OperationArgs::default() }, &Settings::default());
+        assert_eq!(with(Warm::Off).unwrap(), (Options::default(), None));
+        assert!(with(Warm::Auto).unwrap().1.is_some());
+        assert_eq!((with(Warm::Start).unwrap_err().code, with(Warm::Bind).unwrap_err().code), (2, 2));
+    }
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod cli_alone;
+mod cli_engine;
 mod compose;
 mod compose_robust;
 mod compose_services;

@@ -4,12 +4,14 @@ mod fleet;
 mod samples;
 
 use super::error::CliError;
-use super::human::Human;
+use super::human;
+use super::names::Names;
 use super::preview;
-use super::style::{ASCII, UNICODE};
-use super::summary::{Ending, Story};
+use super::style::{ASCII, Glyphs, UNICODE};
+use super::summary;
 use crate::domain::event::{EventKind, OpEvent, StepProgress, Urgency};
 use crate::domain::identity::Verdict;
+use crate::domain::progress::Progress;
 use insta::assert_snapshot;
 
 /// As it looks where escapes are taken out.
@@ -18,23 +20,20 @@ fn plain(lines: &[String]) -> String {
 }
 
 fn lines(events: &[OpEvent]) -> Vec<String> {
-    let mut human = Human::new(UNICODE);
-    events.iter().flat_map(|event| human.lines(event)).collect()
+    let names = Names::of(&samples::planned());
+    events.iter().flat_map(|event| human::lines(event, &names, UNICODE)).collect()
 }
 
-fn story(events: &[OpEvent]) -> Story {
-    let mut story = Story::default();
-    for event in events {
-        story.take(event);
-    }
-    story
+fn passing(events: &[OpEvent]) -> String {
+    human::passing(&Progress::of(events), &Names::of(&samples::planned()), UNICODE)
 }
 
-fn told(ending: Ending) -> String {
-    let mut lines = vec![ending.sentence];
-    lines.extend(ending.table);
-    lines.extend(ending.error.map(|error| format!("error: {error}")));
-    lines.extend(ending.state.into_iter().map(|line| format!("  {line}")));
+/// The end as it is printed.
+fn told(progress: &Progress, glyphs: Glyphs) -> String {
+    let names = Names::of(&samples::planned());
+    let mut lines = vec![summary::sentence(progress)];
+    lines.extend(summary::table(progress, &names, glyphs));
+    lines.extend(summary::state(progress, &names).into_iter().map(|line| format!("  {line}")));
     plain(&lines)
 }
 
@@ -45,9 +44,9 @@ fn a_deployment_in_lines() {
 
 #[test]
 fn a_deployments_end() {
-    let story = story(&samples::deployment());
-    assert_snapshot!(told(story.ending(UNICODE)));
-    assert_eq!(story.code(false), 6);
+    let progress = Progress::of(&samples::deployment());
+    assert_snapshot!(told(&progress, UNICODE));
+    assert_eq!(summary::code(&progress, false), 6);
 }
 
 #[test]
@@ -57,17 +56,16 @@ fn a_failure_in_lines() {
 
 #[test]
 fn a_failures_end() {
-    let story = story(&samples::failure());
-    assert_snapshot!(told(story.ending(ASCII)));
-    assert_eq!(story.code(false), 1);
+    let progress = Progress::of(&samples::failure());
+    assert_snapshot!(told(&progress, ASCII));
+    assert_eq!(summary::code(&progress, false), 1);
 }
 
 #[test]
 fn an_end_that_was_not_waited_for() {
-    let events: Vec<_> = samples::deployment().into_iter().take(18).collect();
-    let story = story(&events);
-    assert_snapshot!(told(story.ending(UNICODE)));
-    assert_eq!((story.code(false), story.code(true)), (130, 143));
+    let progress = Progress::of(&samples::deployment()[..18]);
+    assert_snapshot!(told(&progress, UNICODE));
+    assert_eq!((summary::code(&progress, false), summary::code(&progress, true)), (130, 143));
 }
 
 #[test]
@@ -89,18 +87,13 @@ fn events_are_the_contracts_lines() {
 
 #[test]
 fn what_runs_now_is_one_passing_line() {
-    let mut human = Human::new(UNICODE);
-    for event in &samples::deployment()[..3] {
-        human.lines(event);
-    }
-    assert_eq!(human.passing(), "  … all pull 42.1/95.0 MB 3 layers");
-    for event in &samples::deployment()[3..6] {
-        human.lines(event);
-    }
-    assert_eq!(human.passing(), "  … web-1 verify · web-1 create");
+    let mut events = samples::deployment();
+    assert_eq!(passing(&events[..3]), "  … all pull 42.1/95.0 MB 3 layers");
+    assert_eq!(passing(&events[..6]), "  … web-1 verify · web-1 create");
     let sessions = StepProgress { step: 2, done: 3, total: 12, note: "sessions".into() };
-    human.lines(&samples::event(9, 400, EventKind::StepProgress(sessions)));
-    assert_eq!(human.passing(), "  … web-1 create 3/12 sessions · web-1 verify");
+    events.truncate(6);
+    events.push(samples::event(9, 400, EventKind::StepProgress(sessions)));
+    assert_eq!(passing(&events), "  … web-1 create 3/12 sessions · web-1 verify");
 }
 
 #[test]
