@@ -71,8 +71,8 @@ pub fn state(progress: &Progress, names: &Names) -> Vec<String> {
         return finished.state.clone();
     }
     let list = |instances: Vec<&InstanceProgress>, word: &str| {
-        let named: Vec<&str> = instances.into_iter().map(|instance| names.show(Some(&instance.name))).collect();
-        if named.is_empty() { None } else { Some(format!("{word}: {}", named.join(", "))) }
+        let list: Vec<&str> = instances.into_iter().map(|instance| names.show(Some(&instance.name))).collect();
+        if list.is_empty() { None } else { Some(format!("{word}: {}", list.join(", "))) }
     };
     let done = list(progress.instances.iter().filter(|instance| progress.is_complete(instance)).collect(), "done");
     let half = list(progress.in_flight().collect(), "half done");
