@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::sleep;
 
 /// Events so close together are looked at once.
 const TOGETHER: Duration = Duration::from_millis(50);
@@ -45,10 +45,11 @@ const EVENTS: [&str; 12] = [
 ];
 
 impl Docker {
-    /// The fleet, kept up to date until the receiver is dropped. Needs a tokio runtime.
-    pub fn live(&self) -> watch::Receiver<FleetState> {
+    /// The fleet, kept up to date until the receiver is dropped; `now` is the clock for "stale since". Needs a tokio
+    /// runtime.
+    pub fn live(&self, now: fn() -> Timestamp) -> watch::Receiver<FleetState> {
         let (tell, seen) = watch::channel(FleetState::Loading);
-        let keeper = Keeper { docker: self.clone(), tell, containers: BTreeMap::new(), stale_since: None };
+        let keeper = Keeper { docker: self.clone(), tell, now, containers: BTreeMap::new(), stale_since: None };
         tokio::spawn(keeper.run());
         seen
     }
@@ -57,6 +58,7 @@ impl Docker {
 struct Keeper {
     docker: Docker,
     tell: watch::Sender<FleetState>,
+    now: fn() -> Timestamp,
     /// As last seen, with detail.
     containers: BTreeMap<ContainerId, Container>,
     stale_since: Option<Timestamp>,
@@ -100,9 +102,9 @@ impl Keeper {
         let keep = async {
             let mut pause = BACKOFF.0;
             loop {
-                let before = Instant::now();
                 let error = self.follow().await;
-                if before.elapsed() > BACKOFF.1 {
+                // It was there in between: nobody has been waiting for long.
+                if self.stale_since.is_none() {
                     pause = BACKOFF.0;
                 }
                 self.stale(&error, pause);
@@ -120,13 +122,13 @@ impl Keeper {
     async fn follow(&mut self) -> DockerError {
         let hints = Arc::new(Hints::default());
         let mut reader = Leash(tokio::spawn(read_events(self.docker.clone(), hints.clone())));
-        let mut relist = Instant::now();
+        let mut relist = Box::pin(sleep(Duration::ZERO));
         let mut interval = SETTLE;
         loop {
             let looked = tokio::select! {
                 ended = &mut reader.0 => return ended.unwrap_or_else(|error| broken(&error.to_string())),
-                () = sleep_until(relist) => {
-                    relist = Instant::now() + std::mem::replace(&mut interval, RELIST);
+                () = &mut relist => {
+                    relist.set(sleep(std::mem::replace(&mut interval, RELIST)));
                     self.look_at_all().await
                 }
                 () = hints.some.notified() => {
@@ -187,7 +189,7 @@ impl Keeper {
     fn stale(&mut self, error: &DockerError, retry_in: Duration) {
         // Half a list must not be taken for known.
         self.containers.clear();
-        let since = *self.stale_since.get_or_insert_with(Timestamp::now);
+        let since = *self.stale_since.get_or_insert_with(self.now);
         self.tell.send_modify(|state| {
             let fleet = match std::mem::take(state) {
                 FleetState::Loading => None,

@@ -40,7 +40,7 @@ impl Session {
 
     /// The fleet as it changes, for as long as the receiver lives.
     pub fn live(&self) -> watch::Receiver<FleetState> {
-        self.docker.live()
+        self.docker.live(clock::wall)
     }
 
     /// What the request would do, as the engine is now; touches nothing.
