@@ -12,7 +12,7 @@ use super::super::options::{Options, PullPolicy};
 use super::super::plan::{Kind, Plan, Refusal, StepId, Target, Task};
 use super::super::project::{AppEntry, DependencyCondition, ProjectSpec};
 use super::super::spec::{AppSpec, Rollout};
-use super::draft::{Draft, Slot, alive, known, stop};
+use super::draft::{Draft, Slot, known, stop};
 use super::order;
 use super::ports::{self, Taken};
 use super::resources::Resources;
@@ -235,7 +235,7 @@ impl Wanted<'_> {
         let (sandbox, up) = if let Some(there) = &instance.sandbox {
             let cause = format!("sandbox {} does not run", there.name);
             let task = Task::SandboxStart { sandbox: known(there) };
-            let up = (!alive(there)).then(|| draft.main(at, task, &[], cause));
+            let up = (!there.is_running()).then(|| draft.main(at, task, &[], cause));
             (known(there), up)
         } else {
             let name = self.app.sandbox_name(instance.number);

@@ -62,7 +62,7 @@ fn rollout_of(app: &App) -> Rollout {
 }
 
 /// A restart helps only where there is a container whose sandbox can hold it.
-fn restartable(app: &App, instance: &Instance) -> Result<(), Refusal> {
+pub(super) fn restartable(app: &App, instance: &Instance) -> Result<(), Refusal> {
     let deploy = format!("`pitstop deploy {}` puts a new container in its place", app.id);
     let refuse = |what: &str| Err(Refusal::Refused(format!("{} {what}; {deploy}", instance.name)));
     let (Some(container), sandbox) = (&instance.app, &instance.sandbox) else {
@@ -102,7 +102,7 @@ pub(super) fn one(
     let why = why(instance, container);
 
     let mut needs = before.prepared.clone();
-    if let Some(there) = instance.sandbox.as_ref().filter(|there| !alive(there)) {
+    if let Some(there) = instance.sandbox.as_ref().filter(|there| !there.is_running()) {
         let task = Task::SandboxStart { sandbox: known(there) };
         needs = vec![draft.main(at, task, &needs, format!("sandbox {} does not run", there.name))];
         if instance.hold() != Some(Hold::Pinned) && !pinned(there) {

@@ -1,7 +1,8 @@
-//! Scale: instances added at the lowest free numbers, or removed from the highest.
+//! Scale: instances added at the lowest free numbers, or removed from the highest; half-made ones are finished,
+//! or removed first.
 
 use super::super::facts::Facts;
-use super::super::fleet::{App, Instance};
+use super::super::fleet::{App, Instance, State};
 use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal};
 use super::address;
@@ -10,8 +11,9 @@ use super::draft::{Draft, Slot};
 use super::managed;
 use super::ports::Taken;
 use super::remove::take_down;
+use super::restart::{self, restartable};
 use super::settle::{newest, readiness, spec_of};
-use super::swap::{Source, Wanted, revision};
+use super::swap::{Before, Source, Wanted, revision};
 use std::collections::BTreeSet;
 
 /// Plans it.
@@ -21,16 +23,27 @@ pub fn scale(app: &str, replicas: u32, facts: &Facts, options: &Options) -> Resu
     let spec = newest(app).and_then(spec_of);
     let rollout = spec.as_ref().map(|spec| spec.rollout.clone()).unwrap_or_default();
     let mut draft = Draft::new(Kind::Scale, app.id.to_string(), &rollout, facts, options);
-    match (replicas as usize).cmp(&there) {
-        std::cmp::Ordering::Equal => draft.note(format!("{} has {there} instances already: nothing to do", app.id)),
-        std::cmp::Ordering::Less => down(&mut draft, app, replicas as usize),
-        std::cmp::Ordering::Greater => up(&mut draft, app, replicas as usize)?,
+    if (replicas as usize) < there {
+        down(&mut draft, app, replicas as usize);
+    } else {
+        up(&mut draft, app, replicas as usize)?;
+    }
+    if draft.plan.is_empty() {
+        draft.note(format!("{} has {there} instances already: nothing to do", app.id));
     }
     Ok(draft.finish())
 }
 
+/// An instance whose creation was broken off: its container is not there, or never ran.
+fn is_half_made(instance: &Instance) -> bool {
+    instance.app.as_ref().is_none_or(|app| app.state == State::Created)
+}
+
 fn down(draft: &mut Draft<'_>, app: &App, replicas: usize) {
-    let surplus: Vec<&Instance> = app.instances.iter().rev().take(app.instances.len() - replicas).collect();
+    // Half-made ones serve nobody, so they go first.
+    let mut surplus: Vec<&Instance> = app.instances.iter().rev().collect();
+    surplus.sort_by_key(|instance| !is_half_made(instance));
+    surplus.truncate(app.instances.len() - replicas);
     draft.plan.batches = vec![surplus.iter().map(|instance| instance.name.clone()).collect()];
     for instance in surplus {
         let at = Slot { instance: instance.name.clone(), batch: 1 };
@@ -46,6 +59,14 @@ fn down(draft: &mut Draft<'_>, app: &App, replicas: usize) {
 }
 
 fn up(draft: &mut Draft<'_>, app: &App, replicas: usize) -> Result<(), Refusal> {
+    let used: BTreeSet<u32> = app.instances.iter().map(|instance| instance.number).collect();
+    let missing: Vec<u32> = (1..).filter(|number| !used.contains(number)).take(replicas - used.len()).collect();
+    let absent = missing.iter().map(|number| absent(&app.id, *number));
+    let todo: Vec<Instance> =
+        app.instances.iter().filter(|instance| is_half_made(instance)).cloned().chain(absent).collect();
+    if todo.is_empty() {
+        return Ok(());
+    }
     let unknown = || {
         Refusal::Refused(format!(
             "the spec of {} can't be read from its containers; give its file: pitstop create -f FILE --scale {}={replicas}",
@@ -54,12 +75,10 @@ fn up(draft: &mut Draft<'_>, app: &App, replicas: usize) -> Result<(), Refusal> 
     };
     let container = newest(app).ok_or_else(unknown)?;
     let spec = spec_of(container).ok_or_else(unknown)?;
-    let used: BTreeSet<u32> = app.instances.iter().map(|instance| instance.number).collect();
-    let missing: Vec<u32> = (1..).filter(|number| !used.contains(number)).take(replicas - used.len()).collect();
     let count = u32::try_from(replicas).unwrap_or(u32::MAX);
     address::one_each(draft.facts, &app.id, &spec.sandbox, count, &missing)?;
-    let readiness =
-        readiness(draft.options, &spec, container.detail.as_ref().is_some_and(|detail| detail.has_healthcheck));
+    let healthcheck = container.detail.as_ref().is_some_and(|detail| detail.has_healthcheck);
+    let readiness = readiness(draft.options, &spec, healthcheck);
     if let Some(note) = readiness.note(&app.id.to_string()) {
         draft.note(note);
     }
@@ -74,11 +93,18 @@ fn up(draft: &mut Draft<'_>, app: &App, replicas: usize) -> Result<(), Refusal> 
         volumes: Vec::new(),
     };
     let mut taken = Taken::default();
-    let new: Vec<Instance> = missing.iter().map(|number| absent(&app.id, *number)).collect();
-    draft.plan.batches = vec![new.iter().map(|instance| instance.name.clone()).collect()];
-    for instance in &new {
+    draft.plan.batches = vec![todo.iter().map(|instance| instance.name.clone()).collect()];
+    for instance in &todo {
         let at = Slot { instance: instance.name.clone(), batch: 1 };
-        wanted.bring_up(draft, &mut taken, &at, instance, &[])?;
+        match &instance.app {
+            Some(container) => {
+                restartable(app, instance)?;
+                restart::one(draft, &at, instance, container, &Before::default());
+            }
+            None => {
+                wanted.bring_up(draft, &mut taken, &at, instance, &[])?;
+            }
+        }
     }
     Ok(())
 }

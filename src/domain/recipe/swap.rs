@@ -119,7 +119,7 @@ impl Wanted<'_> {
         if let Some(there) = &instance.sandbox {
             let cause = format!("sandbox {} does not run", there.name);
             let start = || Task::SandboxStart { sandbox: known(there) };
-            let up = (!alive(there)).then(|| draft.main(at, start(), &before.prepared, cause));
+            let up = (!there.is_running()).then(|| draft.main(at, start(), &before.prepared, cause));
             return Ok((known(there), up));
         }
         draft.note(format!(

@@ -2,5 +2,6 @@
 
 mod creation;
 mod properties;
+mod resume;
 mod tables;
 mod world;
