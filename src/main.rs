@@ -1,18 +1,43 @@
 //! The program: picks the front end, and is the only place that ends the process.
 
-use pitstop::cli;
+use pitstop::cli::args::Cli;
+use pitstop::{cli, tui};
 
 fn main() {
     let code = match cli::parse(std::env::args_os()) {
-        Ok(cli) => front_end(cli),
+        Ok(args) => front_end(args),
         Err(code) => code,
     };
     std::process::exit(i32::from(code))
 }
 
-fn front_end(cli: cli::args::Cli) -> u8 {
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(cli::run(cli)),
-        Err(error) => cli::no_runtime(&error),
+fn front_end(args: Cli) -> u8 {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return cli::no_runtime(&error),
+    };
+    if cli::console::is_meant(&args) {
+        cli::console_start(&args).map_or_else(|code| code, |start| runtime.block_on(console(start)))
+    } else {
+        runtime.block_on(cli::run(args))
     }
+}
+
+async fn console(start: cli::console::Start) -> u8 {
+    let settings = tui::Settings {
+        location: start.location,
+        sandbox_image: start.sandbox_image,
+        look: tui::look::Wanted { theme: start.theme, text: start.theme_text, colour: start.color },
+        keymap: start.keymap,
+        read_only: start.read_only,
+    };
+    let ended = Box::pin(tui::run(settings)).await;
+    cli::console_ended(ended.map_err(|error| error.0).map(|ended| {
+        let end = match ended.why {
+            tui::Why::Asked => cli::console::End::Asked,
+            tui::Why::Signal(number) => cli::console::End::Signal(number),
+            tui::Why::HungUp => cli::console::End::HungUp,
+        };
+        (end, ended.summary)
+    }))
 }

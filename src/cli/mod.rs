@@ -7,13 +7,14 @@
 //! args      what clap reads                settled   flag, variable, settings file: one value each
 //! operate   the verbs that change          files     which Compose files are meant
 //! follow    a running operation            signals   Ctrl-C, SIGTERM, SIGHUP as values
-//! ps logs doctor docs                      one verb each
+//! ps logs doctor docs                      one verb each                  console   how the other front end starts and ends
 //! preview   a plan in lines                human     events in lines      summary  the end in lines
 //! output    the only printing              style, table, names            how lines look
 //! exit      the codes                      error     message, causes, hint
 //! ```
 
 pub mod args;
+pub mod console;
 mod docs;
 mod doctor;
 pub mod error;
@@ -135,22 +136,55 @@ async fn list(out: &mut Output, settings: &Settings, args: &PsArgs) -> Result<u8
 
 /// The engine that is meant, connected.
 async fn connect(settings: &Settings) -> Result<Session, CliError> {
-    let sandbox_image = settings.sandbox_image.as_ref().map(ImageRef::new).transpose();
-    let sandbox_image = sandbox_image.map_err(|error| CliError::usage(format!("sandbox image: {error}")))?;
-    let location = Location::resolve(settings.host.as_deref(), settings.context.as_deref()).map_err(|error| {
+    let (location, image) = (locate(settings)?, sandbox_image(settings)?);
+    Ok(Session::connect(&location).await?.with_sandbox_image(image))
+}
+
+fn locate(settings: &Settings) -> Result<Location, CliError> {
+    Location::resolve(settings.host.as_deref(), settings.context.as_deref()).map_err(|error| {
         let error = Error::from(error);
         let unreachable = error.kind() == ErrorKind::Unreachable;
         let error = CliError::from(error);
         // A context that does not exist or a URL that is none is a slip of the pen, not an engine that is down.
         if unreachable { error } else { CliError { code: exit::USAGE, ..error } }
-    })?;
-    Ok(Session::connect(&location).await?.with_sandbox_image(sandbox_image))
+    })
+}
+
+fn sandbox_image(settings: &Settings) -> Result<Option<ImageRef>, CliError> {
+    let image = settings.sandbox_image.as_ref().map(ImageRef::new).transpose();
+    image.map_err(|error| CliError::usage(format!("sandbox image: {error}")))
+}
+
+/// What the console needs; the error is the exit code, and what was wrong is said already.
+pub fn console_start(cli: &Cli) -> Result<console::Start, u8> {
+    console::start(cli).map_err(|error| {
+        plain_output().error(&error);
+        error.code
+    })
+}
+
+/// Tells how the console ended, on the normal screen; returns the exit code. The error: sentences why it did not start.
+pub fn console_ended(ended: Result<(console::End, Vec<String>), Vec<String>>) -> u8 {
+    let mut out = plain_output();
+    match ended {
+        Ok((end, summary)) => {
+            out.lines(summary);
+            console::code(end)
+        }
+        Err(why) => {
+            out.error(&CliError::usage(why.join("\n")));
+            exit::USAGE
+        }
+    }
+}
+
+fn plain_output() -> Output {
+    Output::new(Color::Auto, Glyphs::of_locale(|name| std::env::var(name).ok()))
 }
 
 /// Says that the process can't even begin; returns the exit code.
 pub fn no_runtime(error: &std::io::Error) -> u8 {
-    let mut out = Output::new(Color::Auto, style::ASCII);
-    out.error(&CliError::failed("cannot start").because(error));
+    plain_output().error(&CliError::failed("cannot start").because(error));
     exit::FAILED
 }
 

@@ -315,3 +315,21 @@ fn the_doctor_and_the_log_file() {
     wait_until("the log file", Duration::from_secs(5), || pitstop.home().join("state/pitstop/pitstop.log").is_file());
     Pitstop::on(&engine).env("PITSTOP_LOG", "=,=").run(&["ps"]).expect_code(2);
 }
+
+#[test]
+fn without_a_verb_the_console_opens_on_a_terminal() {
+    let pitstop = Pitstop::on(&Engine::machine());
+    let mut term = pitstop.terminal(100, 30, &[]);
+    term.wait_for("live");
+    assert!(term.modes().0, "the alternate screen is on");
+    term.press(Key::Char('q'));
+    assert_eq!(term.exit(), Some(0));
+    assert_eq!(term.modes(), (false, true), "the terminal is given back");
+
+    let mut term = pitstop.terminal(100, 30, &["--theme", "no-such-theme"]);
+    term.wait_for("there is no theme");
+    assert_eq!(term.exit(), Some(2));
+    let mut term = pitstop.terminal(100, 30, &["--context", "no-such-context"]);
+    term.wait_for("no-such-context");
+    assert_eq!(term.exit(), Some(2));
+}

@@ -1,0 +1,92 @@
+//! What the console is started with, and how its end is told: the part of it that is argv, settings and exit codes.
+//!
+//! The console itself is another front end, which this one does not know; `main` brings the two together.
+
+use super::args::Cli;
+use super::error::CliError;
+use super::{exit, locate, sandbox_image, settled};
+use crate::config::paths;
+use crate::config::settings::Color;
+use crate::domain::ids::ImageRef;
+use crate::engine::Location;
+use std::io::{ErrorKind, IsTerminal};
+use std::path::{Component, Path};
+
+/// What the console needs to know.
+#[derive(Clone, Debug)]
+pub struct Start {
+    pub location: Location,
+    pub sandbox_image: Option<ImageRef>,
+    pub theme: Option<String>,
+    /// The text of the user's own file for that theme.
+    pub theme_text: Option<String>,
+    /// `None`: as the terminal says.
+    pub color: Option<bool>,
+    /// The user's keymap: the file's name and text.
+    pub keymap: Option<(String, String)>,
+    pub read_only: bool,
+}
+
+/// How the console ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Asked,
+    Signal(i32),
+    /// The terminal is gone.
+    HungUp,
+}
+
+/// Whether this command line asks for the console, and there is a terminal for it.
+pub fn is_meant(cli: &Cli) -> bool {
+    cli.verb.is_none() && std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// Settles what the console needs.
+pub(super) fn start(cli: &Cli) -> Result<Start, CliError> {
+    let settings = settled::settings(&cli.global)?;
+    let directory = paths::config_dir().ok();
+    let own = |name: &str| match &directory {
+        Some(directory) => read(&directory.join(name)),
+        None => Ok(None),
+    };
+    let theme_text = match &settings.theme {
+        // A theme is a name, never a way to another directory.
+        Some(theme) if Path::new(theme).components().all(|part| matches!(part, Component::Normal(_))) => {
+            own(&format!("themes/{theme}.toml"))?
+        }
+        _ => None,
+    };
+    Ok(Start {
+        location: locate(&settings)?,
+        sandbox_image: sandbox_image(&settings)?,
+        theme: settings.theme.clone(),
+        theme_text,
+        color: match settings.color.unwrap_or_default() {
+            Color::Auto => None,
+            Color::Always => Some(true),
+            Color::Never => Some(false),
+        },
+        keymap: own("keymap.toml")?.map(|text| ("keymap.toml".to_owned(), text)),
+        read_only: settings.read_only.unwrap_or(false),
+    })
+}
+
+/// The file's text; `None` where there is none.
+fn read(path: &Path) -> Result<Option<String>, CliError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(CliError::usage(format!("cannot read {}", path.display())).because(&error)),
+    }
+}
+
+/// The exit code of a console that ended like this.
+pub(super) fn code(end: End) -> u8 {
+    /// The number of SIGINT on every Unix.
+    const SIGINT: i32 = 2;
+    match end {
+        End::Asked => exit::DONE,
+        End::Signal(SIGINT) => exit::INTERRUPTED,
+        End::Signal(_) | End::HungUp => exit::TERMINATED,
+    }
+}
