@@ -186,7 +186,7 @@ async fn pull(context: &Context, job: &Job, image: &ImageRef, policy: PullPolicy
     if !seen.arch.is_empty() && seen.arch != *arch {
         return Err(Failed::new(format!("image {image} is built for {}, this engine is {arch}", seen.arch)));
     }
-    let id = ImageRef::new(&*seen.id).map_err(|error| Failed::new(error.to_string()))?;
+    let id = image_ref(&*seen.id)?;
     let words = if must_pull { "pulled" } else { "already here" };
     Ok(Done::made(Product::Image(id), Some(format!("{words}, {}", short_id(&seen.id)))))
 }
@@ -296,11 +296,12 @@ async fn start_sandbox(docker: &Docker, id: &ContainerId, name: &str) -> Outcome
 
 async fn create_app(context: &Context, job: &Job, draft: &AppDraft) -> Outcome {
     let docker = &context.docker;
-    let made = draft.image.and_then(|step| match job.made.get(&step) {
+    let pulled = draft.image.and_then(|step| match job.made.get(&step) {
         Some(Product::Image(image)) => Some(image.to_string()),
         _ => None,
     });
-    let image = made.or_else(|| draft.image_id.clone()).unwrap_or_else(|| draft.spec.image.clone());
+    let named = image_ref(&draft.spec.image)?;
+    let wanted = pulled.or_else(|| draft.image_id.clone()).map(image_ref).transpose()?;
     let own = OwnLabels {
         app: draft.app.clone(),
         number: draft.number,
@@ -312,16 +313,34 @@ async fn create_app(context: &Context, job: &Job, draft: &AppDraft) -> Outcome {
     };
     let mut labels = draft.spec.container.labels.clone();
     labels.extend(own.write());
-    let creation = AppCreation {
+    let mut creation = AppCreation {
         name: valid_name(&draft.app.container_name(draft.number, draft.revision))?,
-        image: ImageRef::new(image).map_err(|error| Failed::new(error.to_string()))?,
+        image: named.clone(),
         labels,
         spec: draft.spec.container.clone(),
         sandbox: job.container(&draft.sandbox)?,
         carry: draft.carry.clone(),
     };
-    let id = explain_conflict(docker, docker.create_app(&creation).await, &creation.name).await?;
+    // By name, so that `docker ps` tells people what runs; by id where the name means, or meanwhile came to mean, another image.
+    if let Some(wanted) = &wanted
+        && docker.image(&named).await?.is_none_or(|seen| seen.id != wanted.as_str())
+    {
+        creation.image = wanted.clone();
+    }
+    let mut id = explain_conflict(docker, docker.create_app(&creation).await, &creation.name).await?;
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != creation.image) {
+        let made = docker.inspect(&id).await?;
+        if made.is_none_or(|made| &*made.image_id != wanted.as_str()) {
+            docker.remove(&id, true).await?;
+            creation.image = wanted;
+            id = docker.create_app(&creation).await?;
+        }
+    }
     Ok(Done::made(Product::Container(id), Some(creation.name.to_string())))
+}
+
+fn image_ref(text: impl Into<String>) -> Result<ImageRef, Failed> {
+    ImageRef::new(text).map_err(|error| Failed::new(error.to_string()))
 }
 
 fn valid_name(name: &str) -> Result<ObjectName, Failed> {
