@@ -36,6 +36,12 @@ pub(super) struct Slot {
 }
 
 impl<'a> Draft<'a> {
+    /// Whether that earlier revision is written down by a step already.
+    pub fn records(&self, revision: u32) -> bool {
+        let same = |task: &Task| matches!(task, Task::Record { record, .. } if record.revision == revision);
+        self.plan.steps.iter().any(|step| same(&step.task))
+    }
+
     /// An empty plan; `rollout` is the app's own wishes, for what the options leave open.
     pub fn new(kind: Kind, app: String, rollout: &Rollout, facts: &'a Facts, options: &'a Options) -> Self {
         let cores = facts.fleet.engine.cpus as usize;

@@ -87,7 +87,9 @@ impl Wanted<'_> {
         if let Source::Pulled(step) = self.source {
             needs.push(step);
         }
-        let record = old.and_then(|old| record(draft, at, old, &sandbox, &needs));
+        // Once is enough: revisions are the app's, and a rollback reads every sandbox.
+        let new = old.filter(|old| !draft.records(revision(old)));
+        let record = new.and_then(|old| record(draft, at, old, &sandbox, &needs));
         let preflight = self.preflight(draft, at, old, &sandbox, &needs);
         let mut prepared = before.verifies.clone();
         prepared.extend([create, preflight].into_iter().chain(record));
