@@ -190,8 +190,9 @@ proptest! {
     ) {
         let facts = if empty { Facts::default() } else { facts };
         let names = super::world::SERVICES;
-        let services: Vec<String> = services.into_iter().map(|n| names[n].to_owned()).collect();
-        let scale: Vec<(String, u32)> = scale.into_iter().map(|(n, count)| (names[n].to_owned(), count)).collect();
+        let known = |n: &usize| *n < project.apps.len();
+        let services: Vec<String> = services.into_iter().filter(known).map(|n| names[n].to_owned()).collect();
+        let scale: Vec<(String, u32)> = scale.into_iter().filter(|(n, _)| known(n)).map(|(n, count)| (names[n].to_owned(), count)).collect();
         if let Some(plan) = checked(create(&project, &services, &scale, &facts, &options)) {
             prop_assert!(plan.batches.len() <= 1);
         }

@@ -24,9 +24,9 @@ struct Engine {
 }
 
 impl Engine {
-    fn new(facts: Facts) -> Self {
-        let containers = super::super::draft::all(&facts).cloned().collect();
-        Self { facts, containers, made: BTreeMap::new(), next: 100_000, now: 1000 }
+    fn new(facts: &Facts) -> Self {
+        let containers = super::super::draft::all(facts).cloned().collect();
+        Self { facts: facts.clone(), containers, made: BTreeMap::new(), next: 100_000, now: 1000 }
     }
 
     /// Does the first `count` steps of the main lane.
@@ -144,11 +144,11 @@ impl Engine {
 
 /// Runs some of the plan, plans again, runs all of it; then nothing is left to do.
 fn resumes(
-    facts: Facts,
+    facts: &Facts,
     died_after: usize,
     plan: impl Fn(&Facts) -> Result<Plan, Refusal>,
 ) -> Result<(), TestCaseError> {
-    let Ok(first) = plan(&facts) else { return Ok(()) };
+    let Ok(first) = plan(facts) else { return Ok(()) };
     let mut engine = Engine::new(facts);
     engine.run(&first, died_after);
     let second = plan(&engine.facts);
@@ -186,27 +186,27 @@ proptest! {
         image in 0..IMAGES.len(),
         died in died_after(),
     ) {
-        resumes(facts, died, |facts| deploy("shop/web", Some(IMAGES[image]), project.as_ref(), facts, &options()))?;
+        resumes(&facts, died, |facts| deploy("shop/web", Some(IMAGES[image]), project.as_ref(), facts, &options()))?;
     }
 
     #[test]
     fn a_creation_is_finished_by_asking_again(project in any_project(), died in died_after(), some in any_facts(), fresh in any::<bool>()) {
         let facts = if fresh { facts(Vec::new()) } else { some };
-        resumes(facts, died, |facts| create(&project, &[], &[], facts, &options()))?;
+        resumes(&facts, died, |facts| create(&project, &[], &[], facts, &options()))?;
     }
 
     #[test]
     fn a_rollback_is_finished_by_asking_again(mut facts in any_facts(), died in died_after()) {
         let record = RevisionRecord { revision: 77, image_id: image_id(IMAGES[1]), spec: spec(IMAGES[1]) };
         facts.revisions.insert(AppId::new("shop", "web"), vec![record]);
-        resumes(facts, died, |facts| rollback("shop/web", Some(77), facts, &options()))?;
+        resumes(&facts, died, |facts| rollback("shop/web", Some(77), facts, &options()))?;
     }
 
     #[test]
     fn scaling_up_is_finished_by_asking_again(facts in any_facts(), more in 0..4usize, died in died_after()) {
         if let Ok(app) = facts.fleet.find("shop/web") {
             let replicas = u32::try_from(app.instances.len() + more).unwrap();
-            resumes(facts, died, |facts| scale("shop/web", replicas, facts, &options()))?;
+            resumes(&facts, died, |facts| scale("shop/web", replicas, facts, &options()))?;
         }
     }
 
@@ -215,7 +215,7 @@ proptest! {
         let there = facts.fleet.find("shop/web").map_or(0, |app| app.instances.len());
         if there > fewer {
             let plan = |facts: &Facts| scale("shop/web", u32::try_from(there - fewer).unwrap(), facts, &options());
-            let mut engine = Engine::new(facts);
+            let mut engine = Engine::new(&facts);
             engine.run(&plan(&engine.facts).unwrap(), died);
             if let Ok(second) = plan(&engine.facts) {
                 engine.run(&second, usize::MAX);

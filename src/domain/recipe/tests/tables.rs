@@ -3,7 +3,7 @@
 use super::super::{deploy, restart, rollback, scale};
 use super::world::{IMAGES, Seed, at, container, facts, file, image_id, spec, web};
 use crate::domain::fleet::State;
-use crate::domain::ids::AppId;
+use crate::domain::ids::{AppId, InstanceName};
 use crate::domain::options::{BatchSize, Options, PullPolicy};
 use crate::domain::plan::{Lane, Plan, Refusal, RevisionRecord, Target, Task};
 use crate::domain::probe::ProbeSpec;
@@ -99,7 +99,7 @@ fn batch(text: &str) -> Options {
 }
 
 fn names(plan: &Plan) -> Vec<Vec<&str>> {
-    plan.batches.iter().map(|batch| batch.iter().map(|name| name.short()).collect()).collect()
+    plan.batches.iter().map(|batch| batch.iter().map(InstanceName::short).collect()).collect()
 }
 
 #[test]

@@ -309,7 +309,12 @@ pub fn any_facts() -> impl Strategy<Value = Facts> {
 
 /// Any file of project `shop`, circles of dependencies included.
 pub fn any_project() -> impl Strategy<Value = ProjectSpec> {
-    let app = (0..IMAGES.len(), 0..5u32, proptest::collection::vec((0..3usize, any::<bool>()), 0..2), any::<bool>());
+    let app = (
+        0..IMAGES.len(),
+        0..5u32,
+        proptest::collection::vec((0..3usize, any::<bool>(), proptest::bool::weighted(0.1)), 0..3),
+        any::<bool>(),
+    );
     proptest::collection::vec(app, 1..4).prop_map(|apps| {
         let mut project = file(spec(IMAGES[0]), 0);
         project.apps.clear();
@@ -321,7 +326,9 @@ pub fn any_project() -> impl Strategy<Value = ProjectSpec> {
             }
             let depends_on = depends
                 .into_iter()
-                .map(|(on, healthy)| Dependency {
+                // Mostly backwards: a circle is one error, not a plan.
+                .filter(|(on, _, circle)| *circle || *on < index)
+                .map(|(on, healthy, _)| Dependency {
                     app: SERVICES[on].into(),
                     condition: if healthy {
                         DependencyCondition::ServiceHealthy
