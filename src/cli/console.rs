@@ -51,7 +51,7 @@ pub(super) fn start(cli: &Cli) -> Result<Start, CliError> {
     };
     let theme_text = match &settings.theme {
         // A theme is a name, never a way to another directory.
-        Some(theme) if Path::new(theme).components().all(|part| matches!(part, Component::Normal(_))) => {
+        Some(theme) if Path::new(theme).components().eq([Component::Normal(theme.as_ref())]) => {
             own(&format!("themes/{theme}.toml"))?
         }
         _ => None,
