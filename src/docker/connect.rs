@@ -4,7 +4,7 @@
 //! found"; then agrees on an API version and reads who answers.
 
 use super::client::{ApiVersion, Docker, READ, versioned, within};
-use super::error::{DockerError, Failure};
+use super::error::{CONNECT, DockerError, Failure};
 use super::location::Location;
 use crate::domain::clean::clean;
 use crate::domain::fleet::EngineInfo;
@@ -13,8 +13,7 @@ use bollard::models::{SystemInfo, SystemVersion};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
-
-const CONNECT: &str = "connect to";
+use tokio::net::UnixStream;
 
 /// The oldest API spoken: Engine 20.10.
 const OLDEST: ApiVersion = (1, 41);
@@ -26,7 +25,7 @@ impl Docker {
     /// Connects, agrees on an API version and reads who answers. Each way this fails has its own [`Failure`] and hint.
     pub async fn connect(location: &Location) -> Result<Self, DockerError> {
         let host = location.host.as_str();
-        let client = open(location)?;
+        let client = open(location).await?;
         let version =
             within(CONNECT, host, READ, client.version()).await.map_err(|error| not_an_engine(error, host))?;
         let api = agree(&version, location)?;
@@ -37,10 +36,10 @@ impl Docker {
     }
 }
 
-fn open(location: &Location) -> Result<bollard::Docker, DockerError> {
+async fn open(location: &Location) -> Result<bollard::Docker, DockerError> {
     let host = location.host.as_str();
     let client = if let Some(path) = host.strip_prefix("unix://") {
-        look_at_socket(host, Path::new(path))?;
+        look_at_socket(host, Path::new(path)).await?;
         bollard::Docker::connect_with_unix(host, NEVER, API_DEFAULT_VERSION)
     } else if host.starts_with("tcp://") {
         match &location.tls {
@@ -82,7 +81,7 @@ fn over_ssh(host: &str) -> Result<bollard::Docker, DockerError> {
 }
 
 /// Tells a missing socket, a forbidden directory, a forbidden socket, something else and nobody listening apart.
-fn look_at_socket(host: &str, path: &Path) -> Result<(), DockerError> {
+async fn look_at_socket(host: &str, path: &Path) -> Result<(), DockerError> {
     let shown = path.display();
     match path.metadata() {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -103,7 +102,8 @@ fn look_at_socket(host: &str, path: &Path) -> Result<(), DockerError> {
         }
         Ok(_) => {}
     }
-    match std::os::unix::net::UnixStream::connect(path) {
+    // Never blocks: where too many wait already, the kernel says so.
+    match UnixStream::connect(path).await {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let words = format!("this user may not use the socket {shown}");
@@ -142,7 +142,7 @@ fn how_to_be_let_in(path: &Path) -> String {
 
 /// A failure of the very first request that is none of the connection's: somebody else answers there.
 fn not_an_engine(error: DockerError, host: &str) -> DockerError {
-    if error.is_unreachable() || matches!(error.failure, Failure::Timeout | Failure::Server | Failure::Denied) {
+    if !matches!(error.failure, Failure::NotFound | Failure::Conflict | Failure::BadRequest | Failure::Broken) {
         return error;
     }
     let words = format!("what answers there is no Docker Engine: {}", error.message);
@@ -240,13 +240,13 @@ mod tests {
         assert_eq!(agreed("", "", None), Err(Failure::NotAnEngine));
     }
 
-    #[test]
-    fn the_group_of_a_socket_is_named() {
+    #[tokio::test]
+    async fn the_group_of_a_socket_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
         let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
-        assert!(look_at_socket("unix:///s", &path).is_ok());
+        assert!(look_at_socket("unix:///s", &path).await.is_ok());
         assert!(how_to_be_let_in(&path).contains("sudo"));
-        assert_eq!(look_at_socket("unix:///d", dir.path()).unwrap_err().failure, Failure::NotAnEngine);
+        assert_eq!(look_at_socket("unix:///d", dir.path()).await.unwrap_err().failure, Failure::NotAnEngine);
     }
 }

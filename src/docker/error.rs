@@ -9,6 +9,9 @@ use std::error::Error as _;
 use std::fmt;
 use std::io;
 
+/// The operation of everything that happens before an engine has answered.
+pub(super) const CONNECT: &str = "connect to";
+
 /// A failed request to the engine. Shown as `start shop-web-1.r2: the engine said "…" (400)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DockerError {
@@ -97,10 +100,16 @@ impl DockerError {
 
     /// The engine can't be reached or talked to at all: exit code 3.
     pub fn is_unreachable(&self) -> bool {
-        matches!(
-            self.failure,
-            Failure::NoSocket | Failure::Permission | Failure::Refused | Failure::NotAnEngine | Failure::UnsupportedApi
-        )
+        match self.failure {
+            Failure::NoSocket
+            | Failure::Permission
+            | Failure::Refused
+            | Failure::NotAnEngine
+            | Failure::UnsupportedApi => true,
+            Failure::Invalid => false,
+            // An engine that never said who it is.
+            _ => self.operation == CONNECT,
+        }
     }
 
     /// What a change did can't be told from this: look again before doing anything else.
@@ -116,6 +125,9 @@ impl DockerError {
         } else if words.contains("address already in use") {
             "another container took the pinned address while this one was down: `docker network inspect NETWORK` names it; \
              stop that one, then start this one again"
+        } else if words.contains("non-overlapping") && words.contains("pool") {
+            "the engine has no subnet left: `docker network prune` removes unused networks; or give the network a subnet in \
+             the file (`ipam`)"
         } else if words.contains("port is already allocated") {
             "another container or program on the engine's machine has that host port: `docker ps` and `ss -ltnp` name it"
         } else if words.contains("toomanyrequests") {
@@ -129,6 +141,9 @@ impl DockerError {
                 }
                 Failure::NotAnEngine => {
                     "is --host or DOCKER_HOST right? something else than a Docker Engine answers there"
+                }
+                Failure::Timeout if self.operation == CONNECT => {
+                    "is the engine still starting, or stuck? `systemctl status docker` and `journalctl -u docker` tell"
                 }
                 _ => return self.hint.clone(),
             }

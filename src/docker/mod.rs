@@ -9,8 +9,8 @@
 //! client       the connection: one deadline per request, few requests at once
 //! error        what went wrong, in words for the person who has to act
 //! containers   list, inspect, start, stop, remove …      create   sandboxes and app containers
-//! images       inspect, pull, load                       networks, volumes
-//! exec, watch  commands inside containers                logs     lines of a container's output
+//! images       inspect, pull, load; credentials: a registry's login          networks, volumes
+//! exec, watch  commands inside containers                logs     a container's output; lines: bytes into lines
 //! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
 //! read, write  conversions: the engine's models to domain values and back
 //! ```

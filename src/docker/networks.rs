@@ -62,11 +62,19 @@ impl Docker {
 
     /// The pools the engine chooses for a network that exists only for this question, as a plan of our own.
     async fn free_subnets(&self, spec: &NetworkSpec, project: &str) -> Result<Vec<Subnet>, DockerError> {
-        let question = format!("{}.subnet", spec.name);
-        let id = self.make(&request(spec, project, &question, &[])).await?;
+        let question = checked(CREATE_NETWORK, &format!("{}.subnet", spec.name))?;
+        let ask = request(spec, project, question.as_str(), &[]);
+        let id = match self.make(&ask).await {
+            Err(error) if error.failure == Failure::Conflict => {
+                // Left behind by a console that died between asking and removing.
+                self.remove_network(&question).await?;
+                self.make(&ask).await?
+            }
+            other => other?,
+        };
         let inspection = self.client().inspect_network(&id, None::<InspectNetworkOptions>);
-        let chosen = self.call("inspect network", &question, READ, inspection).await;
-        let removed = self.call("remove network", &question, REMOVE, self.client().remove_network(&id)).await;
+        let chosen = self.call("inspect network", question.as_str(), READ, inspection).await;
+        let removed = self.call("remove network", question.as_str(), REMOVE, self.client().remove_network(&id)).await;
         fine_when_gone(removed)?;
         let pools = read::network_inspection(chosen?).pools;
         Ok(pools.into_iter().map(|pool| with_room_for_pins(&pool.subnet).unwrap_or(pool)).collect())

@@ -232,6 +232,8 @@ async fn networks_leave_room_for_pins_and_are_made_once() {
         ..NetworkSpec::default()
     };
     let (one, two) = (spec("one"), spec("two"));
+    // What a console leaves that dies in the middle.
+    bench.engine.docker(&["network", "create", &format!("{}.subnet", one.name)]);
     let (first, second, again) = tokio::join!(
         bench.docker.create_network(&one, &bench.project.name),
         bench.docker.create_network(&two, &bench.project.name),

@@ -277,6 +277,14 @@ async fn an_answer_that_stops_in_the_middle_is_not_waited_for() {
     assert!(error.to_string().contains("within 10 s"), "{error}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_never_answers_is_unreachable() {
+    let recorder = Recorder::start(|_, stream| drop(stream.read(&mut [0])));
+    let error = Docker::connect(&recorder.location()).await.unwrap_err();
+    assert_eq!(error.failure, Failure::Timeout, "{error}");
+    assert!(error.is_unreachable() && error.hint().unwrap().contains("systemctl status docker"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn never_more_than_sixteen_requests_at_once() {
     let (active, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
