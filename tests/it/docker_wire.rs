@@ -171,7 +171,7 @@ async fn the_version_asked_for_is_spoken_and_the_newest_common_one_otherwise() {
 #[tokio::test]
 async fn old_engines_get_the_fields_that_new_models_have_lost() {
     let created = |_: &Request, stream: &mut UnixStream| {
-        reply(stream, 201, &json!({"Id": id(), "Warnings": null, "Warning": ""}))
+        reply(stream, 201, &json!({"Id": id(), "Warnings": null, "Warning": ""}));
     };
     for (minor, old) in [(41, true), (44, false)] {
         let recorder = Recorder::engine(minor, move |request, stream| match request.0.as_str() {
