@@ -109,7 +109,11 @@ impl Bridge {
             Command::Files => return vec![Msg::Files(compose_files())],
             Command::Load { path } => {
                 let tell = self.tell.clone();
-                tokio::task::spawn_blocking(move || tell.blocking_send(Msg::Loaded(load(&path).map(Box::new))));
+                tokio::task::spawn_blocking(move || {
+                    let project = load(&path).map(Box::new);
+                    // A console that has gone needs no answer.
+                    let _ = tell.blocking_send(Msg::Loaded(project));
+                });
             }
             Command::Resync => self.resync.notify_one(),
             Command::Logs { target } => self.follow(target),

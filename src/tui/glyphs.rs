@@ -2,6 +2,8 @@
 //!
 //! No emoji, nothing of ambiguous width. Whatever a symbol says is also said by a word beside it.
 
+use std::borrow::Cow;
+
 /// One set of symbols.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Glyphs {
@@ -28,6 +30,27 @@ pub struct Glyphs {
     pub eighths: [&'static str; 7],
     /// Corners, top left first and clockwise, then horizontal, vertical, tee right, tee left.
     pub frame: [&'static str; 8],
+}
+
+impl Glyphs {
+    /// Text from elsewhere in characters that this terminal shows: all of them, or ASCII with `?` for what it lacks. Never
+    /// more characters than before, so that what was measured still fits.
+    pub fn spelled<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.dots != ASCII.dots || text.is_ascii() {
+            return Cow::Borrowed(text);
+        }
+        let spell = |c: char| match c {
+            c if c.is_ascii() => c,
+            '→' => '>',
+            '←' => '<',
+            '…' => '~',
+            '×' => 'x',
+            '·' | '–' | '—' | '─' => '-',
+            '‘' | '’' | '“' | '”' => '\'',
+            _ => '?',
+        };
+        Cow::Owned(text.chars().map(spell).collect())
+    }
 }
 
 pub const UNICODE: Glyphs = Glyphs {

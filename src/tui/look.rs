@@ -27,9 +27,10 @@ pub fn of(wanted: &Wanted, env: impl Fn(&str) -> Option<String>) -> Result<Look,
     let theme = match (&wanted.theme, &wanted.text) {
         (None, _) => Theme::standard(depth),
         (Some(name), Some(text)) => Theme::parse(name, text, depth)?,
-        (Some(name), None) => match BUILT_IN.iter().find(|(known, _)| known == name) {
-            Some((name, text)) => Theme::parse(name, text, depth)?,
-            None => {
+        (Some(name), None) => {
+            if let Some((name, text)) = BUILT_IN.iter().find(|(known, _)| known == name) {
+                Theme::parse(name, text, depth)?
+            } else {
                 let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
                 return Err(vec![format!(
                     "there is no theme `{}`; built in are {}, yours are files in the themes directory",
@@ -37,7 +38,7 @@ pub fn of(wanted: &Wanted, env: impl Fn(&str) -> Option<String>) -> Result<Look,
                     names.join(", ")
                 )]);
             }
-        },
+        }
     };
     Ok(Look { theme, glyphs })
 }
@@ -68,6 +69,8 @@ mod tests {
     use crate::tui::theme::Role;
     use ratatui::style::Color;
 
+    type Cases<'a, T> = &'a [(&'a [(&'a str, &'a str)], T)];
+
     fn look(vars: &[(&str, &str)]) -> Look {
         let env = |name: &str| vars.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         of(&Wanted::default(), env).unwrap()
@@ -75,7 +78,7 @@ mod tests {
 
     #[test]
     fn colours_follow_the_terminal() {
-        let cases: [(&[(&str, &str)], Option<Color>); 5] = [
+        let cases: Cases<Option<Color>> = &[
             (&[("COLORTERM", "truecolor")], Some(Color::Rgb(0x85, 0xc7, 0x9a))),
             (&[("TERM", "xterm-256color")], Some(Color::Indexed(114))),
             (&[("TERM", "linux")], Some(Color::Green)),
@@ -83,13 +86,13 @@ mod tests {
             (&[("COLORTERM", "truecolor"), ("NO_COLOR", "")], Some(Color::Rgb(0x85, 0xc7, 0x9a))),
         ];
         for (vars, want) in cases {
-            assert_eq!(look(vars).theme.style(Role::Good).fg, want, "{vars:?}");
+            assert_eq!(look(vars).theme.style(Role::Good).fg, *want, "{vars:?}");
         }
     }
 
     #[test]
     fn symbols_follow_the_locale() {
-        let cases: [(&[(&str, &str)], bool); 6] = [
+        let cases: Cases<bool> = &[
             (&[("LANG", "en_GB.UTF-8")], true),
             (&[("LANG", "C.utf8")], true),
             (&[("LANG", "en_GB.UTF-8"), ("LC_ALL", "C")], false),
@@ -98,7 +101,7 @@ mod tests {
             (&[], false),
         ];
         for (vars, unicode) in cases {
-            assert_eq!(look(vars).glyphs == &UNICODE, unicode, "{vars:?}");
+            assert_eq!(look(vars).glyphs == &UNICODE, *unicode, "{vars:?}");
         }
     }
 

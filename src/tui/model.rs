@@ -102,9 +102,9 @@ pub enum Dialog {
     /// One line is asked for.
     Ask(Ask),
     /// The engine is being read.
-    Planning { what: String, request: Request },
+    Planning { what: String, request: Box<Request> },
     /// A plan to say yes or no to.
-    Confirm(Confirm),
+    Confirm(Box<Confirm>),
     /// No, and why, and what to do.
     Refused { title: String, message: String, hint: Option<String> },
     /// Abort an operation?
@@ -145,7 +145,7 @@ pub enum Question {
 /// A plan before it runs.
 #[derive(Clone, Debug)]
 pub struct Confirm {
-    pub request: Request,
+    pub request: Box<Request>,
     pub plan: Plan,
     /// What has to be typed; `None`: Enter is enough.
     pub typed: Option<(Line, String)>,
@@ -223,15 +223,15 @@ impl Model {
     /// The rows that the cursor moves among: a tree, or one of the two panes.
     pub fn rows(&self) -> Vec<Row<'_>> {
         let Some(fleet) = self.fleet() else { return Vec::new() };
-        if self.is_wide() {
-            if let Some(RowId::Instance(key, _)) = &self.list.cursor {
-                return rows::app(fleet, key).map_or_else(Vec::new, |app| {
-                    rows::instances(app, &self.list.shown.filter)
-                        .into_iter()
-                        .map(|instance| Row::Instance(app, instance))
-                        .collect()
-                });
-            }
+        if self.is_wide()
+            && let Some(RowId::Instance(key, _)) = &self.list.cursor
+        {
+            return rows::app(fleet, key).map_or_else(Vec::new, |app| {
+                rows::instances(app, &self.list.shown.filter)
+                    .into_iter()
+                    .map(|instance| Row::Instance(app, instance))
+                    .collect()
+            });
         }
         rows::rows(fleet, &self.list.shown, !self.is_wide())
     }

@@ -1,29 +1,26 @@
-//! One operation as the console shows it: what its events said so far, and where the person looks.
+//! One operation as the console shows it: what its events said, when the last one came, and where the person looks.
+//!
+//! Counts and judges nothing: that is [`Progress`]'s. Adds only the time that has passed since the last event.
 
-use crate::domain::event::{
-    EventKind, Finished, GapMeasured, IdentityJudged, OpEvent, Planned, PlannedStep, StepResult, Urgency,
-};
-use crate::domain::ids::{InstanceName, OpId};
-use crate::domain::plan::StepId;
+use crate::domain::duration::{human, millis};
+use crate::domain::event::OpEvent;
+use crate::domain::ids::OpId;
+use crate::domain::plan::Lane;
+use crate::domain::progress::{InstanceProgress, Phase, Progress, Status, StepProgressed};
 use std::time::Duration;
 
 /// An operation on screen.
 #[derive(Clone, Debug)]
 pub struct OpView {
     pub id: OpId,
-    pub planned: Option<Planned>,
-    pub steps: Vec<StepSeen>,
-    pub judged: Vec<IdentityJudged>,
-    pub gaps: Vec<GapMeasured>,
-    /// Why it waits for a person, if it does.
-    pub waiting: Option<String>,
-    pub urgency: Option<Urgency>,
-    pub finished: Option<Finished>,
-    /// `elapsed_ms` of the last event, and the console's time when it came.
-    heard: (u64, Duration),
+    pub progress: Progress,
+    /// The console's time when its last event came.
+    heard: Duration,
     pub view: View,
     /// The row of the view that the cursor is on.
     pub selected: usize,
+    /// The person has moved the cursor.
+    pub moved: bool,
 }
 
 /// Rows per instance, or per step.
@@ -34,234 +31,120 @@ pub enum View {
     Steps,
 }
 
-/// A step and what happened to it. Times in milliseconds since the operation began.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StepSeen {
-    pub planned: PlannedStep,
-    pub began: Option<u64>,
-    pub ended: Option<u64>,
-    pub waited_ms: u64,
-    pub result: Option<StepResult>,
-    pub error: Option<String>,
-    pub detail: Option<String>,
-    /// (done, total, note).
-    pub progress: Option<(u64, u64, String)>,
-}
+/// A row by instance: `None` is what belongs to no instance.
+pub type Lanes<'a> = Option<&'a InstanceProgress>;
 
 impl OpView {
     pub fn new(id: OpId, now: Duration) -> Self {
-        Self {
-            id,
-            planned: None,
-            steps: Vec::new(),
-            judged: Vec::new(),
-            gaps: Vec::new(),
-            waiting: None,
-            urgency: None,
-            finished: None,
-            heard: (0, now),
-            view: View::Instances,
-            selected: 0,
-        }
+        Self { id, progress: Progress::default(), heard: now, view: View::Instances, selected: 0, moved: false }
     }
 
-    /// Takes in an event that came at the console's time `now`.
-    pub fn apply(&mut self, event: OpEvent, now: Duration) {
-        self.heard = (event.elapsed_ms, now);
-        let at = event.elapsed_ms;
-        match event.kind {
-            EventKind::Planned(planned) => {
-                self.steps = planned.steps.iter().map(StepSeen::new).collect();
-                self.planned = Some(planned);
-            }
-            EventKind::StepStarted(started) => {
-                if let Some(step) = self.step_mut(started.step) {
-                    step.began = Some(at);
-                    step.waited_ms = started.waited_ms;
-                }
-            }
-            EventKind::StepProgress(progress) => {
-                if let Some(step) = self.step_mut(progress.step) {
-                    step.progress = Some((progress.done, progress.total, progress.note));
-                }
-            }
-            EventKind::StepFinished(finished) => {
-                if let Some(step) = self.step_mut(finished.step) {
-                    if finished.result != StepResult::Skipped {
-                        step.ended = Some(at);
-                        step.began.get_or_insert(at.saturating_sub(finished.took_ms));
-                    }
-                    step.waited_ms = finished.waited_ms;
-                    step.result = Some(finished.result);
-                    step.error = finished.error;
-                    step.detail = finished.detail;
-                }
-            }
-            EventKind::IdentityJudged(judged) => self.judged.push(judged),
-            EventKind::GapMeasured(gap) => self.gaps.push(gap),
-            EventKind::GateReached { reason, .. } | EventKind::Paused { reason } => self.waiting = Some(reason),
-            EventKind::Resumed { .. } => self.waiting = None,
-            EventKind::CancelRequested { urgency } => {
-                self.urgency = Some(urgency);
-                self.waiting = None;
-            }
-            EventKind::Finished(finished) => {
-                self.waiting = None;
-                self.finished = Some(finished);
-            }
-            EventKind::Unknown => {}
+    /// Takes in an event that came at the console's time `now`. At the end the cursor goes to the first trouble, unless
+    /// the person has put it somewhere.
+    pub fn apply(&mut self, event: &OpEvent, now: Duration) {
+        self.progress.apply(event);
+        self.heard = now;
+        if self.progress.is_over() && !self.moved && self.view == View::Instances {
+            let trouble = |lane: &Lanes<'_>| self.steps_of(*lane).any(StepProgressed::failed);
+            self.selected = self.lanes().iter().position(trouble).unwrap_or(self.selected);
         }
-    }
-
-    fn step_mut(&mut self, id: StepId) -> Option<&mut StepSeen> {
-        self.steps.iter_mut().find(|step| step.planned.step == id)
     }
 
     pub fn is_running(&self) -> bool {
-        self.finished.is_none()
+        !self.progress.is_over()
     }
 
-    /// It waits for a person to say go.
-    pub fn waits(&self) -> bool {
-        self.waiting.is_some()
+    /// Why it waits for a person to say go, if it does.
+    pub fn waiting(&self) -> Option<&str> {
+        let progress = &self.progress;
+        progress.gate.as_ref().map(|(_, reason)| reason.as_str()).or(progress.paused.as_deref())
     }
 
     /// Milliseconds since it began: measured while it runs, told by its last event after.
     pub fn elapsed(&self, now: Duration) -> u64 {
-        match &self.finished {
+        match &self.progress.finished {
             Some(finished) => finished.took_ms,
-            None => self.heard.0 + crate::domain::duration::millis(now.saturating_sub(self.heard.1)),
+            None => self.progress.elapsed_ms + millis(now.saturating_sub(self.heard)),
         }
     }
 
     /// `deploy shop/web`.
     pub fn title(&self) -> String {
-        self.planned.as_ref().map_or_else(|| self.id.to_string(), |planned| format!("{} {}", planned.kind, planned.app))
+        let planned = self.progress.planned.as_ref();
+        planned.map_or_else(|| self.id.to_string(), |planned| format!("{} {}", planned.kind, planned.app))
     }
 
-    /// Instances, batch by batch; then those that only steps name.
-    pub fn instances(&self) -> Vec<&InstanceName> {
-        let mut names: Vec<&InstanceName> =
-            self.planned.iter().flat_map(|planned| planned.batches.iter().flatten()).collect();
-        for name in self.steps.iter().filter_map(|step| step.planned.instance.as_ref()) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
+    /// Rows by instance: first the steps of none, where there are such.
+    pub fn lanes(&self) -> Vec<Lanes<'_>> {
+        let shared = self.progress.steps.iter().any(|step| step.plan.instance.is_none()).then_some(None);
+        shared.into_iter().chain(self.progress.instances.iter().map(Some)).collect()
+    }
+
+    /// Steps of one row.
+    pub fn steps_of<'a>(&'a self, lane: Lanes<'a>) -> impl Iterator<Item = &'a StepProgressed> {
+        self.progress.steps.iter().filter(move |step| step.plan.instance.as_ref() == lane.map(|lane| &lane.name))
+    }
+
+    /// How long anything of a row ran; waiting in between is not counted, what ran side by side counts once.
+    pub fn busy(&self, lane: Lanes<'_>, elapsed: u64) -> Option<u64> {
+        let mut spans: Vec<(u64, u64)> =
+            self.steps_of(lane).filter_map(|step| Some((step.started_ms?, until(step, elapsed)))).collect();
+        spans.sort_unstable();
+        let (mut sum, mut end) = (0, spans.first()?.0);
+        for (from, to) in spans {
+            sum += to.saturating_sub(from.max(end));
+            end = end.max(to);
         }
-        names
-    }
-
-    /// Steps of one instance, or those of none.
-    pub fn steps_of<'a>(&'a self, instance: Option<&'a InstanceName>) -> impl Iterator<Item = &'a StepSeen> {
-        self.steps.iter().filter(move |step| step.planned.instance.as_ref() == instance)
-    }
-
-    /// Whether any step belongs to no instance.
-    pub fn has_shared(&self) -> bool {
-        self.steps.iter().any(|step| step.planned.instance.is_none())
-    }
-
-    pub fn judgement(&self, instance: &InstanceName) -> Option<&IdentityJudged> {
-        self.judged.iter().rev().find(|judged| judged.instance == *instance)
-    }
-
-    pub fn gap(&self, instance: &InstanceName) -> Option<&GapMeasured> {
-        self.gaps.iter().rev().find(|gap| gap.instance == *instance)
-    }
-
-    /// Steps that count towards the end: done and all, without the undo lane unless it ran.
-    pub fn done(&self) -> (usize, usize) {
-        let counts = |step: &&StepSeen| step.planned.lane == crate::domain::plan::Lane::Main || step.began.is_some();
-        let all = self.steps.iter().filter(counts);
-        (all.clone().filter(|step| step.result.is_some()).count(), all.count())
-    }
-
-    /// The batch that is handled now, from 1, and their number.
-    pub fn batch(&self) -> (usize, usize) {
-        let all = self.planned.as_ref().map_or(0, |planned| planned.batches.len());
-        let now = self.steps.iter().filter(|step| step.began.is_some()).filter_map(|step| step.planned.batch).max();
-        (now.unwrap_or(0), all)
-    }
-
-    /// Rows by instance: `None` first for the steps of all, where there are such.
-    pub fn lanes(&self) -> Vec<Option<&InstanceName>> {
-        let shared = self.has_shared().then_some(None);
-        shared.into_iter().chain(self.instances().into_iter().map(Some)).collect()
-    }
-
-    /// From the first begin to the last end of an instance's steps, waiting between batches left out.
-    pub fn span_of(&self, instance: Option<&InstanceName>, elapsed: u64) -> Option<u64> {
-        let begun: Vec<_> = self.steps_of(instance).filter(|step| step.began.is_some()).collect();
-        let first = begun.iter().filter_map(|step| step.began).min()?;
-        let last = begun.iter().map(|step| step.ended.unwrap_or(elapsed)).max()?;
-        Some(last.saturating_sub(first))
-    }
-
-    /// Rows when shown by instance.
-    pub fn rows_by_instance(&self) -> usize {
-        self.instances().len() + usize::from(self.has_shared())
+        Some(sum)
     }
 
     /// Rows of the view.
     pub fn rows(&self) -> usize {
         match self.view {
-            View::Instances => self.rows_by_instance(),
+            View::Instances => self.lanes().len(),
             View::Steps => self.shown_steps().count(),
         }
     }
 
     /// Steps worth a row: all of the main lane, and what of the undo lane was needed.
-    pub fn shown_steps(&self) -> impl Iterator<Item = &StepSeen> {
-        self.steps.iter().filter(|step| step.planned.lane == crate::domain::plan::Lane::Main || step.began.is_some())
+    pub fn shown_steps(&self) -> impl Iterator<Item = &StepProgressed> {
+        self.progress.steps.iter().filter(|step| is_shown(step))
+    }
+
+    /// Where an instance is.
+    pub fn phase(&self, instance: &InstanceProgress) -> Phase {
+        self.progress.phase(instance)
     }
 
     /// What it did, in lines for the normal screen after the console has gone.
     pub fn epitaph(&self) -> Vec<String> {
-        let Some(finished) = &self.finished else {
-            return vec![format!("{} ({}): interrupted", self.title(), self.id)];
-        };
-        let counts = finished.counts;
-        let took = crate::domain::duration::human(finished.took_ms);
-        let outcome = format!("{:?}", finished.outcome).to_lowercase();
-        let head = format!(
-            "{} ({}): {outcome} in {took}, {} of {} kept",
-            self.title(),
-            self.id,
-            counts.kept,
-            counts.instances
-        );
-        std::iter::once(head).chain(finished.error.clone()).collect()
-    }
-
-    /// The steps that took longest, longest first.
-    pub fn slowest(&self, n: usize) -> Vec<&StepSeen> {
-        let mut steps: Vec<_> = self.steps.iter().filter(|step| step.ended.is_some()).collect();
-        steps.sort_by_key(|step| std::cmp::Reverse(step.took(0)));
-        steps.truncate(n);
-        steps
+        let id = &self.id;
+        let summary = self.progress.summary();
+        match &self.progress.finished {
+            Some(finished) => {
+                let lines = finished.error.iter().chain(&finished.state).map(|line| format!("  {line}"));
+                std::iter::once(format!("{summary} ({id})")).chain(lines).collect()
+            }
+            None => vec![format!("{summary}: left while it ran ({id}, after {})", human(self.progress.elapsed_ms))],
+        }
     }
 }
 
-impl StepSeen {
-    fn new(planned: &PlannedStep) -> Self {
-        Self {
-            planned: planned.clone(),
-            began: None,
-            ended: None,
-            waited_ms: 0,
-            result: None,
-            error: None,
-            detail: None,
-            progress: None,
-        }
-    }
+/// A step of the main lane, or one of the undo lane that was needed.
+pub fn is_shown(step: &StepProgressed) -> bool {
+    step.plan.lane == Lane::Main || step.started_ms.is_some()
+}
 
-    /// Milliseconds so far, at `elapsed`.
-    pub fn took(&self, elapsed: u64) -> u64 {
-        self.began.map_or(0, |began| self.ended.unwrap_or(elapsed).saturating_sub(began))
+/// Milliseconds since the operation's begin at which a step ended, or `elapsed` while it runs.
+pub fn until(step: &StepProgressed, elapsed: u64) -> u64 {
+    match (step.ended_ms(), step.status) {
+        (Some(ended), _) => ended,
+        (None, Status::Running) => elapsed,
+        (None, _) => step.started_ms.unwrap_or(0),
     }
+}
 
-    pub fn is_running(&self) -> bool {
-        self.began.is_some() && self.ended.is_none() && self.result.is_none()
-    }
+/// Milliseconds a step took, or has taken so far.
+pub fn took(step: &StepProgressed, elapsed: u64) -> u64 {
+    step.started_ms.map_or(0, |began| until(step, elapsed).saturating_sub(began))
 }

@@ -109,6 +109,11 @@ pub fn age(since: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// `12 s`, `3 m 05 s`: whole seconds.
+pub fn seconds(n: u64) -> String {
+    if n < 60 { format!("{n} s") } else { crate::domain::duration::human(n * 1000) }
+}
+
 /// `1 app`, `4 apps`.
 pub fn count(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }

@@ -171,7 +171,6 @@ fn colour(text: &str, depth: Depth) -> Result<Color, String> {
     let (many, few) = (parse(many.trim())?, few.map(parse).transpose()?);
     Ok(match (depth, many, few) {
         (Depth::Basic, _, Some(few)) => few,
-        (Depth::True, many, _) => many,
         (Depth::Indexed, Color::Rgb(r, g, b), _) => Color::Indexed(nearest_indexed(r, g, b)),
         (Depth::Basic, Color::Rgb(r, g, b), None) => nearest_basic(r, g, b),
         (_, many, _) => many,

@@ -112,9 +112,8 @@ pub fn readiness(app: &App) -> Word {
         _ if all == 0 => word(Symbol::Off, "empty", Role::Dim),
         _ if ready == all => word(Symbol::Ready, "ready", Role::Good),
         Some(bad) if ready == 0 => bad,
-        Some(_) => word(Symbol::Part, "partly", Role::Warn),
         None if ready == 0 => state(&app.instances[0]),
-        None => word(Symbol::Part, "partly", Role::Warn),
+        _ => word(Symbol::Part, "partly", Role::Warn),
     }
 }
 

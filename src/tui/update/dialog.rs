@@ -18,8 +18,9 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 /// Asks the engine for a plan, and shows that it is asked.
 pub fn plan(model: &mut Model, request: Request, what: String) -> Vec<Command> {
     model.ticket += 1;
+    let request = Box::new(request);
     model.dialog = Some(Dialog::Planning { what, request: request.clone() });
-    vec![Command::Plan { ticket: model.ticket, request: Box::new(request) }]
+    vec![Command::Plan { ticket: model.ticket, request }]
 }
 
 /// Takes a key while a dialog is open.
@@ -118,14 +119,14 @@ fn wrong(ask: &mut Ask, what: String) -> Vec<Command> {
 
 /// Compose files found: the first is proposed.
 pub fn files(model: &mut Model, files: Vec<String>) {
-    if let Some(Dialog::Ask(ask)) = &mut model.dialog {
-        if ask.question == Question::File {
-            if ask.line.text().is_empty() {
-                ask.line = Line::new(files.first().map_or("", String::as_str));
-            }
-            ask.choices = files;
-            ask.chosen = 0;
+    if let Some(Dialog::Ask(ask)) = &mut model.dialog
+        && ask.question == Question::File
+    {
+        if ask.line.text().is_empty() {
+            ask.line = Line::new(files.first().map_or("", String::as_str));
         }
+        ask.choices = files;
+        ask.chosen = 0;
     }
 }
 
@@ -156,7 +157,8 @@ pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) ->
     }
     let (request, what, shown) = match model.dialog.take() {
         Some(Dialog::Planning { request, what }) => (request, what, None),
-        Some(Dialog::Confirm(Confirm { request, plan, checking: true, .. })) => {
+        Some(Dialog::Confirm(confirm)) if confirm.checking => {
+            let Confirm { request, plan, .. } = *confirm;
             (request, format!("{} {}", plan.kind, plan.app), Some(plan))
         }
         other => {
@@ -173,7 +175,8 @@ pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) ->
         (Ok(plan), shown) => {
             let typed = must_type(&plan, &request).map(|wanted| (Line::default(), wanted));
             let changed = shown.is_some();
-            model.dialog = Some(Dialog::Confirm(Confirm { request, plan, typed, scroll: 0, checking: false, changed }));
+            let confirm = Confirm { request, plan, typed, scroll: 0, checking: false, changed };
+            model.dialog = Some(Dialog::Confirm(Box::new(confirm)));
             Vec::new()
         }
     }
@@ -201,7 +204,7 @@ fn press_confirm(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             let said = confirm.typed.as_ref().is_none_or(|(line, wanted)| line.text().trim() == wanted);
             if said {
                 confirm.checking = true;
-                let request = Box::new(confirm.request.clone());
+                let request = confirm.request.clone();
                 model.ticket = ticket;
                 return vec![Command::Plan { ticket, request }];
             }

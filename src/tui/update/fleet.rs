@@ -41,29 +41,29 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         }
         Action::Inspect => return inspect(model),
         Action::Logs => return logs(model),
-        Action::Restart => return restart(model),
-        Action::Create => {
+        Restart => return restart(model),
+        Create => {
             ask(model, Question::File, "", Vec::new());
             return vec![Command::Files];
         }
-        Action::Deploy => {
+        Deploy => {
             if let Some((app, image)) = managed(model, "deploy") {
                 ask(model, Question::Image { app }, &image, Vec::new());
             }
         }
-        Action::Scale => {
+        Scale => {
             let now = model.app().map_or(0, |app| app.instances.len());
             if let Some((app, _)) = managed(model, "scale") {
                 ask(model, Question::Replicas { app, now }, "", Vec::new());
             }
         }
-        Action::Rollback => {
+        Rollback => {
             if let Some((app, _)) = managed(model, "roll back") {
                 let what = format!("roll back {app}");
                 return dialog::plan(model, Request::Rollback { app, to: None, options: Options::default() }, what);
             }
         }
-        Action::Remove => {
+        Remove => {
             if let Some((app, _)) = managed(model, "remove") {
                 ask(model, Question::Remove { apps: vec![app] }, "", Vec::new());
             }
@@ -191,10 +191,10 @@ fn fold(model: &mut Model) {
 }
 
 fn mark(model: &mut Model) {
-    if let Some(id) = model.list.cursor.clone().filter(|id| *id != RowId::Unmanaged) {
-        if !model.list.marks.remove(&id) {
-            model.list.marks.insert(id);
-        }
+    if let Some(id) = model.list.cursor.clone().filter(|id| *id != RowId::Unmanaged)
+        && !model.list.marks.remove(&id)
+    {
+        model.list.marks.insert(id);
     }
     go_to(model, model.list.place + 1);
 }

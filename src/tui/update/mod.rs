@@ -44,7 +44,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
         }
         Msg::Planned { ticket, answer } => dialog::planned(model, ticket, answer),
         Msg::Began(id) => operation::began(model, id),
-        Msg::Op(event) => operation::event(model, event),
+        Msg::Op(event) => operation::event(model, &event),
         Msg::Files(files) => {
             dialog::files(model, files);
             Vec::new()

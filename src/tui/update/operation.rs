@@ -19,7 +19,7 @@ pub fn began(model: &mut Model, id: OpId) -> Vec<Command> {
 }
 
 /// Takes in an event; leaves the console when it was waiting for this end.
-pub fn event(model: &mut Model, event: OpEvent) -> Vec<Command> {
+pub fn event(model: &mut Model, event: &OpEvent) -> Vec<Command> {
     let now = model.now;
     let Some(op) = model.operations.iter_mut().find(|op| op.id == event.op) else { return Vec::new() };
     let ran = op.is_running();
@@ -48,7 +48,9 @@ pub fn event(model: &mut Model, event: OpEvent) -> Vec<Command> {
 
 /// Does what a key means here.
 pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
-    let Some((id, running, waits)) = model.operation().map(|op| (op.id.clone(), op.is_running(), op.waits())) else {
+    let Some((id, running, waits)) =
+        model.operation().map(|op| (op.id.clone(), op.is_running(), op.waiting().is_some()))
+    else {
         close(model);
         return Vec::new();
     };
@@ -66,7 +68,10 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         }
         _ => {
             let page = usize::from(model.size.1 / 2).max(1);
-            with(model, &id, |op| op.selected = moved(op.selected, op.rows(), page, action));
+            with(model, &id, |op| {
+                op.selected = moved(op.selected, op.rows(), page, action);
+                op.moved = true;
+            });
         }
     }
     Vec::new()

@@ -5,8 +5,9 @@ use super::super::text;
 use super::super::theme::Role;
 use super::pen::{Pen, Spans, spans_width};
 use super::{table, waterfall};
+use crate::domain::ids::InstanceName;
 use crate::domain::options::{Gate, OnFailure};
-use crate::domain::plan::{Kind, Lane, Plan};
+use crate::domain::plan::{Action, Kind, Lane, Plan, Step};
 use ratatui::layout::{Position, Rect};
 
 /// Draws a dialog in the middle of `area`; where the cursor stands if a line is typed.
@@ -33,7 +34,11 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
             None
         }
         Dialog::Abort(id) => {
-            let title = model.operations.iter().find(|op| op.id == *id).map_or_else(String::new, |op| op.title());
+            let title = model
+                .operations
+                .iter()
+                .find(|op| op.id == *id)
+                .map_or_else(String::new, super::super::operation::OpView::title);
             let lines = [
                 vec![(format!("Abort {title}?"), Role::Title)],
                 Vec::new(),
@@ -205,26 +210,21 @@ fn plan_lines(pen: &Pen<'_>, confirm: &Confirm, width: usize) -> Vec<Spans> {
         say("first", &shared, Role::Text);
     }
     let many = plan.batches.len();
-    for (i, batch) in plan.batches.iter().enumerate() {
-        let names: Vec<&str> = batch.iter().map(|name| name.short()).collect();
-        let label = if many == 1 { "instances".to_owned() } else { format!("batch {}", i + 1) };
-        if i < 6 || i + 1 == many {
-            say(&label, &names.join(", "), Role::Text);
-        } else if i == 6 {
-            say(g.dots, &format!("{} more batches", many - 7), Role::Dim);
-        }
+    let batches: Vec<String> =
+        plan.batches.iter().map(|batch| batch.iter().map(InstanceName::short).collect::<Vec<_>>().join(", ")).collect();
+    if many > 0 {
+        let label =
+            if many == 1 { "instances".to_owned() } else { text::count(many, "batch").replace("batchs", "batches") };
+        say(&label, &batches.join(" | "), Role::Text);
     }
     if let Some(first) = plan.batches.iter().flatten().next() {
         say("each", &phrase(plan, |step| step.instance.as_ref() == Some(first)), Role::Text);
     }
-    let mut causes: Vec<&str> = Vec::new();
-    for step in plan.steps.iter().filter(|step| step.lane == Lane::Main && step.instance.is_some()) {
-        if !causes.contains(&step.cause.as_str()) && !step.cause.is_empty() {
-            causes.push(&step.cause);
-        }
-    }
-    for (i, cause) in causes.iter().take(3).enumerate() {
-        say(if i == 0 { "because" } else { "" }, cause, Role::Text);
+    // The reason of the first change; what is only read or written down explains nothing.
+    let changes = |step: &&Step| !matches!(step.task.action(), Action::Verify | Action::Park);
+    let cause = plan.steps.iter().filter(|step| step.lane == Lane::Main && step.instance.is_some()).find(changes);
+    if let Some(step) = cause {
+        say("because", &step.cause, Role::Text);
     }
     for (i, note) in plan.notes.iter().enumerate() {
         say(if i == 0 { "note" } else { "" }, note, Role::Warn);
@@ -245,16 +245,13 @@ fn plan_lines(pen: &Pen<'_>, confirm: &Confirm, width: usize) -> Vec<Spans> {
 }
 
 /// `pull · network`, each kind of step once, in order.
-fn phrase(plan: &Plan, of: impl Fn(&crate::domain::plan::Step) -> bool) -> String {
-    let mut words: Vec<(&str, usize)> = Vec::new();
+fn phrase(plan: &Plan, of: impl Fn(&Step) -> bool) -> String {
+    let mut words: Vec<&str> = Vec::new();
     for step in plan.steps.iter().filter(|step| step.lane == Lane::Main && of(step)) {
         let name = waterfall::name(step.task.action());
-        match words.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, n)) => *n += 1,
-            None => words.push((name, 1)),
+        if !words.contains(&name) {
+            words.push(name);
         }
     }
-    let words: Vec<String> =
-        words.into_iter().map(|(word, n)| if n > 1 { format!("{word} ×{n}") } else { word.to_owned() }).collect();
     words.join(", ")
 }

@@ -21,6 +21,40 @@ use super::{message, strip};
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
 use ratatui::layout::Rect;
 
+/// The tree of a narrow screen.
+const TREE: [Column; 8] = [
+    Column::new("APP / INSTANCE", 14, 32, 0),
+    Column::new("STATE", 14, 14, 0),
+    Column::new("ADDRESS", 15, 39, 1),
+    Column::new("HELD", 10, 10, 0),
+    Column::images("IMAGE", 9, 2),
+    Column::figures("REV", 4, 4),
+    Column::figures("UP", 3, 3),
+    Column::new("PORTS", 11, 40, 5),
+];
+
+/// The left pane of a wide screen.
+const APPS: [Column; 5] = [
+    Column::new("APP", 12, 32, 0),
+    Column::new("READY", 6, 12, 0),
+    Column::images("IMAGE", 9, 1),
+    Column::figures("REV", 4, 2),
+    Column::new("HELD", 10, 10, 0),
+];
+
+/// The right pane of a wide screen.
+const INSTANCES: [Column; 9] = [
+    Column::new("INSTANCE", 10, 32, 0),
+    Column::new("STATE", 14, 14, 0),
+    Column::new("ADDRESS", 15, 39, 0),
+    Column::new("HELD", 10, 10, 0),
+    Column::figures("REV", 4, 2),
+    Column::figures("UP", 3, 1),
+    Column::new("PORTS", 11, 34, 3),
+    Column::images("IMAGE", 10, 4),
+    Column::new("CONTAINER", 12, 12, 5),
+];
+
 /// Draws the fleet, or why there is none.
 pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     match (&model.state, model.fleet()) {
@@ -40,19 +74,9 @@ fn narrow(pen: &mut Pen<'_>, model: &Model, fleet: &Fleet, area: Rect) {
     if rows.is_empty() {
         return message::no_match(pen, model, list);
     }
-    const COLUMNS: [Column; 8] = [
-        Column::new("APP / INSTANCE", 14, 32, 0),
-        Column::new("STATE", 14, 14, 0),
-        Column::new("ADDRESS", 15, 39, 1),
-        Column::new("HELD", 10, 10, 0),
-        Column::images("IMAGE", 9, 2),
-        Column::figures("REV", 4, 4),
-        Column::figures("UP", 3, 3),
-        Column::new("PORTS", 11, 40, 5),
-    ];
     let cells: Vec<Cells> = rows.iter().map(|row| tree_cells(pen, model, row)).collect();
     let style = Style { selected: selected(model, &rows), focused: true, stale: model.is_stale() };
-    table::draw(pen, list, &COLUMNS, &cells, style);
+    table::draw(pen, list, &TREE, &cells, style);
     if below > 0 {
         strip::line(pen, model, Rect { y: list.bottom(), height: 1, ..area });
     }
@@ -68,13 +92,6 @@ fn wide(pen: &mut Pen<'_>, model: &Model, fleet: &Fleet, area: Rect) {
     let on_instances = matches!(model.list.cursor, Some(RowId::Instance(..)));
     let border = |focused: bool| if focused { Role::Focus } else { Role::Rule };
 
-    const APPS: [Column; 5] = [
-        Column::new("APP", 12, 32, 0),
-        Column::new("READY", 6, 12, 0),
-        Column::images("IMAGE", 9, 1),
-        Column::figures("REV", 4, 2),
-        Column::new("HELD", 10, 10, 0),
-    ];
     let mut title = vec![("Apps".to_owned(), Role::Title)];
     title.extend(list_notes(model));
     let inside = pen.frame(left, &title, border(!on_instances));
@@ -89,17 +106,6 @@ fn wide(pen: &mut Pen<'_>, model: &Model, fleet: &Fleet, area: Rect) {
     };
     let strip_height = if model.operations.is_empty() { 0 } else { strip::height(model).min(right.height / 3) };
     let inside = pen.frame(right, &app_title(pen, app), border(on_instances));
-    const INSTANCES: [Column; 9] = [
-        Column::new("INSTANCE", 10, 32, 0),
-        Column::new("STATE", 14, 14, 0),
-        Column::new("ADDRESS", 15, 39, 0),
-        Column::new("HELD", 10, 10, 0),
-        Column::figures("REV", 4, 2),
-        Column::figures("UP", 3, 1),
-        Column::new("PORTS", 11, 34, 3),
-        Column::images("IMAGE", 10, 4),
-        Column::new("CONTAINER", 12, 12, 5),
-    ];
     let instances = rows::instances(app, &model.list.shown.filter);
     let cells: Vec<Cells> = instances.iter().map(|instance| instance_cells(pen, model, app, instance)).collect();
     let selected = match &model.list.cursor {

@@ -5,7 +5,6 @@ use super::super::model::Model;
 use super::super::text;
 use super::super::theme::Role;
 use super::pen::{Pen, Spans, spans_width};
-use crate::domain::duration::human;
 use ratatui::layout::Rect;
 use std::time::Duration;
 
@@ -73,14 +72,14 @@ pub fn no_engine(pen: &mut Pen<'_>, model: &Model, area: Rect, error: &str, retr
     let advice = [
         ("is it running?", "sudo systemctl start docker"),
         ("no permission?", "sudo usermod -aG docker $USER, then log in again"),
-        ("elsewhere?", "pitstop --host ssh://server, or --context NAME, or DOCKER_HOST"),
+        ("elsewhere?", "pitstop --host URL, --context NAME, or DOCKER_HOST"),
         ("not sure?", "pitstop doctor"),
     ];
     for (question, answer) in advice {
         lines.push(vec![(format!("{question:<16}"), Role::Dim), (answer.to_owned(), Role::Text)]);
     }
     lines.push(vec![]);
-    let wait = human(crate::domain::duration::millis(retry_in));
+    let wait = text::seconds(retry_in.as_secs());
     let mut last = vec![(format!("the next try is in {wait}"), Role::Dim)];
     if let Some(key) = model.keys.key(model.place(), Action::Resync) {
         last.push((format!(", {key} tries now"), Role::Dim));

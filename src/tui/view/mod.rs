@@ -23,7 +23,6 @@ use super::keymap::{Action, Place};
 use super::model::{Model, Screen};
 use super::text;
 use super::theme::Role;
-use crate::domain::duration::{human, millis};
 use crate::domain::fleet::FleetState;
 use pen::{Pen, Spans, spans_width};
 use ratatui::Frame;
@@ -116,11 +115,11 @@ fn freshness(pen: &Pen<'_>, model: &Model) -> Spans {
         }
         FleetState::Stale { fleet, since, retry_in, .. } => {
             let for_ms = model.wall.as_millisecond().saturating_sub(since.as_millisecond());
-            let seconds = human(u64::try_from(for_ms).unwrap_or(0) / 1000 * 1000);
+            let seconds = text::seconds(u64::try_from(for_ms).unwrap_or(0) / 1000);
             let what = if fleet.is_some() { "stale for" } else { "no engine for" };
             vec![
                 (format!(" {} {what} {seconds} ", pen.glyphs().stale), Role::Loud),
-                (format!(" retry in {}", human(millis(*retry_in))), Role::Dim),
+                (format!(" retry in {}", text::seconds(retry_in.as_secs())), Role::Dim),
             ]
         }
     }
@@ -200,7 +199,7 @@ fn offered(model: &Model, place: Place) -> Vec<Action> {
         }
         Place::Operation => match model.operation() {
             Some(op) if op.is_running() => {
-                let mut actions = if op.waits() { vec![Action::Go] } else { vec![Action::Pause] };
+                let mut actions = if op.waiting().is_some() { vec![Action::Go] } else { vec![Action::Pause] };
                 actions.extend([Action::Abort, Action::NextPane, Action::Back]);
                 actions
             }

@@ -11,7 +11,7 @@
 //! ```
 
 use super::super::model::Model;
-use super::super::operation::{OpView, StepSeen, View};
+use super::super::operation::{Lanes, OpView, View, is_shown, took};
 use super::super::text;
 use super::super::theme::Role;
 use super::super::words;
@@ -20,8 +20,8 @@ use super::waterfall::{self, Axis};
 use super::{strip, table};
 use crate::domain::duration::human;
 use crate::domain::event::StepResult;
-use crate::domain::identity::Identity;
-use crate::domain::ids::InstanceName;
+use crate::domain::plan::{Action, Lane};
+use crate::domain::progress::{Phase, Status, StepProgressed};
 use ratatui::layout::Rect;
 
 /// Draws the operation on screen.
@@ -41,7 +41,7 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
         View::Instances => "Instances",
         View::Steps => "Steps",
     };
-    let (done, all) = op.done();
+    let (done, all) = op.progress.steps_done();
     let title = [(title.to_owned(), Role::Title), (format!("  {done}/{all} steps"), Role::Dim)];
     let inside = pen.frame(area, &title, Role::Rule);
     let list = Rect { height: inside.height.saturating_sub(detail_height), ..inside };
@@ -61,14 +61,13 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
 fn head(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
     let sep = (format!(" {} ", pen.glyphs().sep), Role::Rule);
     let mut right = vec![strip::outcome(pen, op)];
-    let (batch, batches) = op.batch();
+    let (batch, batches) = op.progress.batch();
     if batches > 1 {
         right.extend([sep.clone(), (format!("batch {batch}/{batches}"), Role::Text)]);
     }
-    let instances = op.instances();
-    if instances.len() > 1 {
-        let done = instances.iter().filter(|i| op.steps_of(Some(i)).all(|s| s.result.is_some() || !is_main(s))).count();
-        right.extend([sep.clone(), (format!("{done}/{} instances", instances.len()), Role::Text)]);
+    let (done, instances) = op.progress.done();
+    if instances > 1 {
+        right.extend([sep.clone(), (format!("{done}/{instances} instances"), Role::Text)]);
     }
     right.extend([sep.clone(), (human(op.elapsed(model.now)), Role::Title)]);
     right.push((" ".to_owned(), Role::Text));
@@ -82,17 +81,18 @@ fn head(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
 
     let y = area.y + 1;
     let mut facts: Spans = Vec::new();
-    let judged = op.judged.len();
+    let verdicts: Vec<_> = op.progress.instances.iter().filter_map(|instance| instance.verdict).collect();
+    let judged = verdicts.len();
     if judged > 0 {
-        let kept = op.judged.iter().filter(|j| words::verdict(j.verdict).role == Role::Good).count();
+        let kept = verdicts.iter().filter(|verdict| words::verdict(**verdict).role == Role::Good).count();
         let role = if kept == judged { Role::Good } else { Role::Warn };
         facts.push((format!("identity kept {kept}/{judged}"), role));
     }
-    if let Some(finished) = op.finished.as_ref().filter(|f| f.serial_ms > f.took_ms && f.took_ms > 0) {
+    if let Some(finished) = op.progress.finished.as_ref().filter(|f| f.serial_ms > f.took_ms) {
         facts.push((format!("one after the other {}", human(finished.serial_ms)), Role::Dim));
     }
-    if let Some(waiting) = &op.waiting {
-        facts.push((waiting.clone(), Role::Warn));
+    if let Some(waiting) = op.waiting() {
+        facts.push((waiting.to_owned(), Role::Warn));
     }
     let mut spans = Spans::new();
     for fact in facts {
@@ -106,14 +106,14 @@ fn head(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
     gauge(pen, op, Rect { x: area.x + 1, y, width: end.saturating_sub(area.x + 2), height: 1 });
 }
 
-fn is_main(step: &StepSeen) -> bool {
-    step.planned.lane == crate::domain::plan::Lane::Main
+fn is_main(step: &StepProgressed) -> bool {
+    step.plan.lane == Lane::Main
 }
 
 fn gauge(pen: &mut Pen<'_>, op: &OpView, area: Rect) {
-    let (done, all) = op.done();
+    let (done, all) = op.progress.steps_done();
     let full = usize::from(area.width) * done / all.max(1);
-    let role = match &op.finished {
+    let role = match &op.progress.finished {
         Some(_) => strip::outcome(pen, op).1,
         None => Role::Gauge,
     };
@@ -125,6 +125,9 @@ fn gauge(pen: &mut Pen<'_>, op: &OpView, area: Rect) {
         pen.put(x, area.y, area.right(), sign, role);
     }
 }
+
+/// From this width on, addresses stand beside their verdict; below, they are in the detail.
+const ROOMY: u16 = 96;
 
 /// Where the parts of a row stand.
 struct Columns {
@@ -160,23 +163,27 @@ fn by_instance(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
     let elapsed = op.elapsed(model.now);
     let lanes = op.lanes();
     let cells: Vec<(String, Spans)> =
-        lanes.iter().map(|name| (name.map_or("all", |n| n.short()).to_owned(), address(pen, op, *name))).collect();
+        lanes.iter().map(|lane| (label(*lane).to_owned(), address(pen, op, *lane, area.width >= ROOMY))).collect();
     let name_width = cells.iter().map(|(name, _)| text::width(name)).max().unwrap_or(0).max(8);
     let address_width = cells.iter().map(|(_, spans)| super::pen::spans_width(spans)).max().unwrap_or(0);
-    let places = columns(area, name_width, address_width.max(22), !op.gaps.is_empty());
-    let arrow = pen.glyphs().arrow;
+    let heading =
+        if area.width >= ROOMY { format!("ADDRESS BEFORE {} NOW", pen.glyphs().arrow) } else { "ADDRESS".to_owned() };
+    let places =
+        columns(area, name_width, address_width.max(text::width(&heading)), op.progress.longest_gap().is_some());
     pen.put(places.name.x, area.y, places.name.right(), "INSTANCE", Role::Dim);
-    let title = if address_width == 0 { String::new() } else { format!("ADDRESS BEFORE {arrow} NOW") };
-    pen.put(places.address.x, area.y, places.address.right(), &title, Role::Dim);
+    pen.put(places.address.x, area.y, places.address.right(), &heading, Role::Dim);
     let axis = Axis::new(elapsed, op.is_running(), places.lane.width);
     waterfall::axis(pen, Rect { height: 1, ..places.lane }, axis);
     right(pen, places.figures[0], area.y, "TOTAL", Role::Dim);
     right(pen, places.figures[1], area.y, "GAP", Role::Dim);
 
-    let height = usize::from(area.height - 1);
+    // Where every row can have two lines, the second tells how long each step took.
+    let tall = lanes.len() * 2 <= usize::from(area.height - 1);
+    let lines = if tall { 2 } else { 1 };
+    let height = usize::from(area.height - 1) / lines;
     let first = table::window(op.selected, lanes.len(), height);
     for (i, lane) in lanes.iter().enumerate().skip(first).take(height) {
-        let y = area.y + 1 + u16::try_from(i - first).unwrap_or(0);
+        let y = area.y + 1 + u16::try_from((i - first) * lines).unwrap_or(0);
         if i == op.selected {
             pen.tint(Rect { y, height: 1, ..area }, Role::Selected);
         }
@@ -185,53 +192,66 @@ fn by_instance(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
         pen.spans(places.address.x, y, places.address.right(), address);
         let bars: Vec<_> = op.steps_of(*lane).filter_map(|step| waterfall::bar(step, elapsed)).collect();
         waterfall::row(pen, Rect { y, height: 1, ..places.lane }, axis, &bars);
-        if let Some(ms) = op.span_of(*lane, elapsed) {
+        if tall {
+            waterfall::durations(pen, Rect { y: y + 1, height: 1, ..places.lane }, axis, &bars);
+        }
+        if let Some(ms) = op.busy(*lane, elapsed) {
             right(pen, places.figures[0], y, &human(ms), Role::Text);
         }
-        if let Some(gap) = lane.and_then(|lane| op.gap(lane)) {
-            right(pen, places.figures[1], y, &strip::gap_text(gap.gap_ms), Role::Text);
+        if let Some((gap, _)) = lane.and_then(|lane| lane.gap.as_ref()) {
+            right(pen, places.figures[1], y, &strip::gap_text(*gap), Role::Text);
         }
     }
-    table::scrollbar(pen, area, first, height, lanes.len());
+    if !tall {
+        table::scrollbar(pen, area, first, height, lanes.len());
+    }
 }
 
-/// `172.18.0.3 ✓ kept`, `172.18.0.3 → 172.18.0.9 ✗ CHANGED`, `verifying`, `waiting`.
-fn address(pen: &Pen<'_>, op: &OpView, instance: Option<&InstanceName>) -> Spans {
-    let Some(instance) = instance else { return Vec::new() };
-    let Some(judged) = op.judgement(instance) else {
-        let dots = pen.glyphs().dots;
-        let begun = op.steps_of(Some(instance)).any(|step| step.began.is_some());
-        let running = op.steps_of(Some(instance)).find(|step| step.is_running());
-        let failed = op.steps_of(Some(instance)).any(|step| step.result == Some(StepResult::Failed));
-        return match running {
-            Some(step) => vec![(format!("{}{dots}", doing(step)), Role::Busy)],
-            None if failed => vec![(format!("{} failed", pen.glyphs().bad), Role::Bad)],
-            None if begun || !op.is_running() => Vec::new(),
-            None => vec![("waiting".to_owned(), Role::Dim)],
+/// What a row is called.
+fn label(lane: Lanes<'_>) -> &str {
+    lane.map_or("all", |lane| lane.name.short())
+}
+
+/// `172.18.0.3 ✓ kept`, `172.18.0.3 → 172.18.0.9 ✗ CHANGED`, `stopping…`, `waiting`.
+fn address(pen: &Pen<'_>, op: &OpView, lane: Lanes<'_>, roomy: bool) -> Spans {
+    let Some(instance) = lane else { return Vec::new() };
+    let g = pen.glyphs();
+    let phase = op.phase(instance);
+    if let (Phase::Done | Phase::Failed(_) | Phase::PutBack | Phase::Left, Some(verdict)) = (phase, instance.verdict) {
+        let word = words::verdict(verdict);
+        let mut spans = match (instance.address_before(), instance.address_after()) {
+            _ if !roomy => Vec::new(),
+            (Some(before), Some(after)) if before != after => {
+                let arrow = (format!(" {} ", g.arrow), Role::Dim);
+                vec![(before.to_owned(), Role::Text), arrow, (after.to_owned(), Role::Text)]
+            }
+            (_, Some(address)) | (Some(address), None) => vec![(address.to_owned(), Role::Text)],
+            (None, None) => Vec::new(),
         };
-    };
-    let word = words::verdict(judged.verdict);
-    let (before, after) = (first_address(judged.before.as_ref()), first_address(judged.after.as_ref()));
-    let mut spans = match (before, after) {
-        (Some(before), Some(after)) if before != after => {
-            vec![(before, Role::Text), (format!(" {} ", pen.glyphs().arrow), Role::Dim), (after, Role::Text)]
+        if !spans.is_empty() {
+            spans.push((" ".to_owned(), Role::Text));
         }
-        (_, Some(address)) | (Some(address), None) => vec![(address, Role::Text)],
-        (None, None) => Vec::new(),
-    };
-    spans.push((" ".to_owned(), Role::Text));
-    spans.push((format!("{} {}", word.symbol.of(pen.glyphs()), word.word), word.role));
-    spans
+        spans.push((format!("{} {}", word.symbol.of(g), word.word), word.role));
+        if phase == Phase::PutBack {
+            spans.push((", put back".to_owned(), Role::Warn));
+        }
+        return spans;
+    }
+    vec![match phase {
+        Phase::Waiting => ("waiting".to_owned(), Role::Dim),
+        Phase::Doing(action) => (format!("{}{}", doing(action), g.dots), Role::Busy),
+        Phase::Between(Action::Create | Action::Park | Action::Verify) => ("prepared".to_owned(), Role::Dim),
+        Phase::Between(_) => ("waits for others".to_owned(), Role::Dim),
+        Phase::Done => (format!("{} done", g.good), Role::Good),
+        Phase::PuttingBack(_) => (format!("putting back{}", g.dots), Role::Undo),
+        Phase::PutBack => (format!("{} put back", g.warn), Role::Warn),
+        Phase::Failed(action) => (format!("{} failed at {}", g.bad, waterfall::name(action)), Role::Bad),
+        Phase::Left => ("left as it was".to_owned(), Role::Dim),
+    }]
 }
 
-/// The first IPv4 address of an identity.
-pub fn first_address(identity: Option<&Identity>) -> Option<String> {
-    identity?.networks.values().find_map(|address| address.ipv4.clone())
-}
-
-fn doing(step: &StepSeen) -> &'static str {
-    use crate::domain::plan::Action;
-    match step.planned.action {
+fn doing(action: Action) -> &'static str {
+    match action {
         Action::Pull => "pulling",
         Action::Network => "making the network",
         Action::Volume => "making the volume",
@@ -254,10 +274,10 @@ fn by_step(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
         return;
     }
     let elapsed = op.elapsed(model.now);
-    let steps: Vec<&StepSeen> = op.shown_steps().collect();
-    let name = |step: &StepSeen| {
-        let who = step.planned.instance.as_ref().map_or("all", |name| name.short());
-        format!("{who:<10} {}", waterfall::name(step.planned.action))
+    let steps: Vec<&StepProgressed> = op.shown_steps().collect();
+    let name = |step: &StepProgressed| {
+        let who = step.plan.instance.as_ref().map_or("all", |name| name.short());
+        format!("{who:<10} {}", waterfall::name(step.plan.action))
     };
     let name_width = steps.iter().map(|step| text::width(&name(step))).max().unwrap_or(0).max(13);
     let places = columns(area, name_width, 16, true);
@@ -279,8 +299,8 @@ fn by_step(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
         pen.spans(places.address.x, y, places.address.right(), &result(pen, step));
         let bars: Vec<_> = waterfall::bar(step, elapsed).into_iter().collect();
         waterfall::row(pen, Rect { y, height: 1, ..places.lane }, axis, &bars);
-        if step.began.is_some() {
-            right(pen, places.figures[0], y, &human(step.took(elapsed)), Role::Text);
+        if step.started_ms.is_some() {
+            right(pen, places.figures[0], y, &human(took(step, elapsed)), Role::Text);
         }
         if step.waited_ms > 0 {
             right(pen, places.figures[1], y, &human(step.waited_ms), Role::Dim);
@@ -289,70 +309,77 @@ fn by_step(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
     table::scrollbar(pen, area, first, height, steps.len());
 }
 
-fn result(pen: &Pen<'_>, step: &StepSeen) -> Spans {
+fn result(pen: &Pen<'_>, step: &StepProgressed) -> Spans {
     let g = pen.glyphs();
-    match step.result {
-        None if step.began.is_some() => vec![(format!("{} running", g.cursor), Role::Busy)],
-        None => vec![("waiting".to_owned(), Role::Dim)],
-        Some(StepResult::Ok) => vec![(format!("{} ok", g.good), Role::Good)],
-        Some(StepResult::Failed) => vec![(format!("{} failed", g.bad), Role::Bad)],
-        Some(StepResult::Skipped) => vec![(format!("{} skipped", g.none), Role::Dim)],
-        Some(StepResult::Cancelled) => vec![(format!("{} cancelled", g.bad), Role::Warn)],
-    }
+    let (symbol, role) = match step.status {
+        Status::Waiting => ("", Role::Dim),
+        Status::Running => (g.cursor, Role::Busy),
+        Status::Ended(StepResult::Ok) => (g.good, Role::Good),
+        Status::Ended(StepResult::Failed) => (g.bad, Role::Bad),
+        Status::Ended(StepResult::Skipped) => (g.none, Role::Dim),
+        Status::Ended(StepResult::Cancelled) => (g.bad, Role::Warn),
+    };
+    vec![(format!("{symbol} {}", step.word()).trim_start().to_owned(), role)]
 }
 
 /// Title and lines about the row under the cursor, and about the whole when it has ended.
 fn detail(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize) -> (Spans, Vec<Spans>) {
     let mut lines = Vec::new();
     let elapsed = op.elapsed(model.now);
-    if op.finished.is_some() {
+    if op.progress.is_over() {
         conclusion(pen, op, model, width, &mut lines);
     }
-    let (title, steps): (String, Vec<&StepSeen>) = match op.view {
+    let (title, steps): (String, Vec<&StepProgressed>) = match op.view {
         View::Instances => match op.lanes().get(op.selected) {
             Some(lane) => {
-                let steps = op.steps_of(*lane).filter(|step| is_main(step) || step.began.is_some()).collect();
-                if let Some(judged) = lane.and_then(|lane| op.judgement(lane)) {
-                    let role = words::verdict(judged.verdict).role;
-                    for reason in &judged.reasons {
-                        push(&mut lines, "identity", reason, role, width);
+                if let Some((verdict, lane)) = lane.and_then(|lane| Some((lane.verdict?, lane))) {
+                    if let (Some(before), Some(after)) = (lane.address_before(), lane.address_after()) {
+                        let same = if before == after {
+                            before.to_owned()
+                        } else {
+                            format!("{before} {} {after}", pen.glyphs().arrow)
+                        };
+                        push(&mut lines, "address", &same, words::verdict(verdict).role, width);
+                    }
+                    for reason in &lane.reasons {
+                        push(&mut lines, "identity", reason, words::verdict(verdict).role, width);
                     }
                 }
-                (lane.map_or("all", |name| name.short()).to_owned(), steps)
+                (label(*lane).to_owned(), op.steps_of(*lane).filter(|step| is_shown(step)).collect())
             }
             None => (String::new(), Vec::new()),
         },
         View::Steps => match op.shown_steps().nth(op.selected) {
             Some(step) => {
-                let who = step.planned.instance.as_ref().map_or("all", |name| name.short());
-                (format!("{who} {} {}", pen.glyphs().cursor, waterfall::name(step.planned.action)), vec![step])
+                let who = step.plan.instance.as_ref().map_or("all", |name| name.short());
+                (format!("{who} {} {}", pen.glyphs().cursor, waterfall::name(step.plan.action)), vec![step])
             }
             None => (String::new(), Vec::new()),
         },
     };
     // Trouble first, whole.
     for step in steps.iter().filter(|step| step.error.is_some()) {
-        let name = waterfall::name(step.planned.action);
+        let name = waterfall::name(step.plan.action);
         push(&mut lines, name, step.error.as_deref().unwrap_or_default(), Role::Bad, width);
     }
-    for step in steps.iter().filter(|step| step.is_running()) {
-        let name = waterfall::name(step.planned.action);
-        let mut figures = human(step.took(elapsed));
+    for step in steps.iter().filter(|step| step.status == Status::Running) {
+        let name = waterfall::name(step.plan.action);
+        let mut figures = human(took(step, elapsed));
         if let Some((done, total, note)) = &step.progress {
             figures = format!("{figures}  {}", progress(*done, *total, note));
         }
         push(&mut lines, name, &figures, Role::Busy, width);
     }
-    if let Some(cause) = steps.iter().map(|step| step.planned.cause.as_str()).find(|cause| !cause.is_empty()) {
+    if let Some(cause) = steps.iter().map(|step| step.plan.cause.as_str()).find(|cause| !cause.is_empty()) {
         push(&mut lines, "because", cause, Role::Text, width);
     }
     if op.view == View::Instances {
         let figures: Vec<String> = steps
             .iter()
-            .filter(|step| step.ended.is_some())
+            .filter(|step| step.took_ms.is_some())
             .map(|step| {
                 let detail = step.detail.as_ref().map_or_else(String::new, |detail| format!(" ({detail})"));
-                format!("{} {}{detail}", waterfall::name(step.planned.action), human(step.took(elapsed)))
+                format!("{} {}{detail}", waterfall::name(step.plan.action), human(took(step, elapsed)))
             })
             .collect();
         if !figures.is_empty() {
@@ -373,20 +400,24 @@ fn progress(done: u64, total: u64, note: &str) -> String {
 
 /// The end in words: what happened, what runs where, the slowest steps, what to press.
 fn conclusion(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize, lines: &mut Vec<Spans>) {
-    let Some(finished) = &op.finished else { return };
+    let Some(finished) = &op.progress.finished else { return };
     let role = strip::outcome(pen, op).1;
-    if let Some(error) = &finished.error {
+    let told =
+        |error: &String| op.progress.steps.iter().any(|step| step.error.as_ref().is_some_and(|e| error.ends_with(e)));
+    // What a failed step says stands with the step.
+    if let Some(error) = finished.error.as_ref().filter(|error| !told(error) || op.view == View::Steps) {
         push(lines, "error", error, Role::Bad, width);
     }
     for sentence in &finished.state {
         push(lines, "now", sentence, role, width);
     }
     let slowest: Vec<String> = op
+        .progress
         .slowest(3)
         .into_iter()
         .map(|step| {
-            let who = step.planned.instance.as_ref().map_or("all", |name| name.short());
-            format!("{who} {} {}", waterfall::name(step.planned.action), human(step.took(0)))
+            let who = step.plan.instance.as_ref().map_or("all", |name| name.short());
+            format!("{who} {} {}", waterfall::name(step.plan.action), human(took(step, 0)))
         })
         .collect();
     if !slowest.is_empty() {

@@ -31,6 +31,7 @@ impl Pen<'_> {
         if x < area.left() || x >= end || y < area.top() || y >= area.bottom() {
             return x;
         }
+        let content = self.glyphs().spelled(content);
         self.buffer.set_stringn(x, y, content, usize::from(end - x), style).0
     }
 

@@ -18,7 +18,7 @@ fn shown(model: &Model) -> Option<&OpView> {
 
 /// Lines wanted: title and one per instance, a few at most.
 pub fn height(model: &Model) -> u16 {
-    shown(model).map_or(0, |op| 1 + u16::try_from(op.rows_by_instance().clamp(1, 6)).unwrap_or(6))
+    shown(model).map_or(0, |op| 1 + u16::try_from(op.lanes().len().clamp(1, 6)).unwrap_or(6))
 }
 
 /// `Last operation · deploy web:v1 → web:v2 · 1.9 s · 4 kept · gap 0.21 s`.
@@ -48,7 +48,7 @@ pub fn summary(pen: &Pen<'_>, op: &OpView, now: std::time::Duration) -> Spans {
     parts.push(outcome(pen, op));
     parts.push((human(op.elapsed(now)), Role::Text));
     parts.extend(verdicts(op));
-    if let Some(gap) = op.gaps.iter().map(|gap| gap.gap_ms).reduce(f64::max) {
+    if let Some(gap) = op.progress.longest_gap() {
         parts.push((format!("gap {}", gap_text(gap)), Role::Dim));
     }
     parts
@@ -56,7 +56,7 @@ pub fn summary(pen: &Pen<'_>, op: &OpView, now: std::time::Duration) -> Spans {
 
 /// `web:v1 → web:v2`.
 pub fn change(pen: &Pen<'_>, op: &OpView) -> Option<String> {
-    let planned = op.planned.as_ref()?;
+    let planned = op.progress.planned.as_ref()?;
     let dots = pen.glyphs().dots;
     match (&planned.from, &planned.to) {
         (Some(from), Some(to)) if from != to => {
@@ -70,9 +70,9 @@ pub fn change(pen: &Pen<'_>, op: &OpView) -> Option<String> {
 /// How it stands.
 pub fn outcome(pen: &Pen<'_>, op: &OpView) -> (String, Role) {
     let g = pen.glyphs();
-    let (symbol, word, role) = match &op.finished {
-        None if op.waits() => (g.warn, "waiting for you", Role::Warn),
-        None if op.urgency.is_some() => (g.part, "stopping", Role::Warn),
+    let (symbol, word, role) = match &op.progress.finished {
+        None if op.waiting().is_some() => (g.warn, "waiting for you", Role::Warn),
+        None if op.progress.cancelled.is_some() => (g.part, "stopping", Role::Warn),
         None => (g.cursor, "running", Role::Busy),
         Some(finished) => match finished.outcome {
             Outcome::Succeeded => (g.good, "succeeded", Role::Good),
@@ -92,7 +92,7 @@ pub fn verdicts(op: &OpView) -> Spans {
     [Verdict::Lost, Verdict::Orphaned, Verdict::Changed, Verdict::Unprotected, Verdict::Kept]
         .into_iter()
         .filter_map(|verdict| {
-            let n = op.instances().iter().filter(|i| op.judgement(i).is_some_and(|j| j.verdict == verdict)).count();
+            let n = op.progress.instances.iter().filter(|instance| instance.verdict == Some(verdict)).count();
             let word = words::verdict(verdict);
             (n > 0).then(|| (format!("{n} {}", word.word), word.role))
         })
@@ -114,7 +114,7 @@ pub fn bars(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let Some(op) = shown(model) else { return };
     let elapsed = op.elapsed(model.now);
     let rows = op.lanes();
-    let names = rows.iter().map(|name| text::width(name.map_or("all", |name| name.short()))).max().unwrap_or(3);
+    let names = rows.iter().map(|name| text::width(name.map_or("all", |lane| lane.name.short()))).max().unwrap_or(3);
     let names = u16::try_from(names.clamp(3, 18)).unwrap_or(18);
     let figures = 9 + 2 + 2;
     if area.width < names + figures + 14 {
@@ -125,19 +125,19 @@ pub fn bars(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     // Those that run or ran last are worth the room.
     let height = usize::from(area.height);
     let first = rows.len().saturating_sub(height);
-    let active = rows.iter().rposition(|name| op.steps_of(*name).any(|step| step.began.is_some())).unwrap_or(0);
+    let active = rows.iter().rposition(|name| op.steps_of(*name).any(|step| step.started_ms.is_some())).unwrap_or(0);
     let first = first.min((active + 1).saturating_sub(height));
     for (i, name) in rows.iter().enumerate().skip(first).take(height) {
         let y = area.y + u16::try_from(i - first).unwrap_or(0);
-        let label = name.map_or("all", |name| name.short());
+        let label = name.map_or("all", |lane| lane.name.short());
         pen.spans(area.x + 2, y, area.x + 2 + names, &[(label.to_owned(), Role::Text)]);
         let bars: Vec<_> = op.steps_of(*name).filter_map(|step| waterfall::bar(step, elapsed)).collect();
         waterfall::row(pen, Rect { y, ..lane }, axis, &bars);
         let total: Spans =
-            op.span_of(*name, elapsed).map(|ms| vec![(format!("{:>9}", human(ms)), Role::Dim)]).unwrap_or_default();
+            op.busy(*name, elapsed).map(|ms| vec![(format!("{:>9}", human(ms)), Role::Dim)]).unwrap_or_default();
         let x = pen.spans(lane.right() + 1, y, area.right(), &total);
-        if let Some(judged) = name.and_then(|name| op.judgement(name)) {
-            let word = words::verdict(judged.verdict);
+        if let Some(verdict) = name.and_then(|lane| lane.verdict) {
+            let word = words::verdict(verdict);
             pen.put(x + 1, y, area.right(), word.symbol.of(pen.look.glyphs), word.role);
         }
     }

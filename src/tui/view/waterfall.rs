@@ -3,12 +3,14 @@
 //! Bars end at eighths of a cell where the terminal can show that. Without colour each kind of step has a shade, and
 //! its name stands inside its bar wherever it fits.
 
-use super::super::operation::StepSeen;
+use super::super::operation;
 use super::super::text;
 use super::super::theme::Role;
 use super::pen::Pen;
+use crate::domain::duration::human;
 use crate::domain::event::StepResult;
 use crate::domain::plan::{Action, Lane};
+use crate::domain::progress::{Status, StepProgressed};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
@@ -75,22 +77,22 @@ fn stride(elapsed: u64) -> u64 {
 fn label(ms: u64, span: u64) -> String {
     match span {
         0..2_000 => format!("{ms}"),
-        2_000..120_000 if ms % 1000 == 0 => format!("{}s", ms / 1000),
+        2_000..120_000 if ms.is_multiple_of(1000) => format!("{}s", ms / 1000),
         2_000..120_000 => format!("{}.{}s", ms / 1000, ms % 1000 / 100),
-        _ if ms % 60_000 == 0 => format!("{}m", ms / 60_000),
+        _ if ms.is_multiple_of(60_000) => format!("{}m", ms / 60_000),
         _ => format!("{}m{:02}", ms / 60_000, ms / 1000 % 60),
     }
 }
 
 /// What a step's bar looks like.
-pub fn role(step: &StepSeen) -> Role {
-    if matches!(step.result, Some(StepResult::Failed | StepResult::Cancelled)) {
+pub fn role(step: &StepProgressed) -> Role {
+    if matches!(step.status, Status::Ended(StepResult::Failed | StepResult::Cancelled)) {
         return Role::Failed;
     }
-    if step.planned.lane == Lane::Undo {
+    if step.plan.lane == Lane::Undo {
         return Role::Undo;
     }
-    match step.planned.action {
+    match step.plan.action {
         Action::Pull | Action::Network | Action::Volume => Role::Fetch,
         Action::SandboxCreate | Action::SandboxStart | Action::Create => Role::Make,
         Action::Drain | Action::Attach => Role::Drain,
@@ -102,14 +104,14 @@ pub fn role(step: &StepSeen) -> Role {
 }
 
 /// A step's bar, if it has begun.
-pub fn bar(step: &StepSeen, elapsed: u64) -> Option<Bar> {
-    let from = step.began?;
+pub fn bar(step: &StepProgressed, elapsed: u64) -> Option<Bar> {
+    let from = step.started_ms?;
     Some(Bar {
         from,
-        to: step.ended.unwrap_or(elapsed).max(from),
+        to: operation::until(step, elapsed).max(from),
         role: role(step),
-        name: name(step.planned.action),
-        growing: step.is_running(),
+        name: name(step.plan.action),
+        growing: step.status == Status::Running,
     })
 }
 
@@ -164,6 +166,26 @@ pub fn row(pen: &mut Pen<'_>, area: Rect, axis: Axis, bars: &[Bar]) {
     names(pen, area, &eighths, bars);
 }
 
+/// The time each bar took, below it, where there is room.
+pub fn durations(pen: &mut Pen<'_>, area: Rect, axis: Axis, bars: &[Bar]) {
+    let owners = owners(axis, bars);
+    let mut free = 0;
+    for (index, bar) in bars.iter().enumerate() {
+        let mine = |cell: &u16| cell_of(&owners, *cell).contains(&Some(index));
+        let Some(start) = (0..area.width).find(mine) else { continue };
+        let cells = (start..area.width).take_while(mine).count();
+        let label = human(bar.to.saturating_sub(bar.from));
+        let figures = label.strip_suffix(" ms").unwrap_or(&label).to_owned();
+        let inset = u16::from(cells > text::width(&label));
+        let Some(label) = [label, figures].into_iter().find(|label| text::width(label) <= cells) else { continue };
+        if start + inset >= free {
+            let x = area.left() + start + inset;
+            free = start + inset + u16::try_from(text::width(&label)).unwrap_or(0) + 1;
+            pen.put(x, area.y, area.right(), &label, Role::Dim);
+        }
+    }
+}
+
 /// For each eighth of a cell, the bar that is there.
 fn owners(axis: Axis, bars: &[Bar]) -> Vec<Option<usize>> {
     let mut owners = vec![None; usize::from(axis.cells) * 8];
@@ -185,7 +207,8 @@ fn cell_of(owners: &[Option<usize>], cell: u16) -> &[Option<usize>] {
 
 /// Ground and partial blocks: a boundary inside a cell is drawn where it is.
 fn coloured(pen: &mut Pen<'_>, area: Rect, owners: &[Option<usize>], bars: &[Bar]) {
-    let ground = pen.look.style(Role::Base).bg.unwrap_or(Color::Reset);
+    // The row may be the selected one: what lies under the bars is what is there already.
+    let ground = pen.buffer.cell((area.left(), area.y)).map_or(Color::Reset, |cell| cell.bg);
     let colour = |owner: Option<usize>| {
         owner.and_then(|index| bars.get(index)).and_then(|bar| pen.look.style(bar.role).fg).unwrap_or(ground)
     };

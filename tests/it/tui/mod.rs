@@ -41,6 +41,18 @@ fn clock(model: &mut Model, ms: u64) {
     update(model, Msg::Clock { wall: sample::now(), now: Duration::from_millis(ms) });
 }
 
+/// A console in which a deployment of the sample's plan was begun and went that way.
+fn running(size: (u16, u16), course: sample::Course) -> Model {
+    let mut model = showing(size, FleetState::Live(sample::fleet()));
+    let events = sample::events(&sample::deploy_plan(), course);
+    update(&mut model, Msg::Began(events[0].op.clone()));
+    for event in events {
+        clock(&mut model, event.elapsed_ms);
+        update(&mut model, Msg::Op(event));
+    }
+    model
+}
+
 /// Presses keys, as `type!` writes them: single characters, or names like `<enter>`.
 fn press(model: &mut Model, keys: &str) -> Vec<Command> {
     let mut commands = Vec::new();

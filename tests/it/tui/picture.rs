@@ -26,7 +26,7 @@ pub fn svg(buffer: &Buffer) -> String {
             }
             let symbol = cell.symbol();
             if let Some(eighths) = "▏▎▍▌▋▊▉█".chars().position(|c| symbol.starts_with(c)) {
-                let width = f64::from(CELL.0) * (eighths + 1) as f64 / 8.0;
+                let width = usize::from(CELL.0) * (eighths + 1) / 8;
                 write!(out, r#"<rect x="{px}" y="{py}" width="{width}" height="{}" fill="{fg}"/>"#, CELL.1).unwrap();
             } else if symbol != " " && !symbol.is_empty() {
                 let weight = if cell.modifier.contains(Modifier::BOLD) { r#" font-weight="bold""# } else { "" };

@@ -1,11 +1,19 @@
 //! Canned fleets, plans and events, as an engine would give them.
 
 use jiff::Timestamp;
+use pitstop::domain::event::{
+    Counts, EventKind, Finished, GapMeasured, IdentityJudged, OpEvent, Outcome, Planned, StepFinished, StepResult,
+    StepStarted,
+};
+use pitstop::domain::facts::Facts;
 use pitstop::domain::fleet::{BoundPort, Container, Detail, EngineInfo, Fleet, Health, MountSeen, State};
-use pitstop::domain::identity::Address;
-use pitstop::domain::ids::{AppId, ContainerId};
+use pitstop::domain::identity::{Address, Identity, Verdict};
+use pitstop::domain::ids::{AppId, ContainerId, InstanceName, OpId};
 use pitstop::domain::labels::{OwnLabels, Role};
-use pitstop::domain::spec::{MountKind, RestartPolicy};
+use pitstop::domain::options::Options;
+use pitstop::domain::plan::{Action, Lane, Plan};
+use pitstop::domain::recipe;
+use pitstop::domain::spec::{AppSpec, MountKind, RestartPolicy};
 use std::collections::BTreeMap;
 
 /// The moment all samples are seen at.
@@ -77,7 +85,7 @@ pub fn instance(app: &AppId, number: u32, image: &str, revision: u32, ip: &str, 
         role,
         revision,
         operation: String::new(),
-        spec: None,
+        spec: Some(AppSpec { image: image.into(), ..AppSpec::default() }),
         spec_hash: String::new(),
     };
     let mut sandbox = container(&app.sandbox_name(number), "pitstop-sandbox:0f3a", Some(1_036_900));
@@ -158,4 +166,159 @@ pub fn fleet() -> Fleet {
         all.push(container);
     }
     Fleet::assemble(engine(), all)
+}
+
+/// What the recipes may look at: the fleet, and images that are here.
+pub fn facts() -> Facts {
+    Facts { fleet: fleet(), ..Facts::default() }
+}
+
+/// A deployment of `shop/web` in batches of one.
+pub fn deploy_plan() -> Plan {
+    recipe::deploy("shop/web", Some("registry.local:5000/shop/web:v3"), None, &facts(), &Options::default()).unwrap()
+}
+
+/// How an operation goes in a sample.
+#[derive(Clone, Copy, Default)]
+pub struct Course {
+    /// Only what had happened by then.
+    pub until: Option<u64>,
+    /// That instance's start fails.
+    pub fails: Option<&'static str>,
+    /// That instance comes back with another address.
+    pub moves: Option<&'static str>,
+}
+
+/// The events of a plan whose steps take what such steps take.
+pub fn events(plan: &Plan, course: Course) -> Vec<OpEvent> {
+    let mut timed: Vec<(u64, EventKind)> = vec![(0, EventKind::Planned(Planned::of(plan)))];
+    let mut ends: Vec<Option<u64>> = Vec::new();
+    let (mut last, mut serial, mut error, mut failed_at) = (0, 0, None, None);
+    for (id, step) in plan.steps.iter().enumerate() {
+        let action = step.task.action();
+        let ready = step.needs.iter().map(|need| ends[*need]).collect::<Option<Vec<_>>>();
+        let name = step.instance.as_ref().map_or("", |name| name.short());
+        let undone = step.undoes.iter().any(|main| ends[*main].is_some() || Some(*main) == failed_at);
+        if step.lane == Lane::Undo && error.is_some() && undone {
+            let took = 31;
+            let start = StepStarted {
+                step: id,
+                instance: step.instance.clone(),
+                batch: step.batch,
+                action,
+                attempt: 1,
+                waited_ms: 0,
+            };
+            let end = StepFinished {
+                step: id,
+                instance: step.instance.clone(),
+                batch: step.batch,
+                action,
+                lane: Lane::Undo,
+                result: StepResult::Ok,
+                took_ms: took,
+                waited_ms: 0,
+                error: None,
+                detail: None,
+            };
+            timed.push((last, EventKind::StepStarted(start)));
+            timed.push((last + took, EventKind::StepFinished(end)));
+            last += took;
+            ends.push(Some(last));
+            continue;
+        }
+        let Some(begin) = ready.map(|ends| ends.into_iter().max().unwrap_or(4)).filter(|_| step.lane == Lane::Main)
+        else {
+            ends.push(None);
+            continue;
+        };
+        let took = match action {
+            Action::Pull => 312,
+            Action::Stop => 96,
+            Action::Start => 118,
+            Action::Ready => 41,
+            Action::Verify => 9,
+            Action::Create => 62,
+            _ => 12,
+        } + name.bytes().map(u64::from).sum::<u64>() % 17;
+        let failed = course.fails == Some(name) && action == Action::Start;
+        let (instance, batch) = (step.instance.clone(), step.batch);
+        let started = StepStarted { step: id, instance: instance.clone(), batch, action, attempt: 1, waited_ms: 0 };
+        timed.push((begin, EventKind::StepStarted(started)));
+        if failed {
+            failed_at = Some(id);
+            error = Some(format!(
+                "{name}: start {name}.r8: the engine said \"exec: \\\"serve\\\": executable file not found in $PATH\" (400)"
+            ));
+        }
+        let finished = StepFinished {
+            step: id,
+            instance: instance.clone(),
+            batch,
+            action,
+            lane: Lane::Main,
+            result: if failed { StepResult::Failed } else { StepResult::Ok },
+            took_ms: took,
+            waited_ms: 0,
+            error: error.clone().filter(|_| failed),
+            detail: (action == Action::Stop).then(|| "exit 0".to_owned()),
+        };
+        timed.push((begin + took, EventKind::StepFinished(finished)));
+        let is_last = !plan.steps[id + 1..]
+            .iter()
+            .any(|s| s.lane == Lane::Main && s.instance == step.instance && s.task.action() == Action::Verify);
+        if let (Action::Verify, true, Some(instance)) = (action, is_last, &instance) {
+            timed.push((begin + took, EventKind::IdentityJudged(judged(instance, course.moves == Some(name)))));
+            let gap = GapMeasured {
+                instance: instance.clone(),
+                gap_ms: 198.4 + f64::from(u32::try_from(took).unwrap()),
+                probe: "tcp:8080".into(),
+            };
+            timed.push((begin + took, EventKind::GapMeasured(gap)));
+        }
+        last = last.max(begin + took);
+        serial += took;
+        ends.push((!failed).then_some(begin + took));
+    }
+    let n = u32::try_from(plan.batches.iter().flatten().count()).unwrap();
+    let lost = u32::from(course.moves.is_some());
+    let finished = Finished {
+        outcome: if error.is_some() { Outcome::Paused } else { Outcome::Succeeded },
+        took_ms: last,
+        serial_ms: serial,
+        counts: Counts { instances: n, kept: n - lost, changed: lost, ..Counts::default() },
+        error,
+        state: vec![format!("{n} of {n} instances of shop/web run revision 8")],
+    };
+    timed.push((last, EventKind::Finished(finished)));
+    timed.sort_by_key(|(at, _)| *at);
+    let op = OpId::new("20261122-120431-3f2a01").unwrap();
+    (0..)
+        .zip(timed)
+        .filter(|(_, (at, _))| course.until.is_none_or(|until| *at <= until))
+        .map(|(seq, (elapsed_ms, kind))| OpEvent { v: 1, op: op.clone(), seq, at: now(), elapsed_ms, kind })
+        .collect()
+}
+
+fn judged(instance: &InstanceName, moved: bool) -> IdentityJudged {
+    let last = instance.0.bytes().last().unwrap() - b'0' + 2;
+    let identity = |ip: String| {
+        let address = Address { ipv4: Some(ip), ..Address::default() };
+        Identity { networks: BTreeMap::from([("shop_default".into(), address)]), ..Identity::default() }
+    };
+    let (before, after) = (format!("172.18.0.{last}"), format!("172.18.0.{}", if moved { last + 40 } else { last }));
+    let reasons = if moved {
+        vec![format!("IPv4 on shop_default changed from {before} to {after}")]
+    } else {
+        vec![
+            "addresses, namespace, hostname, ports and volumes are the same; its sandbox holds a pinned address".into(),
+        ]
+    };
+    IdentityJudged {
+        instance: instance.clone(),
+        verdict: if moved { Verdict::Changed } else { Verdict::Kept },
+        before: Some(identity(before)),
+        after: Some(identity(after)),
+        reasons,
+    }
 }

@@ -1,8 +1,11 @@
 //! What each screen looks like at the sizes that matter.
 
-use super::{console, draw, picture, press, sample, showing, text};
+use super::sample::Course;
+use super::{clock, console, draw, picture, press, running, sample, showing, text};
 use pitstop::domain::fleet::{Fleet, FleetState};
+use pitstop::tui::message::{Msg, Refusal};
 use pitstop::tui::model::Model;
+use pitstop::tui::update::update;
 use std::time::Duration;
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (120, 36)];
@@ -96,6 +99,77 @@ fn asking_for_an_image() {
     look("ask_image", |size| {
         let mut model = showing(size, live());
         press(&mut model, "jjjD");
+        model
+    });
+}
+
+#[test]
+fn an_operation_under_way() {
+    look("operation_running", |size| {
+        let mut model = running(size, Course { until: Some(700), ..Course::default() });
+        clock(&mut model, 730);
+        press(&mut model, "jj");
+        model
+    });
+}
+
+#[test]
+fn an_operation_that_succeeded() {
+    look("operation_done", |size| running(size, Course::default()));
+}
+
+#[test]
+fn an_operation_that_failed() {
+    look("operation_failed", |size| running(size, Course { fails: Some("web-2"), ..Course::default() }));
+}
+
+#[test]
+fn an_operation_that_moved_an_address() {
+    look("operation_moved", |size| running(size, Course { moves: Some("web-3"), ..Course::default() }));
+}
+
+#[test]
+fn an_operation_by_step() {
+    look("operation_steps", |size| {
+        let mut model = running(size, Course { fails: Some("web-2"), ..Course::default() });
+        press(&mut model, "<tab>jjjj");
+        model
+    });
+}
+
+#[test]
+fn the_fleet_beside_an_operation() {
+    look("fleet_operation", |size| {
+        let mut model = running(size, Course { until: Some(900), ..Course::default() });
+        clock(&mut model, 930);
+        press(&mut model, "<esc>jjj");
+        model
+    });
+}
+
+#[test]
+fn a_plan_to_confirm() {
+    look("confirm", |size| {
+        let mut model = showing(size, live());
+        press(&mut model, "jjjj<end><home>jjjD<enter>");
+        let ticket = model.ticket;
+        update(&mut model, Msg::Planned { ticket, answer: Ok(sample::deploy_plan()) });
+        press(&mut model, "4");
+        model
+    });
+}
+
+#[test]
+fn a_refusal() {
+    look("refused", |size| {
+        let mut model = showing(size, live());
+        press(&mut model, "jjjU");
+        let ticket = model.ticket;
+        let refusal = Refusal {
+            message: "roll back shop/web: there is no earlier revision: revision 7 is the only one that its sandboxes remember".into(),
+            hint: Some("deploy the image you want instead".into()),
+        };
+        update(&mut model, Msg::Planned { ticket, answer: Err(refusal) });
         model
     });
 }
