@@ -61,6 +61,9 @@ fn main() {
 fn rolling(engine: &Engine, runs: usize) {
     let versions = [images::app(engine, "bench-1"), images::app(engine, "bench-2")];
     let (ours, theirs, composed) = (engine.project(), engine.project(), engine.project());
+    // The plain ones are on a network of their own too, as the app is under pitstop and under Compose.
+    let label = format!("io.pitstop.project={}", theirs.name);
+    engine.docker(&["network", "create", "--label", &label, &theirs.name]);
     let pitstop = Pitstop::on(engine);
     pitstop.file("compose.yaml", &compose(&versions[0], 2));
     pitstop.run(&["create", "-f", "compose.yaml", "-p", &ours.name]).expect_code(0);
@@ -119,7 +122,7 @@ fn creation(engine: &Engine) {
     let project = engine.project();
     let local = images::big(engine, "bench-big", 95);
     let image = registry.push(engine, &local, "bench/big:1");
-    engine.docker(&["rmi", &image, &local]);
+    engine.docker(&["rmi", "-f", &local]);
     let pitstop = Pitstop::on(engine);
     pitstop.file("compose.yaml", &compose(&image, 8));
     let output = pitstop.run(&["create", "-f", "compose.yaml", "-p", &project.name, "--json"]).expect_code(0);
@@ -145,14 +148,12 @@ fn recreate(engine: &Engine, project: &Project, n: u32, image: &str) {
         engine.docker(&["rm", &name]);
     }
     let label = format!("io.pitstop.project={}", project.name);
-    engine.docker(&["run", "-d", "--name", &name, "--label", &label, image]);
+    engine.docker(&["run", "-d", "--name", &name, "--label", &label, "--network", &project.name, image]);
     until_answers(engine, &name);
 }
 
 fn until_answers(engine: &Engine, name: &str) {
-    let ip = engine.inspect(name)["NetworkSettings"]["IPAddress"].as_str().unwrap_or_default().to_owned();
-    let ip = if ip.is_empty() { first_address(engine, name) } else { ip };
-    until_ok(&format!("{ip}:8080"));
+    until_ok(&format!("{}:8080", first_address(engine, name)));
 }
 
 fn first_address(engine: &Engine, name: &str) -> String {

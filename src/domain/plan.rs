@@ -385,7 +385,6 @@ impl Task {
             | Self::SandboxCreate { .. }
             | Self::RemoveNetwork { .. }
             | Self::RemoveVolume { .. } => Vec::new(),
-            Self::SandboxStart { sandbox } => of(sandbox).into_iter().collect(),
             Self::Create { draft } => of(&draft.sandbox).into_iter().chain(draft.image).collect(),
             Self::Stop { container, .. }
             | Self::Start { container, .. }
@@ -398,7 +397,7 @@ impl Task {
             Self::Preflight { container, sandbox, .. } => {
                 container.as_ref().and_then(of).into_iter().chain(sandbox.as_ref().and_then(of)).collect()
             }
-            Self::Record { sandbox, .. } => of(sandbox).into_iter().collect(),
+            Self::SandboxStart { sandbox } | Self::Record { sandbox, .. } => of(sandbox).into_iter().collect(),
         }
     }
 }

@@ -31,8 +31,11 @@ fn digest(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
+/// By path: mode and content.
+type Files = BTreeMap<String, (u32, Vec<u8>)>;
+
 /// Reads an archive, checks that its parts name each other rightly, and gives its configuration and its layers' files.
-fn unpack(archive: &[u8], tag: &str) -> (String, Value, Vec<BTreeMap<String, (u32, Vec<u8>)>>) {
+fn unpack(archive: &[u8], tag: &str) -> (String, Value, Vec<Files>) {
     let files = files(archive);
     let manifest: Value = serde_json::from_slice(&files["manifest.json"].1).unwrap();
     assert_eq!(manifest[0]["RepoTags"], json!([tag]));

@@ -52,7 +52,7 @@ impl Engine {
         self.containers.iter_mut().find(|one| one.id == id).expect("the container is there")
     }
 
-    fn add(&mut self, step: StepId, name: &str, own: OwnLabels, change: impl FnOnce(&mut Container)) {
+    fn add(&mut self, step: StepId, name: &str, own: &OwnLabels, change: impl FnOnce(&mut Container)) {
         assert!(self.containers.iter().all(|one| &*one.name != name), "the name {name} is taken");
         self.next += 1;
         let mut new = container(self.next, name, State::Created);
@@ -94,7 +94,7 @@ impl Engine {
             }
             Task::SandboxCreate { draft } => {
                 let labels = own(&draft.app, draft.number, Role::Sandbox, 0, None);
-                self.add(step, &draft.app.sandbox_name(draft.number), labels, |new| {
+                self.add(step, &draft.app.sandbox_name(draft.number), &labels, |new| {
                     let attached = draft.spec.networks.iter().map(|on| (on.network.clone(), Address::default()));
                     new.networks = attached.collect();
                 });
@@ -102,7 +102,7 @@ impl Engine {
             Task::Create { draft } => {
                 let labels = own(&draft.app, draft.number, Role::App, draft.revision, Some(draft.spec.clone()));
                 let sandbox = self.id(&draft.sandbox);
-                self.add(step, &draft.app.container_name(draft.number, draft.revision), labels, |new| {
+                self.add(step, &draft.app.container_name(draft.number, draft.revision), &labels, |new| {
                     new.image = draft.spec.image.as_str().into();
                     let id = draft.image_id.clone().unwrap_or_else(|| image_id(&draft.spec.image));
                     new.image_id = id.as_str().into();
