@@ -4,6 +4,7 @@
 
 use crate::domain::duration::{human, millis};
 use crate::domain::event::OpEvent;
+use crate::domain::identity::Verdict;
 use crate::domain::ids::OpId;
 use crate::domain::plan::Lane;
 use crate::domain::progress::{InstanceProgress, Phase, Progress, Status, StepProgressed};
@@ -45,7 +46,11 @@ impl OpView {
         self.progress.apply(event);
         self.heard = now;
         if self.progress.is_over() && !self.moved && self.view == View::Instances {
-            let trouble = |lane: &Lanes<'_>| self.steps_of(*lane).any(StepProgressed::failed);
+            let trouble = |lane: &Lanes<'_>| {
+                let moved = [Verdict::Changed, Verdict::Lost, Verdict::Orphaned].map(Some);
+                lane.is_some_and(|lane| moved.contains(&lane.verdict))
+                    || self.steps_of(*lane).any(StepProgressed::failed)
+            };
             self.selected = self.lanes().iter().position(trouble).unwrap_or(self.selected);
         }
     }

@@ -227,7 +227,8 @@ fn plan_lines(pen: &Pen<'_>, confirm: &Confirm, width: usize) -> Vec<Spans> {
         say("because", &step.cause, Role::Text);
     }
     for (i, note) in plan.notes.iter().enumerate() {
-        say(if i == 0 { "note" } else { "" }, note, Role::Warn);
+        let role = if note.starts_with("in place") { Role::Good } else { Role::Warn };
+        say(if i == 0 { "note" } else { "" }, note, role);
     }
     if many > 1 && plan.gate != Gate::Auto {
         let gate = if plan.gate == Gate::First { "asks after the first batch" } else { "asks after every batch" };

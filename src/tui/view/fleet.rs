@@ -17,7 +17,7 @@ use super::super::theme::Role;
 use super::super::words::{self, Word};
 use super::pen::{Pen, Spans};
 use super::table::{self, Cells, Column, Style};
-use super::{message, strip};
+use super::{message, page, strip};
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
 use ratatui::layout::Rect;
 
@@ -115,10 +115,35 @@ fn wide(pen: &mut Pen<'_>, model: &Model, fleet: &Fleet, area: Rect) {
     let style = Style { selected, focused: on_instances, stale: model.is_stale() };
     let list = Rect { height: inside.height.saturating_sub(strip_height), ..inside };
     table::draw(pen, list, &INSTANCES, &cells, style);
+    let shown = selected.unwrap_or(0);
+    if let Some(instance) = instances.get(shown) {
+        let used = u16::try_from(instances.len()).unwrap_or(u16::MAX).saturating_add(2);
+        let rest = Rect { y: list.y.saturating_add(used), height: list.height.saturating_sub(used), ..list };
+        about(pen, model, app, instance, right, rest, border(on_instances));
+    }
     if strip_height > 1 {
         pen.divider(right, list.bottom(), &strip::title(pen, model), border(on_instances));
         let body = Rect { y: list.bottom() + 1, height: strip_height - 1, ..inside };
         strip::bars(pen, model, body);
+    }
+}
+
+/// The room below a few instances tells of the one under the cursor.
+fn about(pen: &mut Pen<'_>, model: &Model, app: &App, instance: &Instance, frame: Rect, area: Rect, border: Role) {
+    const WORTH: u16 = 7;
+    if area.height < WORTH {
+        return;
+    }
+    pen.divider(frame, area.y, &[(instance.name.short().to_owned(), Role::Title)], border);
+    let lines =
+        page::instance_lines(pen.look.glyphs.dots, model, app, instance, usize::from(area.width.saturating_sub(2)));
+    for (y, line) in (area.y + 1..area.bottom()).zip(&lines) {
+        let line: Spans = if model.is_stale() {
+            line.iter().map(|(content, _)| (content.clone(), Role::Stale)).collect()
+        } else {
+            line.clone()
+        };
+        pen.spans(area.x + 1, y, area.right(), &line);
     }
 }
 

@@ -3,10 +3,11 @@
 //! ```text
 //! pen      cells: cut, styled, framed          table    rows in columns
 //! fleet    the home screen                     strip    the last operation, in a few lines
-//! operation, waterfall  one operation          page     help, an instance, pitstop's log
+//! operation waterfall detail  one operation    page     help, an instance, logs
 //! dialog   questions over the screen           message  why there are no rows
 //! ```
 
+mod detail;
 mod dialog;
 mod fleet;
 mod message;

@@ -11,13 +11,13 @@
 //! ```
 
 use super::super::model::Model;
-use super::super::operation::{Lanes, OpView, View, is_shown, took};
+use super::super::operation::{Lanes, OpView, View, took};
 use super::super::text;
 use super::super::theme::Role;
 use super::super::words;
 use super::pen::{Pen, Spans};
 use super::waterfall::{self, Axis};
-use super::{strip, table};
+use super::{detail, strip, table};
 use crate::domain::duration::human;
 use crate::domain::event::StepResult;
 use crate::domain::plan::{Action, Lane};
@@ -32,7 +32,7 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     }
     head(pen, model, op, Rect { height: 2, ..area });
     let area = Rect { y: area.y + 2, height: area.height - 2, ..area };
-    let detail = detail(pen, op, model, usize::from(area.width.saturating_sub(4)));
+    let detail = detail::lines(pen, op, model, usize::from(area.width.saturating_sub(4)));
     let rows = u16::try_from(op.rows()).unwrap_or(u16::MAX);
     // The rows come first; what they leave goes to the detail, and that gets at least a third.
     let detail_height = area.height.saturating_sub(rows.saturating_add(4)).max(area.height / 3);
@@ -179,11 +179,11 @@ fn by_instance(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
 
     // Where every row can have two lines, the second tells how long each step took.
     let tall = lanes.len() * 2 <= usize::from(area.height - 1);
-    let lines = if tall { 2 } else { 1 };
-    let height = usize::from(area.height - 1) / lines;
+    let per_row = if tall { 2 } else { 1 };
+    let height = usize::from(area.height - 1) / per_row;
     let first = table::window(op.selected, lanes.len(), height);
     for (i, lane) in lanes.iter().enumerate().skip(first).take(height) {
-        let y = area.y + 1 + u16::try_from((i - first) * lines).unwrap_or(0);
+        let y = area.y + 1 + u16::try_from((i - first) * per_row).unwrap_or(0);
         if i == op.selected {
             pen.tint(Rect { y, height: 1, ..area }, Role::Selected);
         }
@@ -208,7 +208,7 @@ fn by_instance(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
 }
 
 /// What a row is called.
-fn label(lane: Lanes<'_>) -> &str {
+pub fn label(lane: Lanes<'_>) -> &str {
     lane.map_or("all", |lane| lane.name.short())
 }
 
@@ -320,120 +320,4 @@ fn result(pen: &Pen<'_>, step: &StepProgressed) -> Spans {
         Status::Ended(StepResult::Cancelled) => (g.bad, Role::Warn),
     };
     vec![(format!("{symbol} {}", step.word()).trim_start().to_owned(), role)]
-}
-
-/// Title and lines about the row under the cursor, and about the whole when it has ended.
-fn detail(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize) -> (Spans, Vec<Spans>) {
-    let mut lines = Vec::new();
-    let elapsed = op.elapsed(model.now);
-    if op.progress.is_over() {
-        conclusion(pen, op, model, width, &mut lines);
-    }
-    let (title, steps): (String, Vec<&StepProgressed>) = match op.view {
-        View::Instances => match op.lanes().get(op.selected) {
-            Some(lane) => {
-                if let Some((verdict, lane)) = lane.and_then(|lane| Some((lane.verdict?, lane))) {
-                    if let (Some(before), Some(after)) = (lane.address_before(), lane.address_after()) {
-                        let same = if before == after {
-                            before.to_owned()
-                        } else {
-                            format!("{before} {} {after}", pen.glyphs().arrow)
-                        };
-                        push(&mut lines, "address", &same, words::verdict(verdict).role, width);
-                    }
-                    for reason in &lane.reasons {
-                        push(&mut lines, "identity", reason, words::verdict(verdict).role, width);
-                    }
-                }
-                (label(*lane).to_owned(), op.steps_of(*lane).filter(|step| is_shown(step)).collect())
-            }
-            None => (String::new(), Vec::new()),
-        },
-        View::Steps => match op.shown_steps().nth(op.selected) {
-            Some(step) => {
-                let who = step.plan.instance.as_ref().map_or("all", |name| name.short());
-                (format!("{who} {} {}", pen.glyphs().cursor, waterfall::name(step.plan.action)), vec![step])
-            }
-            None => (String::new(), Vec::new()),
-        },
-    };
-    // Trouble first, whole.
-    for step in steps.iter().filter(|step| step.error.is_some()) {
-        let name = waterfall::name(step.plan.action);
-        push(&mut lines, name, step.error.as_deref().unwrap_or_default(), Role::Bad, width);
-    }
-    for step in steps.iter().filter(|step| step.status == Status::Running) {
-        let name = waterfall::name(step.plan.action);
-        let mut figures = human(took(step, elapsed));
-        if let Some((done, total, note)) = &step.progress {
-            figures = format!("{figures}  {}", progress(*done, *total, note));
-        }
-        push(&mut lines, name, &figures, Role::Busy, width);
-    }
-    if let Some(cause) = steps.iter().map(|step| step.plan.cause.as_str()).find(|cause| !cause.is_empty()) {
-        push(&mut lines, "because", cause, Role::Text, width);
-    }
-    if op.view == View::Instances {
-        let figures: Vec<String> = steps
-            .iter()
-            .filter(|step| step.took_ms.is_some())
-            .map(|step| {
-                let detail = step.detail.as_ref().map_or_else(String::new, |detail| format!(" ({detail})"));
-                format!("{} {}{detail}", waterfall::name(step.plan.action), human(took(step, elapsed)))
-            })
-            .collect();
-        if !figures.is_empty() {
-            push(&mut lines, "steps", &figures.join(&format!(" {} ", pen.glyphs().sep)), Role::Dim, width);
-        }
-    } else if let Some(detail) = steps.first().and_then(|step| step.detail.as_ref()) {
-        push(&mut lines, "detail", detail, Role::Text, width);
-    }
-    (vec![(title, Role::Title)], lines)
-}
-
-fn progress(done: u64, total: u64, note: &str) -> String {
-    if total == 0 {
-        return note.to_owned();
-    }
-    format!("{} of {} ({} %)  {note}", text::bytes(done), text::bytes(total), done * 100 / total)
-}
-
-/// The end in words: what happened, what runs where, the slowest steps, what to press.
-fn conclusion(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize, lines: &mut Vec<Spans>) {
-    let Some(finished) = &op.progress.finished else { return };
-    let role = strip::outcome(pen, op).1;
-    let told =
-        |error: &String| op.progress.steps.iter().any(|step| step.error.as_ref().is_some_and(|e| error.ends_with(e)));
-    // What a failed step says stands with the step.
-    if let Some(error) = finished.error.as_ref().filter(|error| !told(error) || op.view == View::Steps) {
-        push(lines, "error", error, Role::Bad, width);
-    }
-    for sentence in &finished.state {
-        push(lines, "now", sentence, role, width);
-    }
-    let slowest: Vec<String> = op
-        .progress
-        .slowest(3)
-        .into_iter()
-        .map(|step| {
-            let who = step.plan.instance.as_ref().map_or("all", |name| name.short());
-            format!("{who} {} {}", waterfall::name(step.plan.action), human(took(step, 0)))
-        })
-        .collect();
-    if !slowest.is_empty() {
-        push(lines, "slowest", &slowest.join(&format!(" {} ", pen.glyphs().sep)), Role::Dim, width);
-    }
-    let key = |action| model.keys.key(model.place(), action).unwrap_or("?").to_owned();
-    let back = key(super::super::keymap::Action::Back);
-    let steps = key(super::super::keymap::Action::NextPane);
-    push(lines, "next", &format!("{back} back to the fleet, {steps} every step by itself"), Role::Dim, width);
-}
-
-/// A labelled sentence, wrapped below itself.
-fn push(lines: &mut Vec<Spans>, label: &str, sentence: &str, role: Role, width: usize) {
-    const LABEL: usize = 10;
-    for (i, part) in text::wrap(sentence, width.saturating_sub(LABEL)).into_iter().enumerate() {
-        let label = if i == 0 { label } else { "" };
-        lines.push(vec![(format!("{label:<LABEL$}"), Role::Dim), (part, role)]);
-    }
 }

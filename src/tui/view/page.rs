@@ -120,7 +120,8 @@ pub fn length(model: &Model) -> usize {
 
 const LABEL: usize = 14;
 
-fn instance_lines(dots: &str, model: &Model, app: &App, instance: &Instance, width: usize) -> Vec<Spans> {
+/// Everything known of an instance, what matters most first.
+pub fn instance_lines(dots: &str, model: &Model, app: &App, instance: &Instance, width: usize) -> Vec<Spans> {
     let mut lines = Vec::new();
     let room = width.saturating_sub(LABEL);
     let mut say = |label: &str, content: &str, role: Role| {
@@ -143,7 +144,7 @@ fn instance_lines(dots: &str, model: &Model, app: &App, instance: &Instance, wid
     };
     say(
         "identity",
-        &format!("{} {} {evidence}", held.symbol.of(model.look.glyphs), held.word).replace("  ", " "),
+        &format!("{} {}: {evidence}", held.symbol.of(model.look.glyphs), held.word).replace("  ", " "),
         held.role,
     );
     if let Some(owner) = instance.owner() {

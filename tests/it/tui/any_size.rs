@@ -12,7 +12,7 @@ use pitstop::tui::update::update;
 use proptest::prelude::*;
 
 /// Keys of all kinds, and what the engine may say in between.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Happening {
     Key(KeyCode),
     Resize(u16, u16),

@@ -130,7 +130,8 @@ fn request(commands: &[Command]) -> &Request {
 
 #[test]
 fn keys_ask_for_plans() {
-    let cases: [(&str, &dyn Fn(&Request) -> bool); 6] = [
+    type Check<'a> = &'a dyn Fn(&Request) -> bool;
+    let cases: [(&str, Check<'_>); 6] = [
         ("jjjr", &|r| matches!(r, Request::Restart { targets, .. } if *targets == ["shop/web"])),
         ("jjj<tab>jr", &|r| matches!(r, Request::Restart { targets, .. } if *targets == ["shop/web-2"])),
         (
@@ -297,7 +298,7 @@ fn logs_hold_still_when_looked_back() {
     let mut model = wide();
     let commands = press(&mut model, "jjjl");
     assert!(matches!(&commands[..], [Command::Logs { target }] if target == "shop/web"));
-    let mut line = |model: &mut Model, n: usize| {
+    let line = |model: &mut Model, n: usize| {
         update(model, Msg::LogLine { target: "shop/web".into(), line: format!("line {n}") });
     };
     (0..100).for_each(|n| line(&mut model, n));

@@ -7,6 +7,7 @@ mod keys;
 mod picture;
 mod sample;
 mod screens;
+mod terminal;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pitstop::domain::fleet::FleetState;

@@ -280,13 +280,30 @@ pub fn events(plan: &Plan, course: Course) -> Vec<OpEvent> {
         serial += took;
         ends.push((!failed).then_some(begin + took));
     }
+    for (id, step) in
+        plan.steps.iter().enumerate().filter(|(id, _)| error.is_some() && ends[*id].is_none() && Some(*id) != failed_at)
+    {
+        let skipped = StepFinished {
+            step: id,
+            instance: step.instance.clone(),
+            batch: step.batch,
+            action: step.task.action(),
+            lane: step.lane,
+            result: StepResult::Skipped,
+            took_ms: 0,
+            waited_ms: 0,
+            error: None,
+            detail: None,
+        };
+        timed.push((last, EventKind::StepFinished(skipped)));
+    }
     let n = u32::try_from(plan.batches.iter().flatten().count()).unwrap();
-    let lost = u32::from(course.moves.is_some());
+    let moved = u32::from(course.moves.is_some());
     let finished = Finished {
         outcome: if error.is_some() { Outcome::Paused } else { Outcome::Succeeded },
         took_ms: last,
         serial_ms: serial,
-        counts: Counts { instances: n, kept: n - lost, changed: lost, ..Counts::default() },
+        counts: Counts { instances: n, kept: n - moved, changed: moved, ..Counts::default() },
         error,
         state: vec![format!("{n} of {n} instances of shop/web run revision 8")],
     };

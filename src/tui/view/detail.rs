@@ -1,0 +1,128 @@
+//! Below the waterfall: all about the row under the cursor, and about the whole once it has ended.
+
+use super::super::model::Model;
+use super::super::operation::{OpView, View, is_shown, took};
+use super::super::text;
+use super::super::theme::Role;
+use super::super::words;
+use super::operation::label;
+use super::pen::{Pen, Spans};
+use super::{strip, waterfall};
+use crate::domain::duration::human;
+use crate::domain::progress::{Status, StepProgressed};
+
+/// Title and lines about the row under the cursor, and about the whole when it has ended.
+pub fn lines(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize) -> (Spans, Vec<Spans>) {
+    let mut lines = Vec::new();
+    let elapsed = op.elapsed(model.now);
+    if op.progress.is_over() {
+        conclusion(pen, op, model, width, &mut lines);
+    }
+    let (title, steps): (String, Vec<&StepProgressed>) = match op.view {
+        View::Instances => match op.lanes().get(op.selected) {
+            Some(lane) => {
+                if let Some((verdict, lane)) = lane.and_then(|lane| Some((lane.verdict?, lane))) {
+                    if let (Some(before), Some(after)) = (lane.address_before(), lane.address_after()) {
+                        let same = if before == after {
+                            before.to_owned()
+                        } else {
+                            format!("{before} {} {after}", pen.glyphs().arrow)
+                        };
+                        push(&mut lines, "address", &same, words::verdict(verdict).role, width);
+                    }
+                    for reason in &lane.reasons {
+                        push(&mut lines, "identity", reason, words::verdict(verdict).role, width);
+                    }
+                }
+                (label(*lane).to_owned(), op.steps_of(*lane).filter(|step| is_shown(step)).collect())
+            }
+            None => (String::new(), Vec::new()),
+        },
+        View::Steps => match op.shown_steps().nth(op.selected) {
+            Some(step) => {
+                let who = step.plan.instance.as_ref().map_or("all", |name| name.short());
+                (format!("{who} {} {}", pen.glyphs().cursor, waterfall::name(step.plan.action)), vec![step])
+            }
+            None => (String::new(), Vec::new()),
+        },
+    };
+    // Trouble first, whole.
+    for step in steps.iter().filter(|step| step.error.is_some()) {
+        let name = waterfall::name(step.plan.action);
+        push(&mut lines, name, step.error.as_deref().unwrap_or_default(), Role::Bad, width);
+    }
+    for step in steps.iter().filter(|step| step.status == Status::Running) {
+        let name = waterfall::name(step.plan.action);
+        let mut figures = human(took(step, elapsed));
+        if let Some((done, total, note)) = &step.progress {
+            figures = format!("{figures}  {}", progress(*done, *total, note));
+        }
+        push(&mut lines, name, &figures, Role::Busy, width);
+    }
+    if let Some(cause) = steps.iter().map(|step| step.plan.cause.as_str()).find(|cause| !cause.is_empty()) {
+        push(&mut lines, "because", cause, Role::Text, width);
+    }
+    if op.view == View::Instances {
+        let figures: Vec<String> = steps
+            .iter()
+            .filter(|step| step.took_ms.is_some())
+            .map(|step| {
+                let detail = step.detail.as_ref().map_or_else(String::new, |detail| format!(" ({detail})"));
+                format!("{} {}{detail}", waterfall::name(step.plan.action), human(took(step, elapsed)))
+            })
+            .collect();
+        if !figures.is_empty() {
+            push(&mut lines, "steps", &figures.join(&format!(" {} ", pen.glyphs().sep)), Role::Dim, width);
+        }
+    } else if let Some(detail) = steps.first().and_then(|step| step.detail.as_ref()) {
+        push(&mut lines, "detail", detail, Role::Text, width);
+    }
+    (vec![(title, Role::Title)], lines)
+}
+
+fn progress(done: u64, total: u64, note: &str) -> String {
+    if total == 0 {
+        return note.to_owned();
+    }
+    format!("{} of {} ({} %)  {note}", text::bytes(done), text::bytes(total), done * 100 / total)
+}
+
+/// The end in words: what happened, what runs where, the slowest steps, what to press.
+fn conclusion(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize, lines: &mut Vec<Spans>) {
+    let Some(finished) = &op.progress.finished else { return };
+    let role = strip::outcome(pen, op).1;
+    let told =
+        |error: &String| op.progress.steps.iter().any(|step| step.error.as_ref().is_some_and(|e| error.ends_with(e)));
+    // What a failed step says stands with the step.
+    if let Some(error) = finished.error.as_ref().filter(|error| !told(error) || op.view == View::Steps) {
+        push(lines, "error", error, Role::Bad, width);
+    }
+    for sentence in &finished.state {
+        push(lines, "now", sentence, role, width);
+    }
+    let slowest: Vec<String> = op
+        .progress
+        .slowest(3)
+        .into_iter()
+        .map(|step| {
+            let who = step.plan.instance.as_ref().map_or("all", |name| name.short());
+            format!("{who} {} {}", waterfall::name(step.plan.action), human(took(step, 0)))
+        })
+        .collect();
+    if !slowest.is_empty() {
+        push(lines, "slowest", &slowest.join(&format!(" {} ", pen.glyphs().sep)), Role::Dim, width);
+    }
+    let key = |action| model.keys.key(model.place(), action).unwrap_or("?").to_owned();
+    let back = key(super::super::keymap::Action::Back);
+    let steps = key(super::super::keymap::Action::NextPane);
+    push(lines, "next", &format!("{back} back to the fleet, {steps} every step by itself"), Role::Dim, width);
+}
+
+/// A labelled sentence, wrapped below itself.
+fn push(lines: &mut Vec<Spans>, label: &str, sentence: &str, role: Role, width: usize) {
+    const LABEL: usize = 10;
+    for (i, part) in text::wrap(sentence, width.saturating_sub(LABEL)).into_iter().enumerate() {
+        let label = if i == 0 { label } else { "" };
+        lines.push(vec![(format!("{label:<LABEL$}"), Role::Dim), (part, role)]);
+    }
+}
