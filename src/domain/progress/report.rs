@@ -3,7 +3,7 @@
 use super::{Progress, Status, StepProgressed};
 use crate::domain::duration::human;
 use crate::domain::event::{Outcome, StepResult};
-use crate::domain::plan::{Action, Lane, StepId};
+use crate::domain::plan::{Action, Kind, Lane, StepId};
 
 impl Progress {
     /// The batch being handled, from 1 (0: none yet), and how many there are.
@@ -93,10 +93,15 @@ impl Progress {
     /// One sentence: what it is, how far or how it ended, what became of the instances.
     pub fn summary(&self) -> String {
         let Some(planned) = &self.planned else { return "nothing is known of this operation yet".into() };
-        let title = format!("{} {}", planned.kind, planned.app);
+        let mut title = format!("{} {}", planned.kind, planned.app);
         let mut parts = Vec::new();
         match &self.finished {
             Some(_) if self.steps.is_empty() => return format!("{title}: nothing to do"),
+            Some(finished) if finished.outcome == Outcome::Succeeded => {
+                let (count, took) = (finished.counts.instances, human(finished.took_ms));
+                title = format!("{} {}", past(planned.kind), planned.app);
+                parts.push(format!("{count} instance{} in {took}", if count == 1 { "" } else { "s" }));
+            }
             Some(finished) => {
                 parts.push(format!("{} after {}", outcome(finished.outcome), human(finished.took_ms)));
             }
@@ -147,6 +152,20 @@ impl StepProgressed {
             Status::Ended(StepResult::Skipped) => "skipped",
             Status::Ended(StepResult::Cancelled) => "cancelled",
         }
+    }
+}
+
+/// What has been done, as a word.
+fn past(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Create => "created",
+        Kind::Deploy => "deployed",
+        Kind::Restart => "restarted",
+        Kind::Rollback => "rolled back",
+        Kind::Scale => "scaled",
+        Kind::Remove => "removed",
+        Kind::Adopt => "adopted",
+        Kind::Repair => "repaired",
     }
 }
 

@@ -175,7 +175,7 @@ fn a_deploy_goes_by() {
     assert_eq!((progress.critical_ms(), progress.serial_ms()), (640, 640));
     assert_eq!(progress.slowest(2).iter().map(|step| step.plan.step).collect::<Vec<_>>(), [0, 2]);
     assert_eq!(progress.done(), (2, 2));
-    assert_eq!(progress.summary(), "deploy shop/web: succeeded after 640 ms; 1 kept, 1 changed; longest gap 118 ms");
+    assert_eq!(progress.summary(), "deployed shop/web: 2 instances in 640 ms; 1 kept, 1 changed; longest gap 118 ms");
 }
 
 #[test]
