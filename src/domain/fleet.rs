@@ -3,10 +3,12 @@
 //! Observations only, already cleaned and typed; how containers become apps is [`Fleet::assemble`]. What to do about
 //! what is seen is for recipes. Must not remember anything between two readings.
 
+mod assemble;
+
 use super::clean::Clean;
 use super::identity::{Address, Hold, Identity, Verdict};
 use super::ids::{AppId, ContainerId, InstanceName};
-use super::labels::{OwnLabels, Role};
+use super::labels::OwnLabels;
 use super::spec::{MountKind, RestartPolicy};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -309,118 +311,6 @@ impl App {
             .max_by_key(|app| app.own.as_ref().map_or(0, |own| own.revision))
             .map(Container::image_name)
     }
-}
-
-impl Fleet {
-    /// Groups containers into apps and instances: by pitstop's labels, else Compose's, else each by its own name.
-    pub fn assemble(engine: EngineInfo, containers: Vec<Container>) -> Self {
-        let mut apps: BTreeMap<(bool, AppId), BTreeMap<(u32, String), Instance>> = BTreeMap::new();
-        for container in containers {
-            let (managed, id, number, name) = place(&container);
-            if container.own.as_ref().is_some_and(|own| own.role == Role::Lock) {
-                continue;
-            }
-            let key = (number, if managed { String::new() } else { name.0.clone() });
-            let instance = apps.entry((!managed, id)).or_default().entry(key).or_insert_with(|| Instance {
-                name,
-                number,
-                sandbox: None,
-                app: None,
-                others: Vec::new(),
-            });
-            match &container.own {
-                // Of two (one is put aside while it is replaced), the one that has the name.
-                Some(own) if own.role == Role::Sandbox => {
-                    let former = match &instance.sandbox {
-                        Some(there) if *there.name == *own.app.sandbox_name(own.number) => Some(container),
-                        _ => instance.sandbox.replace(container),
-                    };
-                    instance.others.extend(former);
-                }
-                Some(_) => instance.others.push(container),
-                None => instance.app = Some(container),
-            }
-        }
-        let apps = apps.into_iter().map(|((unmanaged, id), instances)| App {
-            id,
-            managed: !unmanaged,
-            instances: instances.into_values().map(choose_serving).collect(),
-        });
-        Self { engine, apps: apps.collect() }
-    }
-
-    /// The app by `project/app`, or by `app` alone where that is unambiguous. The error is a sentence for the user.
-    pub fn find(&self, target: &str) -> Result<&App, String> {
-        let matches = |app: &&App| app.id.to_string() == target || app.id.app == target;
-        let exact = self.apps.iter().find(|app| app.id.to_string() == target);
-        let mut found = self.apps.iter().filter(matches);
-        match (exact, found.next(), found.next()) {
-            (Some(app), ..) | (None, Some(app), None) => Ok(app),
-            (None, Some(first), Some(second)) => {
-                Err(format!("`{target}` could be {} or {}; write project/app", first.id, second.id))
-            }
-            (None, None, _) => Err(self.unknown(target)),
-        }
-    }
-
-    /// The instance by `project/app-N`, `app-N` where unambiguous, or an unmanaged container's name.
-    pub fn find_instance(&self, target: &str) -> Option<(&App, &Instance)> {
-        let mut found =
-            self.apps.iter().flat_map(|app| app.instances.iter().map(move |instance| (app, instance))).filter(
-                |(_, instance)| {
-                    instance.name.0 == target
-                        || instance.name.short() == target
-                        || instance.app.iter().chain(&instance.sandbox).any(|container| &*container.name == target)
-                },
-            );
-        match (found.next(), found.next()) {
-            (Some(one), None) => Some(one),
-            _ => None,
-        }
-    }
-
-    fn unknown(&self, target: &str) -> String {
-        let target = super::clean::clean(target);
-        if self.apps.is_empty() {
-            return format!("there is no app `{target}`: this engine has no containers");
-        }
-        let mut names: Vec<String> = self.apps.iter().map(|app| app.id.to_string()).collect();
-        names.truncate(12);
-        format!("there is no app `{target}` on this engine; it has {}", names.join(", "))
-    }
-}
-
-/// Which app and instance a container belongs to.
-fn place(container: &Container) -> (bool, AppId, u32, InstanceName) {
-    if let Some(own) = &container.own {
-        return (true, own.app.clone(), own.number, own.app.instance(own.number));
-    }
-    let name = InstanceName(container.name.to_string());
-    match &container.compose {
-        Some((project, service, number)) => (false, AppId::new(&**project, &**service), *number, name),
-        None => (false, AppId::new("", &*container.name), 0, name),
-    }
-}
-
-/// Of an instance's app containers, the one that serves: a running one, else one that has run, highest revision first.
-fn choose_serving(mut instance: Instance) -> Instance {
-    if instance.app.is_some() {
-        return instance;
-    }
-    let rank = |container: &Container| {
-        let state = match container.state {
-            State::Running | State::Paused | State::Restarting => 2,
-            State::Created => 0,
-            _ => 1,
-        };
-        (state, container.own.as_ref().map_or(0, |own| own.revision))
-    };
-    instance.others.sort_by_key(|container| std::cmp::Reverse(rank(container)));
-    let is_app = |container: &Container| container.own.as_ref().is_none_or(|own| own.role == Role::App);
-    if let Some(first) = instance.others.iter().position(is_app) {
-        instance.app = Some(instance.others.remove(first));
-    }
-    instance
 }
 
 /// A network as the engine has it.

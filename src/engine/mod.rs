@@ -8,7 +8,7 @@
 //! request   what may be asked for, and what an operation gives back
 //! gather    reads the facts a request needs                    (docker reads)
 //! run       runs a plan: starts what the schedule allows, reports every event
-//! perform   does one step                                      (docker changes)
+//! perform   does one step                                      (docker changes)   make  makes containers, networks, volumes
 //! ready     waits until an instance is ready                   gap  measures how long it did not answer
 //! pins      picks addresses for new sandboxes                  state  says what runs where at the end
 //! clock     the only place that reads time                     doctor  is all well?
@@ -20,6 +20,7 @@ mod error;
 mod gap;
 mod gather;
 mod logs;
+mod make;
 mod perform;
 mod pins;
 mod ready;

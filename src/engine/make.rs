@@ -1,0 +1,186 @@
+//! Making things in the engine: networks, volumes, sandboxes with pinned addresses, app containers.
+//!
+//! A name that is taken is never fought for: its holder is told and left alone.
+
+use super::perform::{Context, Done, Failed, Job, Outcome, Product};
+use super::pins::Picked;
+use crate::docker::{AppCreation, Docker, DockerError, Failure, SandboxCreation};
+use crate::domain::fleet::Container;
+use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
+use crate::domain::labels::{OwnLabels, Role};
+use crate::domain::plan::{AppDraft, SandboxDraft};
+use crate::domain::project::{NetworkSpec, VolumeSpec};
+use crate::domain::spec::AppSpec;
+
+/// A network, unless it is there.
+pub(super) async fn network(docker: &Docker, spec: &NetworkSpec, project: &str) -> Outcome {
+    let name = ObjectName::new(&*spec.name).map_err(|error| Failed::new(error.to_string()))?;
+    if docker.network(&name).await?.is_some() {
+        return Ok(Done::saying(format!("{name} is there")));
+    }
+    if spec.external {
+        return Err(Failed::new(format!(
+            "network {name} is external and does not exist; `docker network create {name}`"
+        )));
+    }
+    docker.create_network(spec, project).await?;
+    Ok(Done::saying(name.to_string()))
+}
+
+/// A volume, unless it is there.
+pub(super) async fn volume(docker: &Docker, spec: &VolumeSpec, project: &str) -> Outcome {
+    docker.create_volume(spec, project).await?;
+    Ok(Done::saying(spec.name.clone()))
+}
+
+/// A sandbox with its addresses picked and pinned.
+pub(super) async fn sandbox(context: &Context, draft: &SandboxDraft) -> Outcome {
+    let docker = &context.docker;
+    let image =
+        context.sandbox_image.get_or_try_init(|| docker.ensure_sandbox_image(context.given_sandbox_image.as_ref()));
+    let (image, picked) = tokio::try_join!(image, context.pins.pick(docker, draft))?;
+    let name = draft.app.sandbox_name(draft.number);
+    let own = OwnLabels {
+        app: draft.app.clone(),
+        number: draft.number,
+        role: Role::Sandbox,
+        revision: 0,
+        operation: context.op.to_string(),
+        // Only the sandbox's own part: the app container's label has the rest.
+        spec: Some(AppSpec { sandbox: draft.spec.clone(), ..AppSpec::default() }),
+        spec_hash: draft.spec_hash.clone(),
+    };
+    let mut creation = SandboxCreation {
+        name: valid_name(&name)?,
+        image: image.clone(),
+        labels: own.write(),
+        hostname: draft.spec.hostname.clone().unwrap_or_else(|| name.clone()),
+        aliases: vec![draft.app.app.clone(), format!("{}-{}", draft.app.app, draft.number), name.clone()],
+        spec: draft.spec.clone(),
+        addresses: picked.addresses.clone(),
+    };
+    let id = explain_conflict(docker, docker.create_sandbox(&creation).await, &creation.name).await?;
+    let id = if picked.doubtful.is_empty() { id } else { try_pin(docker, id, &mut creation, &picked).await? };
+    let held: Vec<String> = creation.addresses.values().map(ToString::to_string).collect();
+    let detail = if held.is_empty() { "address not pinned".to_owned() } else { format!("pinned {}", held.join(", ")) };
+    Ok(Done::made(Product::Container(id), Some(detail)))
+}
+
+/// On a network whose subnet the engine may have chosen itself, only a start tells whether an address can be pinned.
+async fn try_pin(
+    docker: &Docker,
+    id: ContainerId,
+    creation: &mut SandboxCreation,
+    picked: &Picked,
+) -> Result<ContainerId, Failed> {
+    match docker.start(&id).await {
+        Ok(()) => Ok(id),
+        Err(error) if error.failure == Failure::BadRequest && error.message.contains("user") => {
+            docker.remove(&id, false).await?;
+            creation.addresses.retain(|network, _| !picked.doubtful.contains(network));
+            Ok(docker.create_sandbox(creation).await?)
+        }
+        Err(error) => {
+            // Nothing half-made stays; the start's error is what matters.
+            if let Err(left) = docker.remove(&id, false).await {
+                tracing::warn!(sandbox = %creation.name, %left, "can't remove the sandbox that did not start");
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// Starts a sandbox; an address that is taken is told with its holder.
+pub(super) async fn start_sandbox(docker: &Docker, id: &ContainerId, name: &str) -> Outcome {
+    let Err(error) = docker.start(id).await else { return Ok(Done::default()) };
+    if !error.message.to_ascii_lowercase().contains("address already in use") {
+        return Err(error.into());
+    }
+    let pinned =
+        docker.inspect(id).await?.and_then(|sandbox| sandbox.detail).map(|detail| detail.pinned).unwrap_or_default();
+    let taken = |container: &&Container| {
+        container.networks.iter().any(|(network, now)| {
+            now.ipv4.is_some() && pinned.get(network).is_some_and(|pin| pin.ipv4 == now.ipv4) && container.id != *id
+        })
+    };
+    let fleet = docker.list().await?;
+    let thief = fleet.iter().filter(|container| container.is_running()).find(taken);
+    Err(match thief {
+        Some(thief) => Failed::new(format!(
+            "{error}; its address is held by container {}: stop that (`docker stop {}`), then run this again. {name} stays as it was",
+            thief.name, thief.name
+        )),
+        None => error.into(),
+    })
+}
+
+/// An app container joined to its sandbox, not started.
+pub(super) async fn app(context: &Context, job: &Job, draft: &AppDraft) -> Outcome {
+    let docker = &context.docker;
+    let pulled = draft.image.and_then(|step| match job.made.get(&step) {
+        Some(Product::Image(image)) => Some(image.to_string()),
+        _ => None,
+    });
+    let named = image_ref(&draft.spec.image)?;
+    let wanted = pulled.or_else(|| draft.image_id.clone()).map(image_ref).transpose()?;
+    let own = OwnLabels {
+        app: draft.app.clone(),
+        number: draft.number,
+        role: Role::App,
+        revision: draft.revision,
+        operation: context.op.to_string(),
+        spec: Some(draft.spec.clone()),
+        spec_hash: draft.spec.hash(),
+    };
+    let mut labels = draft.spec.container.labels.clone();
+    labels.extend(own.write());
+    let mut creation = AppCreation {
+        name: valid_name(&draft.app.container_name(draft.number, draft.revision))?,
+        image: named.clone(),
+        labels,
+        spec: draft.spec.container.clone(),
+        sandbox: job.container(&draft.sandbox)?,
+        carry: draft.carry.clone(),
+    };
+    // By name, so that `docker ps` tells people what runs; by id where the name means, or meanwhile came to mean, another image.
+    if let Some(wanted) = &wanted
+        && docker.image(&named).await?.is_none_or(|seen| seen.id != wanted.as_str())
+    {
+        creation.image = wanted.clone();
+    }
+    let mut id = explain_conflict(docker, docker.create_app(&creation).await, &creation.name).await?;
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != creation.image) {
+        let made = docker.inspect(&id).await?;
+        if made.is_none_or(|made| &*made.image_id != wanted.as_str()) {
+            docker.remove(&id, true).await?;
+            creation.image = wanted;
+            id = docker.create_app(&creation).await?;
+        }
+    }
+    Ok(Done::made(Product::Container(id), Some(creation.name.to_string())))
+}
+
+/// A reference or id that may be sent.
+pub(super) fn image_ref(text: impl Into<String>) -> Result<ImageRef, Failed> {
+    ImageRef::new(text).map_err(|error| Failed::new(error.to_string()))
+}
+
+fn valid_name(name: &str) -> Result<ObjectName, Failed> {
+    ObjectName::new(name).map_err(|error| Failed::new(error.to_string()))
+}
+
+/// A name that is taken is told with its holder, which is never touched.
+async fn explain_conflict<T>(docker: &Docker, result: Result<T, DockerError>, name: &ObjectName) -> Result<T, Failed> {
+    match result {
+        Err(error) if error.failure == Failure::Conflict => Err(match docker.find(name).await {
+            Ok(Some(holder)) => Failed::new(format!(
+                "the name {name} is taken by container {} (image {}, {}); it was left alone: rename or remove it (`docker rename {name} {name}-old`), then run this again",
+                holder.id.short(),
+                holder.image,
+                holder.status
+            )),
+            _ => error.into(),
+        }),
+        other => Ok(other?),
+    }
+}
