@@ -206,6 +206,8 @@ impl Watcher {
             }
             match Session::connect(&self.location).await {
                 Ok(session) => {
+                    let info = session.info();
+                    tracing::info!(host = %info.host, version = %info.version, api = %info.api_version, "connected");
                     let session = session.with_sandbox_image(self.sandbox_image.clone());
                     return self.session.get_or_init(|| session).clone();
                 }

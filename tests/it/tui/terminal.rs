@@ -61,11 +61,14 @@ fn a_new_size_is_used_at_once() {
     let mut term = open(&pitstop, (120, 30));
     term.press(Key::Char('L'));
     term.wait_for("pitstop's own log");
+    // With the fields of the event, after its message.
+    term.wait_for("connected host=unix://");
     term.resize(60, 15);
     term.wait_until("the smaller frame", |screen| {
         screen.lines().nth(1).is_some_and(|line| line.trim_end().chars().count() == 60)
     });
     term.press(Key::Esc);
+    term.wait_for_absence("pitstop's own log");
     term.resize(120, 30);
     term.wait_until("the hints", |screen| screen.lines().last().is_some_and(|line| line.contains("quit")));
 }
@@ -98,6 +101,8 @@ fn an_app_lives_its_life_from_the_console() {
     term.press(Key::Enter);
     succeeds(&mut term, "create");
     term.press(Key::Esc);
+    // A key right behind Esc would reach the program as Alt and that key.
+    term.wait_for("Last operation");
 
     // The engine is shared: only what belongs to this project is shown.
     term.press(Key::Char('/'));
