@@ -150,8 +150,9 @@ pub fn instance_lines(dots: &str, model: &Model, app: &App, instance: &Instance,
     if let Some(owner) = instance.owner() {
         for (network, address) in &owner.networks {
             let parts = [&address.ipv4, &address.ipv6, &address.mac];
-            let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
-            say(network, &parts.join("  "), Role::Text);
+            let parts: Vec<&str> =
+                std::iter::once(network).chain(parts.into_iter().flatten()).map(String::as_str).collect();
+            say("network", &parts.join("  "), Role::Text);
         }
         if let Some(detail) = &owner.detail {
             say("hostname", &detail.hostname, Role::Text);

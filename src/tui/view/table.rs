@@ -70,12 +70,13 @@ pub fn draw(pen: &mut Pen<'_>, area: Rect, columns: &[Column], rows: &[Cells], s
     let first = window(style.selected.unwrap_or(0), rows.len(), height);
     for (line, row) in rows.iter().enumerate().skip(first).take(height) {
         let y = area.top() + 1 + u16::try_from(line - first).unwrap_or(0);
-        for place in &places {
-            cell(pen, left, y, *place, columns, &row[place.0], style.stale);
-        }
+        // The ground first, so that what is loud keeps its own.
         if style.selected == Some(line) {
             let role = if style.focused { Role::Selected } else { Role::Idle };
             pen.tint(Rect::new(area.left(), y, area.width, 1), role);
+        }
+        for place in &places {
+            cell(pen, left, y, *place, columns, &row[place.0], style.stale);
         }
     }
     scrollbar(pen, area, first, height, rows.len());

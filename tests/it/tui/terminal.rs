@@ -135,5 +135,5 @@ fn an_app_lives_its_life_from_the_console() {
     succeeds(&mut term, "remove");
     term.press(Key::Char('q'));
     assert_eq!((term.exit(), term.modes()), (Some(0), (false, true)));
-    assert!(term.text().contains(&format!("remove {web}")), "the end is told on the normal screen:\n{}", term.text());
+    assert!(term.text().contains(&format!("removed {web}")), "the end is told on the normal screen:\n{}", term.text());
 }
