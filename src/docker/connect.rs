@@ -85,7 +85,7 @@ async fn look_at_socket(host: &str, path: &Path) -> Result<(), DockerError> {
     let shown = path.display();
     match path.metadata() {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let words = format!("a directory above {shown} may not be entered by this user");
+            let words = format!("permission denied: a directory above {shown} may not be entered by this user");
             let error = DockerError::new(CONNECT, host, Failure::Permission, &words);
             return Err(error.advise("run pitstop as the user who owns it, or with sudo; --host names another engine"));
         }
@@ -106,7 +106,7 @@ async fn look_at_socket(host: &str, path: &Path) -> Result<(), DockerError> {
     match UnixStream::connect(path).await {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let words = format!("this user may not use the socket {shown}");
+            let words = format!("permission denied: this user may not use the socket {shown}");
             Err(DockerError::new(CONNECT, host, Failure::Permission, &words).advise(how_to_be_let_in(path)))
         }
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {

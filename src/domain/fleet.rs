@@ -209,7 +209,9 @@ impl Instance {
     pub fn hold(&self) -> Option<Hold> {
         let app = self.app.as_ref()?;
         let Some(sandbox) = &self.sandbox else {
-            return app.is_running().then_some(Hold::Loose);
+            // One of ours without its sandbox sits in what is left of a namespace that nobody owns any more.
+            let hold = if app.own.is_some() { Hold::Orphaned } else { Hold::Loose };
+            return app.is_running().then_some(hold);
         };
         if !sandbox.is_running() {
             return None;

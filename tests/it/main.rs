@@ -16,5 +16,6 @@ mod docker_wire;
 mod docs;
 mod floors;
 mod guest;
+mod journeys;
 mod support;
 mod tui;
