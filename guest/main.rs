@@ -1,12 +1,13 @@
 //! The guest: the one program in pitstop's sandbox image, a static Linux binary with no libc.
 //!
-//! As PID 1 it holds a sandbox's network namespace (`pause`); run by `docker exec` inside a sandbox it times
-//! how long the app did not answer (`watch`); as an app of its own it serves the demo and the tests (`serve`).
+//! As PID 1 it holds a sandbox's network namespace (`pause`) and, when a console asks it to, times how long the app
+//! did not answer; run by `docker exec` inside a sandbox it does that alone (`watch`); as an app of its own it serves the
+//! demo and the tests (`serve`).
 //! `build.rs` compiles it with the rustc that builds the console. It has no heap, no threads and no floating
 //! point, and must stay free of anything a sandbox does not need: it runs, mostly asleep, in each of them.
 //!
 //! ```text
-//! pitstop-guest [pause] [--until-stdin-closes]
+//! pitstop-guest [pause] [--until-stdin-closes] [--lease-ms N]        commands on stdin: see commands.rs
 //! pitstop-guest watch tcp:PORT|http:PORT/PATH [--every MS] [--timeout MS] [--for MS] [--until-stdin-closes]
 //! pitstop-guest serve PORT TEXT [--boot-ms N] [--exit-after-ms N [--exit-code N]] [--ignore-term]
 //!                               [--never-listen] [--data DIR]
@@ -20,6 +21,7 @@
 #![no_builtins] // mem.rs is where memcpy and friends are defined: their loops must not become calls to themselves
 
 mod args;
+mod commands;
 mod http;
 mod mem;
 mod pause;

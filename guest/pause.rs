@@ -1,27 +1,48 @@
-//! `pause`: PID 1 of a sandbox. It holds the namespaces by being there, collects orphans, and ends at once when asked.
+//! `pause`: PID 1 of a sandbox. It holds the namespaces by being there, collects orphans, takes commands on its
+//! standard input while that is open (`commands.rs`), and ends at once when asked.
 //!
-//! With `--until-stdin-closes` it also ends when whoever holds its stdin is gone: that makes a lock container.
+//! Its standard input may end, or be nothing from the start: that changes nothing else. With `--until-stdin-closes` it
+//! ends when whoever holds its stdin is gone, and takes no commands: that makes a lock container.
 
 use crate::args::{self, Args};
+use crate::commands::{Commands, LEASE_MS};
 use crate::signals::{Asked, Signals};
 use crate::sys::{self, POLLIN, PollFd};
 
 /// Runs until SIGTERM or SIGINT; exit code 0.
 pub fn run(mut args: Args) -> ! {
     let signals = Signals::block();
-    let mut fds = [PollFd::new(signals.fd(), POLLIN), PollFd::UNUSED];
+    let (mut lock, mut lease_ms) = (false, LEASE_MS);
     while let Some(option) = args.next() {
         match option {
-            b"--until-stdin-closes" => fds[1] = PollFd::new(0, POLLIN),
+            b"--until-stdin-closes" => lock = true,
+            b"--lease-ms" => lease_ms = args.number(option, 3_600_000),
             other => args::usage(b"unknown option of pause", other),
         }
     }
+    let mut commands = Commands::new(lease_ms);
+    let mut fds = [PollFd::new(signals.fd(), POLLIN), PollFd::new(0, POLLIN)];
     // Children may have been handed over before the signals were blocked.
-    while sys::reap_one() {}
+    while sys::reap_one().is_some() {}
     loop {
-        sys::poll(&mut fds, u64::MAX);
-        if signals.take() != Asked::Nothing || fds[1].revents != 0 {
-            sys::exit(0)
+        sys::poll(&mut fds, commands.next_us());
+        match signals.take() {
+            Asked::Nothing => {}
+            Asked::Collect => {
+                while let Some(pid) = sys::reap_one() {
+                    commands.forget(pid);
+                }
+            }
+            Asked::Terminate | Asked::Interrupt => sys::exit(0),
         }
+        if fds[1].revents != 0 {
+            if lock {
+                sys::exit(0)
+            }
+            if !commands.read() {
+                fds[1] = PollFd::UNUSED;
+            }
+        }
+        commands.expire();
     }
 }

@@ -7,15 +7,15 @@ use crate::sys::{self, Errno, Fd, POLLIN, POLLOUT, PollFd, SocketAddress, Socket
 use crate::text::Line;
 
 /// What to probe.
-pub enum Spec {
+pub enum Spec<'a> {
     Tcp { port: u16 },
-    Http { port: u16, path: &'static [u8] },
+    Http { port: u16, path: &'a [u8] },
 }
 
-impl Spec {
+impl<'a> Spec<'a> {
     /// Reads `tcp:PORT` or `http:PORT/PATH`; a missing path is `/`.
-    pub fn parse(text: &'static [u8]) -> Option<Self> {
-        let port = |text| args::number(text).and_then(|n| u16::try_from(n).ok()).filter(|n| *n > 0);
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
+        let port = |text: &[u8]| args::number(text).and_then(|n| u16::try_from(n).ok()).filter(|n| *n > 0);
         if let Some(rest) = text.strip_prefix(b"tcp:") {
             return Some(Self::Tcp { port: port(rest)? });
         }
@@ -115,7 +115,7 @@ impl Leash {
 }
 
 /// Probes once, within `timeout_us`: 127.0.0.1, and `::1` where that refuses. Gives the answer and the moment of it.
-pub fn probe(spec: &Spec, leash: &Leash, timeout_us: u64) -> (Answer, u64) {
+pub fn probe(spec: &Spec<'_>, leash: &Leash, timeout_us: u64) -> (Answer, u64) {
     let until = sys::now_us() + timeout_us;
     let first = attempt(spec, &SocketAddress::v4([127, 0, 0, 1], spec.port()), leash, until);
     if first.0 != Answer::Refused {
@@ -128,7 +128,7 @@ pub fn probe(spec: &Spec, leash: &Leash, timeout_us: u64) -> (Answer, u64) {
     }
 }
 
-fn attempt(spec: &Spec, address: &SocketAddress, leash: &Leash, until_us: u64) -> (Answer, u64) {
+fn attempt(spec: &Spec<'_>, address: &SocketAddress, leash: &Leash, until_us: u64) -> (Answer, u64) {
     let socket = match connect(address, spec.port(), leash, until_us) {
         Ok(socket) => socket,
         Err(answer) => return (answer, sys::now_us()),

@@ -15,7 +15,7 @@ const fn bit(signal: u32) -> u64 {
     1 << (signal - 1)
 }
 
-/// Makes writing to a closed pipe or connection an error, not the process's end.
+/// Makes writing to a closed pipe or connection an error, not the process's end; every other signal gets through.
 pub fn block_pipe() {
     sys::block_signals(bit(PIPE));
 }
@@ -25,10 +25,12 @@ pub struct Signals {
     fd: Fd,
 }
 
-/// What [`Signals::take`] found: ended children are collected on the way and not reported.
+/// What [`Signals::take`] found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     Nothing,
+    /// To collect children, one or more, with [`sys::reap_one`].
+    Collect,
     Terminate,
     Interrupt,
 }
@@ -63,11 +65,7 @@ impl Signals {
         match u32::from_ne_bytes([info[0], info[1], info[2], info[3]]) {
             TERM => Asked::Terminate,
             INT => Asked::Interrupt,
-            _ => {
-                // One SIGCHLD may stand for many children.
-                while sys::reap_one() {}
-                Asked::Nothing
-            }
+            _ => Asked::Collect,
         }
     }
 }

@@ -34,7 +34,9 @@ mod number {
     pub const GETSOCKNAME: usize = 51;
     pub const SETSOCKOPT: usize = 54;
     pub const GETSOCKOPT: usize = 55;
+    pub const CLONE: usize = 56;
     pub const WAIT4: usize = 61;
+    pub const KILL: usize = 62;
     pub const UNAME: usize = 63;
     pub const CLOCK_GETTIME: usize = 228;
     pub const EXIT_GROUP: usize = 231;
@@ -58,6 +60,7 @@ mod number {
     pub const EXIT_GROUP: usize = 94;
     pub const SETITIMER: usize = 103;
     pub const CLOCK_GETTIME: usize = 113;
+    pub const KILL: usize = 129;
     pub const RT_SIGPROCMASK: usize = 135;
     pub const UNAME: usize = 160;
     pub const SOCKET: usize = 198;
@@ -68,6 +71,7 @@ mod number {
     pub const SETSOCKOPT: usize = 208;
     pub const GETSOCKOPT: usize = 209;
     pub const SHUTDOWN: usize = 210;
+    pub const CLONE: usize = 220;
     pub const ACCEPT4: usize = 242;
     pub const WAIT4: usize = 260;
 }
@@ -107,6 +111,9 @@ const AT_FDCWD: usize = -100_isize as usize;
 /// An open file descriptor, closed when dropped.
 pub struct Fd(i32);
 
+/// Standard input: a static is never dropped, so never closed.
+pub static STDIN: Fd = Fd(0);
+
 impl Fd {
     pub fn raw(&self) -> i32 {
         self.0
@@ -145,12 +152,20 @@ pub enum Open {
     Read,
     /// Created where missing, emptied where not.
     Replace,
+    /// For writing to a pipe or a terminal, never waiting; refused where a pipe has no reader.
+    Answer,
 }
 
 /// Opens `path`, which ends with a zero byte.
 pub fn open(path: &[u8], how: Open) -> Result<Fd> {
     debug_assert!(path.ends_with(b"\0"));
-    let flags = 0o2_000_000 | if matches!(how, Open::Replace) { 0o1 | 0o100 | 0o1000 } else { 0 };
+    let flags = match how {
+        Open::Read => 0,
+        Open::Replace => 0o1 | 0o100 | 0o1000,
+        // Write only, non-blocking, and never this process's own terminal.
+        Open::Answer => 0o1 | 0o4000 | 0o400,
+    };
+    let flags = flags | 0o2_000_000;
     // SAFETY: the kernel reads `path` up to its zero byte.
     let fd = unsafe { call(number::OPENAT, AT_FDCWD, path.as_ptr() as usize, flags, 0o644, 0)? };
     Ok(Fd(fd as i32))
@@ -238,10 +253,11 @@ pub fn poll(fds: &mut [PollFd], until_us: u64) {
     let _ = unsafe { call(number::PPOLL, fds.as_mut_ptr() as usize, fds.len(), &raw const time as usize, 0, 8) };
 }
 
-/// Blocks the signals of `mask` (bit n-1 is signal n): they wait until read, and as PID 1 they get through at all.
+/// Blocks the signals of `mask` (bit n-1 is signal n) and no others: they wait until read, and as PID 1 they get
+/// through at all.
 pub fn block_signals(mask: u64) {
-    // SAFETY: the kernel reads the eight bytes of `mask`.
-    let _ = unsafe { call(number::RT_SIGPROCMASK, 0, &raw const mask as usize, 0, 8, 0) };
+    // SAFETY: the kernel reads the eight bytes of `mask`. 2: the mask as a whole.
+    let _ = unsafe { call(number::RT_SIGPROCMASK, 2, &raw const mask as usize, 0, 8, 0) };
 }
 
 /// A descriptor to read the signals of `mask` from; does not block.
@@ -251,10 +267,26 @@ pub fn signal_fd(mask: u64) -> Result<Fd> {
     Ok(Fd(fd as i32))
 }
 
-/// Collects one ended child; false where there is none.
-pub fn reap_one() -> bool {
+/// A process id.
+pub type Pid = usize;
+
+/// Goes on twice: in the child with none, in the parent with the child's id.
+pub fn fork() -> Result<Option<Pid>> {
+    // SAFETY: memory is copied, not shared, and both go on with this stack. 17: SIGCHLD tells of the child's end.
+    let pid = unsafe { call(number::CLONE, 17, 0, 0, 0, 0)? };
+    Ok((pid > 0).then_some(pid))
+}
+
+/// Ends a process at once (SIGKILL). `pid` is a child that has not been collected yet, so it is nobody else's.
+pub fn kill(pid: Pid) {
+    // SAFETY: no memory is passed.
+    let _ = unsafe { call(number::KILL, pid, 9, 0, 0, 0) };
+}
+
+/// Collects one ended child, if there is one.
+pub fn reap_one() -> Option<Pid> {
     // SAFETY: no memory is passed. -1: any child; 1: WNOHANG.
-    matches!(unsafe { call(number::WAIT4, usize::MAX, 0, 1, 0, 0) }, Ok(pid) if pid > 0)
+    unsafe { call(number::WAIT4, usize::MAX, 0, 1, 0, 0) }.ok().filter(|pid| *pid > 0)
 }
 
 /// An IPv4 or IPv6 address with a port, as the kernel wants it.

@@ -10,8 +10,9 @@
 //!
 //! `T`, `LAST_OK` and `G` are microseconds, the first two of this kernel's `CLOCK_MONOTONIC`; `DETAIL` may hold
 //! spaces (`connected`, `http 200`, `refused`, `timeout`, `closed`, `reset`, `not http`, `error 101`). Each line is
-//! one write. A watcher ends when stdout breaks, when its life (`--for`, an hour by default) is over and, with
+//! one write; PID 1's watchers put their id and a space in front of it. A watcher ends when stdout breaks, when its life (`--for`, an hour by default) is over and, with
 //! `--until-stdin-closes`, when stdin is readable or closed: it is never left behind. Nothing is written to it.
+//! PID 1's watchers live as long as their lease, which is PID 1's to end.
 
 use crate::PROTOCOL;
 use crate::args::{self, Args};
@@ -23,16 +24,47 @@ use crate::text::Line;
 const MS: u64 = 1000;
 const SECOND: u64 = 1_000_000;
 const HOUR_MS: u64 = 3_600_000;
+/// The longest line, with room for a prefix.
+const LINE: usize = 192;
+
+/// What is watched, how, and on whose behalf.
+pub struct Watch<'a> {
+    /// In front of each line: empty, or an id and a space.
+    pub prefix: &'a [u8],
+    pub spec: Spec<'a>,
+    every_us: u64,
+    timeout_us: u64,
+}
+
+impl<'a> Watch<'a> {
+    pub fn new(prefix: &'a [u8], spec: Spec<'a>) -> Self {
+        Self { prefix, spec, every_us: 2 * MS, timeout_us: SECOND }
+    }
+
+    /// Takes an option that says how to watch; false where `name` is none of those.
+    pub fn set(&mut self, name: &[u8], ms: u64) -> bool {
+        match name {
+            b"--every" => self.every_us = ms.max(1) * MS,
+            b"--timeout" => self.timeout_us = ms.max(1) * MS,
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// The longest `--every` and `--timeout`.
+pub const LONGEST_MS: u64 = HOUR_MS;
 
 /// Watches until the reader is gone or the life is over; exit code 0.
 pub fn run(mut args: Args) -> ! {
     let what = args.next().unwrap_or_else(|| args::usage(b"needs what to watch", b"watch"));
     let spec = Spec::parse(what).unwrap_or_else(|| args::usage(b"not tcp:PORT or http:PORT/PATH", what));
-    let (mut every, mut timeout, mut life, mut stdin) = (2, 1000, HOUR_MS, false);
+    let (mut watch, mut life, mut stdin) = (Watch::new(b"", spec), HOUR_MS, false);
     while let Some(option) = args.next() {
         match option {
-            b"--every" => every = args.number(option, HOUR_MS),
-            b"--timeout" => timeout = args.number(option, HOUR_MS),
+            b"--every" | b"--timeout" => {
+                watch.set(option, args.number(option, LONGEST_MS));
+            }
             b"--for" => life = args.number(option, 24 * HOUR_MS),
             b"--until-stdin-closes" => stdin = true,
             other => args::usage(b"unknown option of watch", other),
@@ -41,42 +73,62 @@ pub fn run(mut args: Args) -> ! {
     signals::block_pipe();
     // The backstop behind the leash: a write nobody reads blocks, and nothing but a signal ends that.
     sys::alarm_ms(life + 1000);
-    let leash = Leash { stdin, life_us: sys::now_us() + life * MS };
-    greet();
-    watch(&spec, &leash, every.max(1) * MS, timeout.max(1) * MS)
+    watch.go_on(&Leash { stdin, life_us: sys::now_us() + life * MS })
 }
 
-fn watch(spec: &Spec, leash: &Leash, every: u64, timeout: u64) -> ! {
-    let mut up = None;
-    let (mut last_ok, mut changed, mut said) = (0, sys::now_us(), 0);
-    loop {
-        let (answer, at) = probe(spec, leash, timeout);
-        let mut line = Line::<128>::new();
-        if up != Some(answer.is_up()) {
-            up = Some(answer.is_up());
-            changed = at;
-            if answer.is_up() {
-                line.push(b"up ").number(at).push(b" ");
-                answer.describe(&mut line);
-                if last_ok > 0 {
-                    line.push(b" gap=").number(at - last_ok);
+impl Watch<'_> {
+    /// Greets, then watches until `leash` ends it.
+    pub fn go_on(&self, leash: &Leash) -> ! {
+        self.greet();
+        let mut up = None;
+        let (mut last_ok, mut changed, mut said) = (0, sys::now_us(), 0);
+        loop {
+            let (answer, at) = probe(&self.spec, leash, self.timeout_us);
+            let mut line = self.line();
+            let begun = line.bytes().len();
+            if up != Some(answer.is_up()) {
+                up = Some(answer.is_up());
+                changed = at;
+                if answer.is_up() {
+                    line.push(b"up ").number(at).push(b" ");
+                    answer.describe(&mut line);
+                    if last_ok > 0 {
+                        line.push(b" gap=").number(at - last_ok);
+                    }
+                } else {
+                    line.push(b"down ").number(at).push(b" ").number(last_ok).push(b" ");
+                    answer.describe(&mut line);
                 }
-            } else {
-                line.push(b"down ").number(at).push(b" ").number(last_ok).push(b" ");
+            } else if at >= said + SECOND {
+                line.push(b"tick ").number(at).push(if answer.is_up() { b" up " } else { b" down " });
                 answer.describe(&mut line);
             }
-        } else if at >= said + SECOND {
-            line.push(b"tick ").number(at).push(if answer.is_up() { b" up " } else { b" down " });
-            answer.describe(&mut line);
+            if line.bytes().len() > begun {
+                said = at;
+                say(line);
+            }
+            if answer.is_up() {
+                last_ok = at;
+            }
+            leash.sleep(sys::now_us() + self.every_us.max(pace(answer.is_up(), at - changed)));
         }
-        if !line.bytes().is_empty() {
-            said = at;
-            say(line);
-        }
-        if answer.is_up() {
-            last_ok = at;
-        }
-        leash.sleep(sys::now_us() + every.max(pace(answer.is_up(), at - changed)));
+    }
+
+    /// The first line: what this is, and which network namespace it looks at.
+    fn greet(&self) {
+        let mut link = [0_u8; 64];
+        // "net:[4026532281]"
+        let target = sys::read_link(b"/proc/self/ns/net\0", &mut link).unwrap_or(b"net:[0]");
+        let inode = target.strip_prefix(b"net:[").and_then(|rest| rest.strip_suffix(b"]")).unwrap_or(b"0");
+        let mut line = self.line();
+        line.push(b"pitstop-watch ").number(PROTOCOL).push(b" netns=").push(inode);
+        say(line);
+    }
+
+    fn line(&self) -> Line<LINE> {
+        let mut line = Line::new();
+        line.push(self.prefix);
+        line
     }
 }
 
@@ -92,19 +144,8 @@ fn pace(up: bool, unchanged_us: u64) -> u64 {
     }
 }
 
-/// The first line: what this is, and which network namespace it looks at.
-fn greet() {
-    let mut link = [0_u8; 64];
-    // "net:[4026532281]"
-    let target = sys::read_link(b"/proc/self/ns/net\0", &mut link).unwrap_or(b"net:[0]");
-    let inode = target.strip_prefix(b"net:[").and_then(|rest| rest.strip_suffix(b"]")).unwrap_or(b"0");
-    let mut line = Line::<128>::new();
-    line.push(b"pitstop-watch ").number(PROTOCOL).push(b" netns=").push(inode);
-    say(line);
-}
-
 /// Writes the line at once and whole, or ends: nobody reads any more.
-fn say(mut line: Line<128>) {
+fn say(mut line: Line<LINE>) {
     line.push(b"\n");
     if sys::write(1, line.bytes()) != Ok(line.bytes().len()) {
         sys::exit(0)

@@ -10,11 +10,13 @@
 //! error        what went wrong, in words for the person who has to act
 //! containers   list, inspect, start, stop, remove …      create   sandboxes and app containers
 //! images       inspect, pull, load; credentials: a registry's login          networks, volumes
-//! exec, watch  commands inside containers                logs     a container's output; lines: bytes into lines
+//! exec         commands inside containers                logs     a container's output; lines: bytes into lines
+//! watch        an app's port seen from its sandbox       attach   asking the sandbox's first process
 //! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
 //! read, write  conversions: the engine's models to domain values and back
 //! ```
 
+mod attach;
 mod client;
 mod connect;
 mod containers;

@@ -1,8 +1,10 @@
 //! Watching an app's port from inside its sandbox, where it answers without a route from here.
 //!
-//! Reads what `guest/watch.rs` writes. The guest ends when its standard input does, so dropping a [`Watch`] leaves
-//! nothing behind.
+//! Reads what `guest/watch.rs` writes. The sandbox's first process is asked to watch (`attach.rs`); where it does not
+//! answer, another guest is run there by an exec, which takes the engine much longer. Dropping a [`Watch`] leaves nothing
+//! behind: it ends the one watch, and the other ends with its standard input. A console that dies leaves nothing either.
 
+use super::attach::Attached;
 use super::client::Docker;
 use super::error::{DockerError, Failure};
 use super::exec::Running;
@@ -12,21 +14,50 @@ use crate::domain::clean::Clean;
 use crate::domain::ids::ContainerId;
 use crate::domain::probe::ProbeSpec;
 use bollard::container::LogOutput;
+use bollard::errors::Error as ClientError;
 use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use std::fmt;
+use std::time::Duration;
 
 const WATCH: &str = "watch";
 
 /// First words of a watch, with the version of what follows.
 const GREETING: &str = "pitstop-watch 1 netns=";
 
+/// How long the sandbox's first process may take to greet: it does in 5 ms, or in some dozen on a busy machine. It never
+/// does when the sandbox was made without an open stdin.
+const GREETS: Duration = Duration::from_millis(300);
+
+/// A watch says something every second or two; silent for this long, it is broken or its sandbox frozen.
+const SILENT: Duration = Duration::from_secs(10);
+
 /// A running watch; ends when dropped.
 pub struct Watch {
     sandbox: String,
-    running: Running,
+    source: Source,
     lines: Lines,
+    /// Read already, not given yet.
+    first: Option<WatchLine>,
     greeted: bool,
     ended: bool,
+}
+
+/// Who watches.
+enum Source {
+    /// The sandbox's first process.
+    First(Attached),
+    /// A guest of our own.
+    Exec(Running),
+}
+
+impl Source {
+    fn output(&mut self) -> &mut BoxStream<'static, Result<LogOutput, ClientError>> {
+        match self {
+            Self::First(attached) => &mut attached.output,
+            Self::Exec(running) => &mut running.output,
+        }
+    }
 }
 
 /// What a watch reports. Times are microseconds of the engine's monotonic clock.
@@ -50,23 +81,64 @@ impl Docker {
             let words = format!("only tcp and http probes can be watched from the sandbox, not {probe}");
             return Err(DockerError::new(WATCH, &name, Failure::Invalid, &words));
         }
+        let asked = async {
+            let mut watch = Watch::new(&name, Source::First(self.ask(WATCH, sandbox, probe).await?));
+            watch.first = watch.next().await.transpose()?;
+            Ok::<_, DockerError>(watch)
+        };
+        match tokio::time::timeout(GREETS, asked).await {
+            Ok(Ok(watch)) if watch.first.is_some() => return Ok(watch),
+            Ok(Err(error)) => tracing::debug!(%error, "the sandbox's first process can't watch: by exec instead"),
+            Ok(Ok(_)) | Err(_) => {
+                tracing::debug!(sandbox = name, "the sandbox's first process says nothing: watching by exec instead");
+            }
+        }
+        self.watch_by_exec(sandbox, probe).await
+    }
+
+    /// As [`Docker::watch`], by a guest of its own that the engine has to start: for sandboxes without an open stdin.
+    pub async fn watch_by_exec(&self, sandbox: &ContainerId, probe: &ProbeSpec) -> Result<Watch, DockerError> {
         let command = [GUEST_PATH, "watch", &probe.to_string(), "--until-stdin-closes"].map(str::to_owned);
         let running = self.begin(WATCH, sandbox, command.into(), true).await?;
-        Ok(Watch { sandbox: name, running, lines: Lines::new(Framing::Plain), greeted: false, ended: false })
+        Ok(Watch::new(&self.name(sandbox), Source::Exec(running)))
     }
 }
 
 impl Watch {
+    fn new(sandbox: &str, source: Source) -> Self {
+        let lines = Lines::new(Framing::Plain);
+        Self { sandbox: sandbox.to_owned(), source, lines, first: None, greeted: false, ended: false }
+    }
+
     /// The next line; `None` after the end, e.g. when the sandbox stopped.
     pub async fn next(&mut self) -> Option<Result<WatchLine, DockerError>> {
+        if let Some(line) = self.first.take() {
+            return Some(Ok(line));
+        }
+        let Ok(line) = tokio::time::timeout(SILENT, self.next_line()).await else {
+            self.ended = true;
+            let words = format!("the sandbox's guest has said nothing for {} s", SILENT.as_secs());
+            let error = DockerError::new(WATCH, &self.sandbox, Failure::Timeout, &words);
+            return Some(Err(error.advise("is the sandbox paused? `docker ps` tells")));
+        };
+        line
+    }
+
+    async fn next_line(&mut self) -> Option<Result<WatchLine, DockerError>> {
         loop {
-            if let Some((stderr, line)) = self.lines.pop() {
-                return Some(self.read(stderr, &String::from_utf8_lossy(&line)));
+            while let Some((stderr, line)) = self.lines.pop() {
+                let line = match &self.source {
+                    Source::First(attached) => line.strip_prefix(attached.prefix.as_bytes()),
+                    Source::Exec(_) => Some(line.as_slice()),
+                };
+                if let Some(line) = line {
+                    return Some(self.read(stderr, &String::from_utf8_lossy(line)));
+                }
             }
             if self.ended {
                 return None;
             }
-            match self.running.output.next().await {
+            match self.source.output().next().await {
                 Some(Ok(chunk)) => self.lines.text(matches!(chunk, LogOutput::StdErr { .. }), chunk.as_ref()),
                 Some(Err(error)) => {
                     self.ended = true;
@@ -90,6 +162,11 @@ impl Watch {
             }
             _ => {
                 self.ended = true;
+                if let (Source::First(_), Some(why)) = (&self.source, line.strip_prefix("error ")) {
+                    let words = format!("the sandbox's guest does not watch: {why}");
+                    return Err(DockerError::new(WATCH, &self.sandbox, Failure::Broken, &words)
+                        .advise("was this console stopped for a while? a watch ends when nobody keeps it"));
+                }
                 let words = format!("the sandbox's guest said something unexpected: {line}");
                 Err(DockerError::new(WATCH, &self.sandbox, Failure::Broken, &words)
                     .advise("was the sandbox made from another image? `pitstop doctor` names it"))

@@ -27,6 +27,10 @@ pub(super) fn sandbox(creation: &SandboxCreation) -> ContainerCreateBody {
         hostname: Some(spec.hostname.clone().unwrap_or_else(|| creation.hostname.clone())),
         domainname: spec.domainname.clone(),
         labels: Some(unsorted(&creation.labels)),
+        // Commands to the guest: open for whoever attaches, and not closed when they leave.
+        open_stdin: Some(true),
+        stdin_once: Some(false),
+        attach_stdin: Some(false),
         exposed_ports: filled(spec.ports.iter().map(inside).collect()),
         networking_config: endpoints.map(|endpoints| NetworkingConfig { endpoints_config: Some(endpoints) }),
         host_config: Some(HostConfig {
@@ -41,6 +45,8 @@ pub(super) fn sandbox(creation: &SandboxCreation) -> ContainerCreateBody {
             sysctls: (!spec.sysctls.is_empty()).then(|| unsorted(&spec.sysctls)),
             // Holding a namespace takes no privilege.
             cap_drop: Some(vec!["ALL".into()]),
+            // What the guest writes is for whoever is attached; kept, it would grow with every watch.
+            log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()
@@ -301,6 +307,8 @@ mod tests {
         );
         assert_eq!(host["RestartPolicy"], json!({"Name": "unless-stopped"}));
         assert_eq!(host["NetworkMode"], "front");
+        assert_eq!(host["LogConfig"], json!({"Type": "none"}));
+        assert_eq!((&json["OpenStdin"], &json["StdinOnce"]), (&json!(true), &json!(false)));
         assert_eq!(host["Dns"], json!(["10.0.0.1"]));
         assert_eq!(
             json["NetworkingConfig"]["EndpointsConfig"],

@@ -104,21 +104,21 @@ impl Wait<'_> {
         let Some(sandbox) = self.sandbox else {
             return "the container has no sandbox to probe from".into();
         };
-        let own;
-        let (mut seen, mark) = match &self.gap {
-            Some((seen, mark)) if seen.borrow().ended.is_none() => (seen.clone(), *mark),
-            _ => {
-                own = match GapWatch::start(self.docker, sandbox, self.probe).await {
-                    Ok(watch) => watch,
-                    Err(error) => return error.to_string(),
-                };
-                (own.subscribe(), 0)
-            }
-        };
+        let mut own = None;
+        let (mut seen, mut mark) = self.gap.clone().unwrap_or_else(|| (ended(), 0));
         loop {
             let now = seen.borrow_and_update().clone();
             if let Some(why) = now.ended {
-                return why;
+                if own.is_some() {
+                    return why;
+                }
+                // None has begun, or it has ended (this console was stopped for longer than the guest waits). The old
+                // container has stopped before, so whatever answers now is the new one.
+                match GapWatch::start(self.docker, sandbox, self.probe).await {
+                    Ok(watch) => (seen, mark) = (own.insert(watch).subscribe(), 0),
+                    Err(error) => return error.to_string(),
+                }
+                continue;
             }
             // Up since before the old container stopped is the old one's answer, not the new one's.
             let good = now.up == Some(true) && (mark == 0 || now.transitions > mark);
@@ -260,6 +260,11 @@ impl Wait<'_> {
             _ => Failed::new(format!("{why}; it wrote no log")),
         }
     }
+}
+
+/// What a watch tells that never was.
+fn ended() -> watch::Receiver<Seen> {
+    watch::channel(Seen { ended: Some(String::new()), ..Seen::default() }).1
 }
 
 /// Tells an answer unless it is the one told before.

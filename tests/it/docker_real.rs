@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use pitstop::docker::{AppCreation, Docker, Failure, Location, LogOptions, SandboxCreation, WatchLine};
+use pitstop::docker::{AppCreation, Docker, Failure, Location, LogOptions, SandboxCreation, Watch, WatchLine};
 use pitstop::domain::address::pick;
 use pitstop::domain::fleet::{FleetState, State};
 use pitstop::domain::ids::{AppId, ContainerId, ImageRef, ObjectName};
@@ -18,6 +18,7 @@ use pitstop::domain::spec::{
 };
 use tokio::time::timeout;
 
+use crate::support::daemon::{Options, PrivateDockerd};
 use crate::support::docker::{Engine, Project};
 use crate::support::images;
 
@@ -326,18 +327,12 @@ async fn a_watch_measures_the_gap_and_a_command_runs() {
     let mut watch = bench.docker.watch(&sandbox, &ProbeSpec::Http { port: 8080, path: "/".into() }).await.unwrap();
     let hello = timeout(PATIENCE, watch.next()).await.unwrap().unwrap().unwrap();
     assert_eq!(hello, WatchLine::Hello { netns: bench.engine.netns(bench.name("web-1").as_str()) });
-    let next = async |watch: &mut pitstop::docker::Watch, wanted: fn(&WatchLine) -> bool| loop {
-        let line = timeout(PATIENCE, watch.next()).await.unwrap().unwrap().unwrap();
-        if wanted(&line) {
-            return line;
-        }
-    };
-    next(&mut watch, |line| matches!(line, WatchLine::Up { .. })).await;
+    line_of(&mut watch, |line| matches!(line, WatchLine::Up { .. })).await;
     bench.docker.stop(&app, None).await.unwrap();
     bench.docker.start(&app).await.unwrap();
-    let down = next(&mut watch, |line| matches!(line, WatchLine::Down { .. })).await;
+    let down = line_of(&mut watch, |line| matches!(line, WatchLine::Down { .. })).await;
     let WatchLine::Up { t_us, gap_us: Some(gap), .. } =
-        next(&mut watch, |line| matches!(line, WatchLine::Up { .. })).await
+        line_of(&mut watch, |line| matches!(line, WatchLine::Up { .. })).await
     else {
         panic!("no gap")
     };
@@ -356,16 +351,115 @@ async fn a_watch_measures_the_gap_and_a_command_runs() {
     let late = bench.docker.exec(&app, command.into(), Duration::from_millis(300)).await.unwrap_err();
     assert_eq!(late.failure, Failure::Timeout);
 
-    // Nobody is left watching in the sandbox.
-    let name = bench.name("web-1");
-    let alone =
-        || bench.engine.docker(&["top", name.as_str()]).lines().filter(|line| line.contains("watch")).count() == 0;
-    crate::support::wait::wait_until("the watch's end", PATIENCE, alone);
     bench.docker.stop(&sandbox, None).await.unwrap();
     let error = bench.docker.watch(&sandbox, &ProbeSpec::Tcp { port: 1 }).await.unwrap_err();
     assert_eq!(error.failure, Failure::Conflict, "{error}");
     let error = bench.docker.watch(&sandbox, &ProbeSpec::Docker).await.unwrap_err();
     assert_eq!(error.failure, Failure::Invalid);
+}
+
+/// The command lines of the processes in a container.
+fn processes(engine: &Engine, container: &str) -> Vec<String> {
+    let top = engine.docker(&["top", container, "-o", "pid,args"]);
+    top.lines().skip(1).map(|line| line.trim_start().split_once(' ').unwrap().1.trim_start().to_owned()).collect()
+}
+
+async fn line_of(watch: &mut Watch, wanted: fn(&WatchLine) -> bool) -> WatchLine {
+    loop {
+        let line = timeout(PATIENCE, watch.next()).await.unwrap().unwrap().unwrap();
+        if wanted(&line) {
+            return line;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consoles_watch_at_once_without_a_command_in_the_sandbox() {
+    let bench = Bench::new().await;
+    let (sandbox, _) = bench.sandbox(Vec::new()).await;
+    let name = bench.name("web-1");
+    let outside = bench.engine.inspect(name.as_str());
+    assert_eq!(outside["HostConfig"]["LogConfig"]["Type"], "none");
+    let image = images::app(&bench.engine, "v1");
+    let app = bench.app(&sandbox, "web-1.r1", &image, ContainerSpec::default()).await;
+    bench.docker.start(&app).await.unwrap();
+    let hello = WatchLine::Hello { netns: bench.engine.netns(name.as_str()) };
+    let mut one = bench.docker.watch(&sandbox, &ProbeSpec::Http { port: 8080, path: "/".into() }).await.unwrap();
+    let mut two = bench.docker.watch(&sandbox, &ProbeSpec::Tcp { port: 8080 }).await.unwrap();
+    for watch in [&mut one, &mut two] {
+        assert_eq!(timeout(PATIENCE, watch.next()).await.unwrap().unwrap().unwrap(), hello);
+        line_of(watch, |line| matches!(line, WatchLine::Up { .. })).await;
+    }
+    let guest = "/pitstop-guest".to_owned();
+    assert_eq!(processes(&bench.engine, name.as_str()), [guest.clone(), guest.clone(), guest.clone()]);
+
+    bench.docker.stop(&app, None).await.unwrap();
+    bench.docker.start(&app).await.unwrap();
+    for (watch, words) in [(&mut one, "http 200"), (&mut two, "connected")] {
+        line_of(watch, |line| matches!(line, WatchLine::Down { .. })).await;
+        let up = line_of(watch, |line| matches!(line, WatchLine::Up { .. })).await;
+        assert!(
+            matches!(&up, WatchLine::Up { gap_us: Some(1000..), detail, .. } if **detail == *words),
+            "{words}: {up:?}"
+        );
+    }
+    drop(one);
+    let left = |count: usize| processes(&bench.engine, name.as_str()).len() == count;
+    crate::support::wait::wait_until("one watch's end", PATIENCE, || left(2));
+    // Kept for longer than the guest's lease of 10 s.
+    for _ in 0..11 {
+        line_of(&mut two, |line| matches!(line, WatchLine::Tick { up: true, .. })).await;
+    }
+    drop(two);
+    crate::support::wait::wait_until("the other's end", PATIENCE, || left(1));
+
+    // A sandbox that stops ends its watch.
+    let mut last = bench.docker.watch(&sandbox, &ProbeSpec::Tcp { port: 1 }).await.unwrap();
+    bench.docker.stop(&sandbox, None).await.unwrap();
+    while let Some(line) = timeout(PATIENCE, last.next()).await.unwrap() {
+        line.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_without_an_open_stdin_is_watched_by_a_command() {
+    let bench = Bench::new().await;
+    let name = bench.name("web-1");
+    let image = bench.docker.ensure_sandbox_image(None).await.unwrap();
+    let id = bench.engine.docker(&["run", "-d", "--name", name.as_str(), "--network", "none", &image.to_string()]);
+    let sandbox = ContainerId::new(id.trim()).unwrap();
+    let mut watch = bench.docker.watch(&sandbox, &ProbeSpec::Tcp { port: 8080 }).await.unwrap();
+    let hello = timeout(PATIENCE, watch.next()).await.unwrap().unwrap().unwrap();
+    assert_eq!(hello, WatchLine::Hello { netns: bench.engine.netns(name.as_str()) });
+    line_of(&mut watch, |line| matches!(line, WatchLine::Down { .. })).await;
+    let processes = || processes(&bench.engine, name.as_str());
+    assert_eq!(processes()[1..], ["/pitstop-guest watch tcp:8080 --until-stdin-closes"]);
+    drop(watch);
+    crate::support::wait::wait_until("the watch's end", PATIENCE, || processes().len() == 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_that_outlived_its_engine_is_asked_as_before() {
+    let mut daemon = PrivateDockerd::start(&Options { live_restore: true, ..Options::default() });
+    let engine = daemon.engine();
+    let docker = Docker::connect(&Location::at(engine.host())).await.unwrap();
+    let image = docker.ensure_sandbox_image(None).await.unwrap().to_string();
+    let id = engine.docker(&["run", "-d", "-i", "--log-driver", "none", "--network", "none", &image]);
+    let sandbox = ContainerId::new(id.trim()).unwrap();
+    for engine_dies in [false, true] {
+        if engine_dies {
+            tokio::task::block_in_place(|| {
+                daemon.kill9();
+                daemon.start_again();
+            });
+        }
+        let mut watch = docker.watch(&sandbox, &ProbeSpec::Tcp { port: 8080 }).await.unwrap();
+        line_of(&mut watch, |line| matches!(line, WatchLine::Down { .. })).await;
+        assert_eq!(processes(&engine, sandbox.as_str()), ["/pitstop-guest"; 2], "its stdin has stayed open");
+        drop(watch);
+        let alone = || processes(&engine, sandbox.as_str()).len() == 1;
+        crate::support::wait::wait_until("the watch's end", PATIENCE, alone);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

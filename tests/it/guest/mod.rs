@@ -1,5 +1,6 @@
 //! The guest, run as the program it is: on this machine, and in the sandbox image on a real engine.
 
+mod commands;
 mod image;
 mod pause;
 mod serve;
@@ -36,7 +37,11 @@ impl Guest {
     }
 
     fn spawn(command: &mut Command) -> Self {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the guest starts");
+        Self::spawn_with(command, Stdio::piped())
+    }
+
+    fn spawn_with(command: &mut Command, stdin: Stdio) -> Self {
+        let mut child = command.stdin(stdin).stdout(Stdio::piped()).spawn().expect("the guest starts");
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let (send, lines) = mpsc::channel();
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
@@ -118,9 +123,10 @@ fn says_its_version_and_refuses_what_it_does_not_know() {
     let mut version = Guest::start(&["version"]);
     assert_eq!(version.line(), format!("pitstop-guest 1 {}", std::env::consts::ARCH));
     assert_eq!(version.exit_code(), Some(0));
-    let refused: [(&[&str], &str); 9] = [
+    let refused: [(&[&str], &str); 10] = [
         (&["nonsense"], "nonsense"),
         (&["pause", "--now"], "--now"),
+        (&["pause", "--lease-ms", "long"], "long"),
         (&["watch"], "watch"),
         (&["watch", "udp:53"], "udp:53"),
         (&["watch", "tcp:0"], "tcp:0"),

@@ -56,7 +56,7 @@ fn as_a_lock_it_ends_when_its_holder_is_gone() {
 }
 
 /// Whether the guest has blocked `signal`, from `/proc/PID/status`.
-fn blocks(guest: &Guest, signal: Signal) -> bool {
+pub(super) fn blocks(guest: &Guest, signal: Signal) -> bool {
     let status = fs::read_to_string(format!("/proc/{}/status", guest.child.id())).unwrap();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap().trim();
     u64::from_str_radix(mask, 16).unwrap() & 1 << (signal.as_raw() - 1) != 0
