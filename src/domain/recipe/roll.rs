@@ -8,9 +8,9 @@ use super::super::options::{Options, PullPolicy};
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::super::project::ProjectSpec;
 use super::super::spec::AppSpec;
-use super::draft::{Draft, Slot};
+use super::draft::{Draft, Slot, alive, known};
 use super::resources::Resources;
-use super::settle::{batches, newest, next_revision, readiness, spec_of};
+use super::settle::{Readiness, batches, newest, next_revision, readiness, spec_of};
 use super::swap::{Before, Source, Swapped, Wanted, revision};
 
 /// What an app shall run.
@@ -39,22 +39,56 @@ impl Roll<'_> {
         let mut draft = Draft::new(self.kind, self.app.id.to_string(), &self.spec.rollout, self.facts, self.options);
         draft.plan.from = newest(self.app).map(|container| container.image_name().to_owned());
         draft.plan.to = Some(self.spec.image.clone());
-        let mut todo = Vec::new();
+        let (mut todo, mut unproven) = (Vec::new(), Vec::new());
         for instance in &self.app.instances {
             match self.changes(instance) {
                 Some(changes) => todo.push((instance, changes)),
-                None => leave(&mut draft, instance),
+                None if instance.others.iter().any(alive) => leave(&mut draft, instance),
+                None if !instance.others.is_empty() => unproven.push(instance),
+                None => {}
             }
         }
-        if todo.is_empty() {
+        if todo.is_empty() && unproven.is_empty() {
             draft.note(format!("every instance of {} runs {} as wanted: nothing to do", self.app.id, self.spec.image));
+            return Ok(draft.finish());
+        }
+        let swapped = self.prove_again(&mut draft, &unproven);
+        if todo.is_empty() {
+            remove_replaced(&mut draft, &swapped);
             return Ok(draft.finish());
         }
         self.check_in_place(&mut draft, &todo)?;
         let chosen: Vec<_> = todo.iter().map(|(instance, _)| *instance).collect();
         let batches = batches(self.app, &chosen, self.options, &self.spec.rollout)?;
-        self.write(&mut draft, &batches, &todo)?;
+        self.write(&mut draft, &batches, &todo, swapped)?;
         Ok(draft.finish())
+    }
+
+    /// A batch of their own for instances that run what is wanted although the operation that began it broke off: they
+    /// may still be booting, and what they replaced is still there. Proven before any other instance is stopped.
+    fn prove_again(&self, draft: &mut Draft<'_>, unproven: &[&Instance]) -> Vec<(Slot, Swapped)> {
+        let readiness = self.readiness();
+        let prove = |instance: &&Instance| {
+            let (container, sandbox) = (known(instance.app.as_ref()?), known(instance.sandbox.as_ref()?));
+            let at = Slot { instance: instance.name.clone(), batch: 1 };
+            let cause = format!("{} runs what is wanted, but what began it broke off", instance.name.short());
+            let task = readiness.task(container.clone(), Some(sandbox.clone()), draft.options);
+            let ready = draft.main(&at, task, &[], cause);
+            let task = Task::Verify { container, sandbox: Some(sandbox) };
+            let verify = draft.main(&at, task, &[ready], "nobody has judged its identity yet");
+            let replaced = instance.others.iter().map(known).collect();
+            Some((at, Swapped { prepared: Vec::new(), start: ready, ready, verify, done: verify, replaced }))
+        };
+        let proven: Vec<_> = unproven.iter().filter_map(prove).collect();
+        if !proven.is_empty() {
+            draft.plan.batches.push(proven.iter().map(|(at, _)| at.instance.clone()).collect());
+        }
+        proven
+    }
+
+    fn readiness(&self) -> Readiness {
+        let image = self.facts.images.get(&self.spec.image);
+        readiness(self.options, &self.spec, image.is_some_and(|image| image.has_healthcheck))
     }
 
     /// The image id an instance should have, where that is known.
@@ -106,6 +140,7 @@ impl Roll<'_> {
         draft: &mut Draft<'_>,
         batches: &[Vec<&Instance>],
         todo: &[(&Instance, Vec<Change>)],
+        mut swapped: Vec<(Slot, Swapped)>,
     ) -> Result<(), Refusal> {
         let source = match &self.image {
             Image::Id(id) => Source::Id(id.clone()),
@@ -120,8 +155,7 @@ impl Roll<'_> {
             networks = resources.networks(draft, project, &self.app.id, &self.spec)?;
             volumes = resources.volumes(draft, project, &self.app.id, &self.spec)?;
         }
-        let image = self.facts.images.get(&self.spec.image);
-        let readiness = readiness(self.options, &self.spec, image.is_some_and(|image| image.has_healthcheck));
+        let readiness = self.readiness();
         if let Some(note) = readiness.note(&self.app.id.to_string()) {
             draft.note(note);
         }
@@ -134,14 +168,14 @@ impl Roll<'_> {
             networks,
             volumes,
         };
-        draft.plan.batches =
-            batches.iter().map(|batch| batch.iter().map(|instance| instance.name.clone()).collect()).collect();
-        let mut before = Before::default();
-        let mut swapped: Vec<(Slot, Swapped)> = Vec::new();
-        for (index, batch) in batches.iter().enumerate() {
+        let mut before =
+            Before { verifies: swapped.iter().map(|(_, proven)| proven.verify).collect(), ..Before::default() };
+        for batch in batches {
+            draft.plan.batches.push(batch.iter().map(|instance| instance.name.clone()).collect());
+            let number = draft.plan.batches.len();
             let mut now = Before::default();
             for instance in batch {
-                let at = Slot { instance: instance.name.clone(), batch: index + 1 };
+                let at = Slot { instance: instance.name.clone(), batch: number };
                 let changes =
                     todo.iter().find(|(one, _)| one.name == instance.name).map_or(&[][..], |(_, changes)| changes);
                 let cause = cause(instance, changes, wanted.revision);
@@ -172,16 +206,14 @@ fn remove_replaced(draft: &mut Draft<'_>, swapped: &[(Slot, Swapped)]) {
     }
 }
 
-/// Says what stays.
+/// Says what stays: somebody started it, so somebody may want it.
 fn leave(draft: &mut Draft<'_>, instance: &Instance) {
-    if !instance.others.is_empty() {
-        let names: Vec<_> = instance.others.iter().map(|other| &*other.name).collect();
-        draft.note(format!(
-            "{} runs what is wanted and keeps {} from earlier; `docker rm` removes it",
-            instance.name,
-            names.join(", ")
-        ));
-    }
+    let names: Vec<_> = instance.others.iter().map(|other| &*other.name).collect();
+    draft.note(format!(
+        "{} runs what is wanted and keeps {} from earlier; `docker rm` removes it",
+        instance.name,
+        names.join(", ")
+    ));
 }
 
 /// Why this instance is handled, as a sentence.

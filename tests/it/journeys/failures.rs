@@ -4,6 +4,9 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::process::Signal;
+use serde_json::Value;
+
 use super::events::{check, of};
 use super::{Outside, Site, free_ports, get};
 use crate::support::docker::Engine;
@@ -158,6 +161,34 @@ fn the_third_of_three_fails_and_all_three_are_taken_back() {
         .filter(|event| event["lane"] == "undo" && event["action"] == "start" && event["result"] == "ok")
         .collect();
     assert_eq!(back.len(), 3, "{back:?}");
+}
+
+#[test]
+fn a_deployment_whose_console_was_killed_is_finished_by_asking_again() {
+    let engine = Engine::machine();
+    let site = Site::open(&engine, &images::app(&engine, "v1"), 2);
+    let before = Untouched::of(&site, 2);
+    let v2 = images::slow_boot(&engine, "v2", 1500);
+    let running = site.pitstop.start(&["deploy", &site.web(), "--image", &v2, "--json"]);
+    running.wait_for_stdout(r#""action":"start","lane":"main","result":"ok""#);
+    running.signal(Signal::KILL);
+    assert_eq!(running.wait().code, None);
+    assert_eq!(get(&before.outside[1].address(), "/"), "v1", "the other one was not begun");
+
+    // The first one's new container is still booting: the second must not stop before it is ready.
+    let out = site.run("deploy", &["--image", &v2, "--json"]).expect_code(0);
+    let events = out.json_lines();
+    check(&events);
+    let place = |instance: &str, action: &str| {
+        let over =
+            |event: &Value| event["instance"] == instance && event["action"] == action && event["result"] == "ok";
+        events.iter().position(over).unwrap_or_else(|| panic!("no {action} of {instance}: {events:?}"))
+    };
+    let [first, second] = [1, 2].map(|number| format!("{}-{number}", site.web()));
+    assert!(place(&first, "verify") < place(&second, "stop"));
+    assert_eq!(site.all_outside(2), before.outside);
+    before.outside.iter().for_each(|outside| assert_eq!(get(&outside.address(), "/"), "v2"));
+    assert_eq!(site.containers().len(), 4, "{:?}", site.containers());
 }
 
 #[test]
