@@ -74,7 +74,7 @@ fn the_day_of_an_app() {
     let shop = Shop::closed(&v1, 2);
 
     let out = shop.pitstop.run(&["create"]).expect_code(0);
-    assert!(out.stdout.contains("sandbox_create") && out.stdout.contains("succeeded"), "{}", out.stdout);
+    assert!(out.stdout.contains("sandbox_create") && out.stdout.contains("created "), "{}", out.stdout);
     let again = shop.pitstop.run(&["create"]).expect_code(0);
     assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
 
