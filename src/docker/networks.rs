@@ -38,7 +38,7 @@ impl Docker {
 
     /// Makes a network unless there is one of that name.
     ///
-    /// A bridge without an address plan gets one with room for pinned addresses: the engine, which knows its machine's
+    /// A bridge without a plan for IPv4 addresses gets one with room for pinned addresses: the engine, which knows its machine's
     /// routes, chooses the subnet; the network is then made with that subnet written down, because only there may
     /// addresses be pinned.
     pub async fn create_network(&self, spec: &NetworkSpec, project: &str) -> Result<(), DockerError> {
@@ -47,7 +47,7 @@ impl Docker {
             return Ok(());
         }
         let bridge = spec.driver.as_deref().is_none_or(|driver| driver == "bridge");
-        if !bridge || !spec.ipam.is_empty() {
+        if !bridge || spec.ipam.iter().any(is_ipv4) {
             return self.make(&request(spec, project, &spec.name, &spec.ipam)).await.map(drop);
         }
         let mut attempt = 1;
@@ -63,7 +63,7 @@ impl Docker {
     /// The pools the engine chooses for a network that exists only for this question, as a plan of our own.
     async fn free_subnets(&self, spec: &NetworkSpec, project: &str) -> Result<Vec<Subnet>, DockerError> {
         let question = checked(CREATE_NETWORK, &format!("{}.subnet", spec.name))?;
-        let ask = request(spec, project, question.as_str(), &[]);
+        let ask = request(spec, project, question.as_str(), &spec.ipam);
         let id = match self.make(&ask).await {
             Err(error) if error.failure == Failure::Conflict => {
                 // Left behind by a console that died between asking and removing.
@@ -77,7 +77,9 @@ impl Docker {
         let removed = self.call("remove network", question.as_str(), REMOVE, self.client().remove_network(&id)).await;
         fine_when_gone(removed)?;
         let pools = read::network_inspection(chosen?).pools;
-        Ok(pools.into_iter().map(|pool| with_room_for_pins(&pool.subnet).unwrap_or(pool)).collect())
+        let chosen = pools.into_iter().filter(|pool| spec.ipam.is_empty() || is_ipv4(pool));
+        let roomy = chosen.map(|pool| with_room_for_pins(&pool.subnet).unwrap_or(pool));
+        Ok(roomy.chain(spec.ipam.iter().cloned()).collect())
     }
 
     async fn make(&self, request: &NetworkCreateRequest) -> Result<String, DockerError> {
@@ -107,6 +109,10 @@ impl Docker {
 /// A name from a spec, safe to send.
 pub(super) fn checked(operation: &'static str, name: &str) -> Result<ObjectName, DockerError> {
     ObjectName::new(name).map_err(|error| DockerError::new(operation, name, Failure::Invalid, &error.to_string()))
+}
+
+fn is_ipv4(pool: &Subnet) -> bool {
+    !pool.subnet.contains(':')
 }
 
 /// The engine's words for "somebody took that subnet meanwhile".

@@ -10,6 +10,7 @@ mod foreign;
 mod no_engine;
 mod outage;
 mod parallel;
+mod recreate;
 mod sandboxes;
 
 use std::collections::BTreeMap;

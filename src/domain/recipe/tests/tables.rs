@@ -119,7 +119,7 @@ fn what_runs_already_is_left_alone() {
 #[test]
 fn what_broke_off_is_proven_before_anything_else_stops() {
     let begun = Seed { image: 1, parked: true, revision: 2, ..Seed::well() };
-    let plan = deploy("web", Some("web:v2"), None, &web(&[begun.clone()]), &Options::default()).unwrap();
+    let plan = deploy("web", Some("web:v2"), None, &web(std::slice::from_ref(&begun)), &Options::default()).unwrap();
     assert_eq!(names(&plan), [["web-1"]]);
     assert_eq!(shape(&plan), ["0 web-1 ready <- ", "1 web-1 verify <- 0", "2 web-1 remove <- 1"]);
     let plan = deploy("web", Some("web:v2"), None, &web(&[Seed::well(), begun]), &Options::default()).unwrap();
