@@ -76,6 +76,7 @@ pub(super) fn inspection(seen: ContainerInspectResponse) -> Option<Container> {
         netns: clean(settings.sandbox_key).into(),
         hostname: clean(config.hostname),
         restart: restart(host.restart_policy),
+        auto_remove: host.auto_remove.unwrap_or_default(),
         environment: environment(config.env.unwrap_or_default()),
         pinned: endpoints.iter().filter_map(pinned).collect(),
         stop_grace_ms: config.stop_timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(|s| s * 1000),
@@ -424,7 +425,7 @@ mod tests {
                 "Healthcheck": {"Test": ["CMD-SHELL", "true"]},
             },
             "HostConfig": {
-                "NetworkMode": "container:cd", "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 0},
+                "NetworkMode": "container:cd", "AutoRemove": true, "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 0},
             },
             "NetworkSettings": {"SandboxKey": "", "Ports": {}, "Networks": {"podman": {"IPAddress": "10.1.0.2"}}},
         })))
@@ -435,7 +436,7 @@ mod tests {
         assert!(detail.started_at.is_some() && detail.finished_at.is_none());
         assert_eq!((detail.exit_code, detail.oom_killed, detail.restart_count, detail.pid), (137, true, 2, 0));
         assert_eq!(&*detail.error, "no way");
-        assert_eq!(detail.restart, RestartPolicy::OnFailure(None));
+        assert_eq!((detail.restart, detail.auto_remove), (RestartPolicy::OnFailure(None), true));
         let environment: Vec<_> = detail.environment.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         assert_eq!(environment, [("A", "1"), ("B", "x=y"), ("C", "")]);
         assert_eq!((detail.stop_grace_ms, detail.tty, detail.exposed), (Some(3000), true, vec![80, 8080]));

@@ -121,6 +121,8 @@ pub struct Detail {
     pub netns: String,
     pub hostname: Clean,
     pub restart: RestartPolicy,
+    /// The engine removes it as soon as it ends (`docker run --rm`).
+    pub auto_remove: bool,
     /// Values are secrets: for plans, never for display without asking.
     pub environment: BTreeMap<String, String>,
     /// Addresses asked for at creation, by network.

@@ -7,12 +7,23 @@ use super::super::address::next_dynamic;
 use super::super::fleet::{Container, Instance, NetworkSeen};
 use super::super::options::Options;
 use super::super::plan::Refusal;
-use super::draft::Draft;
+use super::draft::{Draft, alive};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-/// A TCP or HTTP probe is asked from inside a sandbox; these have none.
+/// What can't work is refused before anything is stopped: a container that its stop would remove, and a TCP or HTTP
+/// probe, which is asked from inside a sandbox; these have none.
 pub(super) fn check(chosen: &[&Instance], options: &Options) -> Result<(), Refusal> {
+    let vanishes = |one: &&&Instance| {
+        let stopped = one.app.as_ref().filter(|app| alive(app));
+        stopped.and_then(|app| app.detail.as_ref()).is_some_and(|detail| detail.auto_remove)
+    };
+    if let Some(one) = chosen.iter().find(vanishes) {
+        return Err(Refusal::Refused(format!(
+            "{} was run with --rm: the engine removes it as soon as it stops, so nothing would be left to start; leave it out, or run it again without --rm first",
+            one.name
+        )));
+    }
     match (&options.probe, chosen.first()) {
         (Some(probe), Some(one)) if probe.watchable() => Err(Refusal::Usage(format!(
             "probe {probe} is asked from inside a sandbox, and {} has none; use docker, exec:CMD, log:REGEX or none",

@@ -379,6 +379,16 @@ fn a_restart_that_can_not_help_is_refused() {
 }
 
 #[test]
+fn a_container_that_its_stop_would_remove_is_not_restarted() {
+    let mut passing = stranger(1, "passing", &[("shop_default", "10.0.0.2")]);
+    passing.detail.as_mut().unwrap().auto_remove = true;
+    let world = facts(vec![passing, stranger(2, "staying", &[("shop_default", "10.0.0.3")])]);
+    let (usage, text) = refused(restart(&["staying".into(), "passing".into()], &world, &Options::default()));
+    assert!(!usage && text.contains("passing was run with --rm"), "{text}");
+    restart(&["staying".into()], &world, &Options::default()).unwrap();
+}
+
+#[test]
 fn a_rollback_takes_the_very_image() {
     let mut world = web(&[Seed { revision: 3, image: 1, ..Seed::well() }]);
     let id = AppId::new("shop", "web");
