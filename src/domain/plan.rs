@@ -157,6 +157,8 @@ pub enum Task {
         container: Target,
         sandbox: Option<Target>,
         probe: ProbeSpec,
+        /// Nobody chose a probe: the container's own HEALTHCHECK goes before `probe` if it has one.
+        prefer_health: bool,
         min_ready: Duration,
         timeout: Duration,
     },

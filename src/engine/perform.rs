@@ -6,7 +6,7 @@
 use super::gap::{GapWatch, Seen};
 use super::make;
 use super::pins::Pins;
-use super::ready::Wait;
+use super::ready::{self, Wait};
 use crate::docker::{Docker, DockerError, PullProgress};
 use crate::domain::fleet::Instance;
 use crate::domain::identity::{Hold, Identity, Judgement, judge};
@@ -104,14 +104,14 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
         Task::Create { draft } => make::app(context, &job, draft).await,
         Task::Stop { container, grace } => stop(docker, &job.container(container)?, *grace).await,
         Task::Start { container, restart } => start(docker, &job.container(container)?, restart.as_ref()).await,
-        Task::Ready { container, sandbox, probe, min_ready, timeout } => {
+        Task::Ready { container, sandbox, probe, prefer_health, min_ready, timeout } => {
             let (id, sandbox_id) = (job.container(container)?, job.sandbox(sandbox.as_ref())?);
             let wait = Wait {
                 docker,
                 container: &id,
                 name: container.name(),
                 sandbox: sandbox_id.as_ref(),
-                probe,
+                probe: &ready::probe(docker, &id, probe, *prefer_health).await?,
                 min_ready: *min_ready,
                 timeout: *timeout,
                 gap: job.gap.clone(),

@@ -47,6 +47,32 @@ struct Answer {
     words: Clean,
 }
 
+/// The probe to ask: where nobody chose one, the container's own HEALTHCHECK goes before `probe`. Only now does the
+/// container tell: before, its image may not have been pulled.
+pub(super) async fn probe(
+    docker: &Docker,
+    container: &ContainerId,
+    probe: &ProbeSpec,
+    prefer_health: bool,
+) -> Result<ProbeSpec, Failed> {
+    if !prefer_health {
+        return Ok(probe.clone());
+    }
+    let detail = docker.inspect(container).await?.and_then(|seen| seen.detail);
+    let healthy = detail.is_some_and(|detail| health_command(&detail.healthcheck).is_some());
+    Ok(if healthy { ProbeSpec::Docker } else { probe.clone() })
+}
+
+/// A HEALTHCHECK in Docker's form as a command to run; `None` when it is none.
+fn health_command(test: &[String]) -> Option<Vec<String>> {
+    let (kind, command) = test.split_first().filter(|(_, command)| !command.is_empty())?;
+    match kind.as_str() {
+        "CMD" => Some(command.to_vec()),
+        "CMD-SHELL" => Some(vec!["/bin/sh".into(), "-c".into(), command.join(" ")]),
+        _ => None,
+    }
+}
+
 impl Wait<'_> {
     /// Ends when the probe has been good for `min_ready`; the text says what it answered.
     pub async fn until_ready(self) -> Result<String, Failed> {
@@ -151,14 +177,9 @@ impl Wait<'_> {
             Ok(_) => return "the container is gone".into(),
             Err(error) => return error.to_string(),
         };
-        match test.split_first() {
-            Some((kind, command)) if kind == "CMD" && !command.is_empty() => {
-                self.ask_by_exec(command.to_vec(), tell).await
-            }
-            Some((kind, command)) if kind == "CMD-SHELL" && !command.is_empty() => {
-                self.ask_by_exec(vec!["/bin/sh".into(), "-c".into(), command.join(" ")], tell).await
-            }
-            _ => "the container has no HEALTHCHECK".into(),
+        match health_command(&test) {
+            Some(command) => self.ask_by_exec(command, tell).await,
+            None => "the container has no HEALTHCHECK".into(),
         }
     }
 
@@ -284,4 +305,25 @@ fn interval(elapsed: Duration) -> Duration {
         1..5 => 50,
         _ => 500,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_health_check_is_a_command_or_none() {
+        for (test, want) in [
+            (&["CMD", "ok", "-q"][..], Some(&["ok", "-q"][..])),
+            (&["CMD-SHELL", "ok || exit 1"], Some(&["/bin/sh", "-c", "ok || exit 1"])),
+            (&["CMD"], None),
+            (&["NONE"], None),
+            (&["NONE", "ok"], None),
+            (&[], None),
+        ] {
+            let test: Vec<String> = test.iter().map(ToString::to_string).collect();
+            let want = want.map(|want| want.iter().map(ToString::to_string).collect());
+            assert_eq!(health_command(&test), want, "{test:?}");
+        }
+    }
 }

@@ -164,7 +164,7 @@ impl Creation<'_> {
         if let Source::Pulled(step) = source {
             self.pulls.insert(key, step);
         }
-        let readiness = readiness(draft.options, spec, image.is_some_and(|image| image.has_healthcheck));
+        let readiness = readiness(draft.options, spec, image.map(|image| image.has_healthcheck));
         if let Some(note) = readiness.note(&id.to_string()) {
             draft.note(note);
         }

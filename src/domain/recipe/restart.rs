@@ -152,10 +152,15 @@ fn undo(
 fn ready_when(options: &Options, container: &Container, spec: Option<&AppSpec>, managed: bool) -> Readiness {
     let healthcheck = container.detail.as_ref().is_some_and(|detail| detail.has_healthcheck);
     if managed {
-        return readiness(options, spec.unwrap_or(&AppSpec::default()), healthcheck);
+        return readiness(options, spec.unwrap_or(&AppSpec::default()), Some(healthcheck));
     }
     let own = if healthcheck { ProbeSpec::Docker } else { ProbeSpec::None };
-    Readiness { probe: options.probe.clone().unwrap_or(own), min_ready: options.min_ready.unwrap_or_default() }
+    Readiness {
+        probe: options.probe.clone().unwrap_or(own),
+        fallback: None,
+        open: false,
+        min_ready: options.min_ready.unwrap_or_default(),
+    }
 }
 
 fn pinned(sandbox: &Container) -> bool {

@@ -87,8 +87,11 @@ impl Roll<'_> {
     }
 
     fn readiness(&self) -> Readiness {
-        let image = self.facts.images.get(&self.spec.image);
-        readiness(self.options, &self.spec, image.is_some_and(|image| image.has_healthcheck))
+        let key = match &self.image {
+            Image::Id(id) => id,
+            Image::Reference(_) => &self.spec.image,
+        };
+        readiness(self.options, &self.spec, self.facts.images.get(key).map(|image| image.has_healthcheck))
     }
 
     /// The image id an instance should have, where that is known.

@@ -77,7 +77,7 @@ fn up(draft: &mut Draft<'_>, app: &App, replicas: usize) -> Result<(), Refusal> 
     let spec = spec_of(container).ok_or_else(unknown)?;
     let count = u32::try_from(replicas).unwrap_or(u32::MAX);
     address::one_each(draft.facts, &app.id, &spec.sandbox, count, &missing)?;
-    let healthcheck = container.detail.as_ref().is_some_and(|detail| detail.has_healthcheck);
+    let healthcheck = container.detail.as_ref().map(|detail| detail.has_healthcheck);
     let readiness = readiness(draft.options, &spec, healthcheck);
     if let Some(note) = readiness.note(&app.id.to_string()) {
         draft.note(note);

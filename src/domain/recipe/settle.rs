@@ -18,27 +18,33 @@ const NO_PROBE_MIN_READY: Duration = Duration::from_secs(1);
 /// How readiness is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Readiness {
+    /// As far as the plan can tell.
     pub probe: ProbeSpec,
+    /// Where nobody chose a probe: what asks a container without a HEALTHCHECK.
+    pub fallback: Option<ProbeSpec>,
+    /// Only the image, which is not here yet, tells whether there is a HEALTHCHECK.
+    pub open: bool,
     pub min_ready: Duration,
 }
 
-/// Readiness of a container made from `spec`; `healthcheck`: whether its image (or it itself) has one.
-pub(super) fn readiness(options: &Options, spec: &AppSpec, healthcheck: bool) -> Readiness {
+/// Readiness of a container made from `spec`; `healthcheck`: whether its image (or it itself) has one, if that is known.
+pub(super) fn readiness(options: &Options, spec: &AppSpec, healthcheck: Option<bool>) -> Readiness {
     let checked = match spec.container.healthcheck.as_ref().map(|check| check.test.first().map(String::as_str)) {
-        Some(Some("NONE")) => false,
-        Some(Some(_)) => true,
+        Some(Some("NONE")) => Some(false),
+        Some(Some(_)) => Some(true),
         Some(None) | None => healthcheck,
     };
-    let probe = options.probe.clone().or_else(|| spec.rollout.probe.clone()).unwrap_or_else(|| {
-        match spec.sandbox.first_tcp_port() {
-            _ if checked => ProbeSpec::Docker,
-            Some(port) => ProbeSpec::Tcp { port },
-            None => ProbeSpec::None,
-        }
-    });
+    let chosen = options.probe.as_ref().or(spec.rollout.probe.as_ref());
+    let fallback = spec.sandbox.first_tcp_port().map_or(ProbeSpec::None, |port| ProbeSpec::Tcp { port });
+    let (probe, fallback) = match chosen {
+        Some(probe) => (probe.clone(), None),
+        None if checked == Some(true) => (ProbeSpec::Docker, Some(fallback)),
+        None => (fallback.clone(), Some(fallback)),
+    };
+    let open = fallback.is_some() && checked.is_none();
     let asked = options.min_ready.or(spec.rollout.min_ready_ms.map(Duration::from_millis)).unwrap_or_default();
     let min_ready = if probe == ProbeSpec::None { asked.max(NO_PROBE_MIN_READY) } else { asked };
-    Readiness { probe, min_ready }
+    Readiness { probe, fallback, open, min_ready }
 }
 
 impl Readiness {
@@ -47,7 +53,8 @@ impl Readiness {
         Task::Ready {
             container,
             sandbox,
-            probe: self.probe.clone(),
+            probe: self.fallback.as_ref().unwrap_or(&self.probe).clone(),
+            prefer_health: self.fallback.is_some(),
             min_ready: self.min_ready,
             timeout: options.ready_timeout,
         }
@@ -59,17 +66,19 @@ impl Readiness {
             Duration::ZERO => String::new(),
             time => format!(" for {}", human(millis(time))),
         };
+        let first = if self.open { "the HEALTHCHECK of its image, if it has one, else " } else { "" };
         match &self.probe {
-            ProbeSpec::None => format!("ready means: it runs{lasting}"),
-            probe => format!("ready means: {probe} answers{lasting}"),
+            ProbeSpec::None => format!("ready means: {first}it runs{lasting}"),
+            probe => format!("ready means: {first}{probe} answers{lasting}"),
         }
     }
 
     /// What the user should know about it.
     pub fn note(&self, subject: &str) -> Option<String> {
         (self.probe == ProbeSpec::None).then(|| {
+            let unless = if self.open { "unless its image has a HEALTHCHECK, " } else { "" };
             format!(
-                "{subject} has no probe, health check or published port: it counts as ready after running for {}; give --probe or x-pitstop probe for more",
+                "{unless}{subject} has no probe, health check or published port: it counts as ready after running for {}; give --probe or x-pitstop probe for more",
                 human(millis(self.min_ready))
             )
         })

@@ -42,7 +42,7 @@ fn deploy(instances: usize, batch: usize, gate: Gate, on_failure: OnFailure) -> 
     let verify = || Task::Verify { container: target(), sandbox: None };
     let ready = || {
         let (probe, time) = (ProbeSpec::None, Duration::ZERO);
-        Task::Ready { container: target(), sandbox: None, probe, min_ready: time, timeout: time }
+        Task::Ready { container: target(), sandbox: None, probe, prefer_health: false, min_ready: time, timeout: time }
     };
     let pull = add(None, None, &[], &[], Task::Pull { image, policy: PullPolicy::Missing });
     let mut verified: Vec<StepId> = Vec::new();

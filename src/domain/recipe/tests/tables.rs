@@ -279,7 +279,9 @@ fn the_image_decides_whether_the_registry_is_asked() {
 fn readiness_is_asked_for_where_it_shows() {
     let ready = |plan: &Plan| match plan.steps.iter().find(|step| matches!(step.task, Task::Ready { .. })) {
         Some(step) => match &step.task {
-            Task::Ready { probe, min_ready, .. } => (probe.to_string(), min_ready.as_millis()),
+            Task::Ready { probe, prefer_health, min_ready, .. } => {
+                (format!("{}{probe}", if *prefer_health { "health or " } else { "" }), min_ready.as_millis())
+            }
             _ => unreachable!(),
         },
         None => panic!("no ready step"),
@@ -287,7 +289,7 @@ fn readiness_is_asked_for_where_it_shows() {
     let mut world = web(&[Seed::well()]);
     let plan = |world: &_, spec, options: &Options| deploy("web", Some("web:v2"), Some(&file(spec, 1)), world, options);
     let none = Options::default();
-    assert_eq!(ready(&plan(&world, spec("x"), &none).unwrap()), ("tcp:8080".into(), 0));
+    assert_eq!(ready(&plan(&world, spec("x"), &none).unwrap()), ("health or tcp:8080".into(), 0));
     let asked = Options { probe: Some(ProbeSpec::Exec { command: "true".into() }), ..Options::default() };
     assert_eq!(ready(&plan(&world, spec("x"), &asked).unwrap()), ("exec:true".into(), 0));
     let mut own = spec("x");
@@ -295,16 +297,38 @@ fn readiness_is_asked_for_where_it_shows() {
     own.rollout.min_ready_ms = Some(2000);
     assert_eq!(ready(&plan(&world, own, &none).unwrap()), ("http:80/up".into(), 2000));
     world.images.get_mut("web:v2").unwrap().has_healthcheck = true;
-    assert_eq!(ready(&plan(&world, spec("x"), &none).unwrap()), ("docker".into(), 0));
+    assert_eq!(ready(&plan(&world, spec("x"), &none).unwrap()), ("health or tcp:8080".into(), 0));
     let mut bare = spec("x");
     bare.container.healthcheck =
         Some(crate::domain::spec::Healthcheck { test: vec!["NONE".into()], ..Default::default() });
-    assert_eq!(ready(&plan(&world, bare.clone(), &none).unwrap()), ("tcp:8080".into(), 0));
+    assert_eq!(ready(&plan(&world, bare.clone(), &none).unwrap()), ("health or tcp:8080".into(), 0));
     bare.sandbox.ports.clear();
     let recreate = Options { allow_recreate: true, ..Options::default() };
     let plan = plan(&world, bare, &recreate).unwrap();
-    assert_eq!(ready(&plan), ("none".into(), 1000));
+    assert_eq!(ready(&plan), ("health or none".into(), 1000));
     assert!(plan.notes.iter().any(|note| note.contains("no probe")), "{:?}", plan.notes);
+}
+
+#[test]
+fn the_plan_says_what_ready_means_as_far_as_it_knows() {
+    let mut world = web(&[Seed { revision: 3, image: 1, ..Seed::well() }]);
+    let cause = |plan: Plan| {
+        let step = plan.steps.into_iter().find(|step| matches!(step.task, Task::Ready { .. }));
+        step.expect("no ready step").cause
+    };
+    let none = Options::default();
+    let of = |world: &_, image| cause(deploy("web", Some(image), None, world, &none).unwrap());
+    assert_eq!(of(&world, "web:v1"), "ready means: tcp:8080 answers");
+    let unknown = "ready means: the HEALTHCHECK of its image, if it has one, else tcp:8080 answers";
+    assert_eq!(of(&world, "gone:v9"), unknown, "not pulled yet");
+    world.images.get_mut("web:v1").unwrap().has_healthcheck = true;
+    assert_eq!(of(&world, "web:v1"), "ready means: docker answers");
+    // The tag has moved on to an image with a check; what a rollback runs has none.
+    let record = RevisionRecord { revision: 2, image_id: image_id("old:v1"), spec: spec("web:v1") };
+    let seen = crate::domain::facts::ImageSeen { id: image_id("old:v1"), ..Default::default() };
+    world.images.insert(image_id("old:v1"), seen);
+    world.revisions.insert(AppId::new("shop", "web"), vec![record]);
+    assert_eq!(cause(rollback("web", None, &world, &none).unwrap()), "ready means: tcp:8080 answers");
 }
 
 /// A stranger on these networks.
