@@ -154,7 +154,7 @@ impl Keeper {
             match self.containers.remove(&listed.id) {
                 // The engine's sentence says how long it has been so: a restart shows in it.
                 Some(known) if known.state == listed.state && known.status == listed.status => {
-                    let known = Container { name: listed.name, networks: listed.networks, ..known };
+                    let known = Container { name: listed.name, own: listed.own, networks: listed.networks, ..known };
                     kept.insert(known.id.clone(), known);
                 }
                 _ => fresh.push(listed),

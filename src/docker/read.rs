@@ -5,7 +5,7 @@ use crate::domain::facts::ImageSeen;
 use crate::domain::fleet::{BoundPort, Container, Detail, Health, MountSeen, NetworkSeen, State, VolumeSeen};
 use crate::domain::identity::Address;
 use crate::domain::ids::ContainerId;
-use crate::domain::labels::{COMPOSE_NUMBER, COMPOSE_PROJECT, COMPOSE_SERVICE, OwnLabels};
+use crate::domain::labels::{COMPOSE_NUMBER, COMPOSE_PROJECT, COMPOSE_SERVICE, OwnLabels, Role};
 use crate::domain::project::Subnet;
 use crate::domain::spec::{MountKind, RestartPolicy};
 use bollard::models::{
@@ -35,17 +35,18 @@ pub(super) fn summary(seen: ContainerSummary) -> Option<Container> {
         .collect();
     ports.sort();
     ports.dedup();
+    let name = name_of(seen.names.unwrap_or_default().into_iter().min_by_key(|name| name.matches('/').count()));
     Some(Container {
-        name: name_of(seen.names.unwrap_or_default().into_iter().min_by_key(|name| name.matches('/').count())),
         image: clean(seen.image),
         image_id: clean(seen.image_id),
         health: health_in_status(&status),
         created: seen.created.and_then(|seconds| Timestamp::from_second(seconds).ok()),
-        own: OwnLabels::read(&labels),
+        own: own(&labels, &name, &network_mode),
         compose: compose(&labels),
         networks: networks(&network_mode, seen.network_settings.and_then(|settings| settings.networks)),
         mounts: mounts(seen.mounts.unwrap_or_default()),
         id,
+        name,
         state,
         status,
         ports,
@@ -85,20 +86,21 @@ pub(super) fn inspection(seen: ContainerInspectResponse) -> Option<Container> {
         tty: config.tty.unwrap_or_default(),
         exposed: exposed(config.exposed_ports),
     };
+    let name = name_of(seen.name);
     Some(Container {
-        name: name_of(seen.name),
         image: clean(config.image),
         image_id: clean(seen.image),
         state: state_of(&status),
         health: state.health.and_then(|health| health_of(health.status?.as_ref())),
         status: Clean::new(&status),
         created: seen.created.as_deref().and_then(moment),
-        own: OwnLabels::read(&labels),
+        own: own(&labels, &name, &network_mode),
         compose: compose(&labels),
         networks: networks(&network_mode, Some(endpoints)),
         ports: bound(settings.ports.unwrap_or_default()),
         mounts: mounts(seen.mounts.unwrap_or_default()),
         id,
+        name,
         network_mode,
         detail: Some(detail),
     })
@@ -170,6 +172,21 @@ fn sorted(map: HashMap<String, String>) -> BTreeMap<String, String> {
 fn name_of(name: Option<String>) -> Clean {
     let name = name.unwrap_or_default();
     Clean::new(name.strip_prefix('/').unwrap_or(&name))
+}
+
+/// Our labels, on a container that is one of ours. `docker commit` hands labels on to the image, so a stranger's
+/// container may carry them: it has another name than the sandbox, or joins nobody as an app container does.
+fn own(labels: &BTreeMap<String, String>, name: &str, mode: &str) -> Option<OwnLabels> {
+    let joined = mode.starts_with("container:");
+    OwnLabels::read(labels).filter(|own| match own.role {
+        Role::App => joined,
+        // Put aside, it is called `.old`, `.old2` …
+        Role::Sandbox => {
+            let rest = name.strip_prefix(&own.app.sandbox_name(own.number));
+            !joined && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(".old"))
+        }
+        Role::Lock => true,
+    })
 }
 
 /// Go's zero time stands for "never".
@@ -334,7 +351,6 @@ fn pools(ipam: Option<Ipam>) -> Vec<Subnet> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::labels::Role;
     use serde_json::{Value, json};
 
     fn read<T: serde::de::DeserializeOwned>(json: Value) -> T {
@@ -394,6 +410,39 @@ mod tests {
         assert_eq!((seen.state, seen.own), (State::Unknown, None));
         assert_eq!(seen.compose, Some((Clean::new("shop"), Clean::new("web"), 0)));
         assert!(inspection(read(json!({"Id": id()}))).unwrap().detail.is_some());
+    }
+
+    #[test]
+    fn labels_inherited_from_a_committed_image_are_not_ours() {
+        for (role, name, mode, ours) in [
+            ("sandbox", "shop-web-1", "shop_net", true),
+            ("sandbox", "shop-web-1", "bridge", true),
+            ("sandbox", "shop-web-1.old", "shop_net", true),
+            ("sandbox", "shop-web-1.old2", "shop_net", true),
+            ("sandbox", "debug", "shop_net", false),
+            ("sandbox", "shop-web-10", "shop_net", false),
+            ("sandbox", "shop-web-1", "container:cd", false),
+            ("app", "shop-web-1.r3", "container:cd", true),
+            ("app", "renamed", "container:cd", true),
+            ("app", "debug", "bridge", false),
+            ("app", "shop-web-1.r3", "host", false),
+            ("app", "shop-web-1.r3", "", false),
+        ] {
+            let labels = json!({
+                "io.pitstop.role": role, "io.pitstop.project": "shop", "io.pitstop.app": "web",
+                "io.pitstop.instance": "1",
+            });
+            let host = json!({"NetworkMode": mode});
+            let listed = summary(read(json!({
+                "Id": id(), "Names": [format!("/{name}")], "Labels": labels, "HostConfig": host,
+            })));
+            let inspected = inspection(read(json!({
+                "Id": id(), "Name": format!("/{name}"), "Config": {"Labels": labels}, "HostConfig": host,
+            })));
+            for seen in [listed, inspected] {
+                assert_eq!(seen.unwrap().own.is_some(), ours, "{role} {name} {mode}");
+            }
+        }
     }
 
     #[test]
