@@ -47,3 +47,4 @@ pub use images::PullProgress;
 pub use location::Location;
 pub use logs::{LogLine, LogOptions, LogStream};
 pub use watch::{Watch, WatchLine};
+pub use write::is_predefined;

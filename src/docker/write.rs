@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, HashMap};
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
-/// Networks that every engine has; names of other containers don't work on them.
-pub(super) fn is_predefined(network: &str) -> bool {
+/// Networks that every engine has; names of other containers and chosen addresses don't work on them.
+pub fn is_predefined(network: &str) -> bool {
     matches!(network, "bridge" | "host" | "none" | "default")
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn sandbox(context: &Context, draft: &SandboxDraft) -> Outcome 
     let docker = &context.docker;
     let image =
         context.sandbox_image.get_or_try_init(|| docker.ensure_sandbox_image(context.given_sandbox_image.as_ref()));
-    let (image, picked) = tokio::try_join!(image, context.pins.pick(docker, draft))?;
+    let (image, mut picked) = tokio::try_join!(image, context.pins.pick(docker, draft))?;
     let name = draft.app.sandbox_name(draft.number);
     let own = OwnLabels {
         app: draft.app.clone(),
@@ -59,8 +59,15 @@ pub(super) async fn sandbox(context: &Context, draft: &SandboxDraft) -> Outcome 
         spec: draft.spec.clone(),
         addresses: picked.addresses.clone(),
     };
-    let id = explain_conflict(docker, docker.create_sandbox(&creation).await, &creation.name).await?;
-    let id = if picked.doubtful.is_empty() { id } else { try_pin(docker, id, &mut creation, &picked).await? };
+    let mut created = docker.create_sandbox(&creation).await;
+    // Some engines say so at the creation, or when it joins its second network.
+    if created.as_ref().is_err_and(refuses_pins) && !picked.doubtful.is_empty() {
+        remove_half_made(docker, &creation.name, &own).await?;
+        drop_doubtful(&mut creation, &mut picked);
+        created = docker.create_sandbox(&creation).await;
+    }
+    let id = explain_conflict(docker, created, &creation.name).await?;
+    let id = if picked.doubtful.is_empty() { id } else { try_pin(docker, id, &mut creation, &mut picked).await? };
     let held: Vec<String> = creation.addresses.values().map(ToString::to_string).collect();
     let detail = if held.is_empty() { "address not pinned".to_owned() } else { format!("pinned {}", held.join(", ")) };
     Ok(Done::made(Product::Container(id), Some(detail)))
@@ -71,13 +78,13 @@ async fn try_pin(
     docker: &Docker,
     id: ContainerId,
     creation: &mut SandboxCreation,
-    picked: &Picked,
+    picked: &mut Picked,
 ) -> Result<ContainerId, Failed> {
     match docker.start(&id).await {
         Ok(()) => Ok(id),
-        Err(error) if error.failure == Failure::BadRequest && error.message.contains("user") => {
+        Err(error) if refuses_pins(&error) => {
             docker.remove(&id, false).await?;
-            creation.addresses.retain(|network, _| !picked.doubtful.contains(network));
+            drop_doubtful(creation, picked);
             Ok(docker.create_sandbox(creation).await?)
         }
         Err(error) => {
@@ -88,6 +95,29 @@ async fn try_pin(
             Err(error.into())
         }
     }
+}
+
+/// The engine says that an address can't be asked for on one of the networks; which one it does not say.
+fn refuses_pins(error: &DockerError) -> bool {
+    let words = error.message.to_ascii_lowercase();
+    error.failure == Failure::BadRequest
+        && ["user specified ip address", "user configured subnet"].iter().any(|known| words.contains(known))
+}
+
+/// Leaves the addresses on doubtful networks to the engine.
+fn drop_doubtful(creation: &mut SandboxCreation, picked: &mut Picked) {
+    let doubtful = std::mem::take(&mut picked.doubtful);
+    creation.addresses.retain(|network, _| !doubtful.contains(network));
+}
+
+/// Removes what a creation that failed left under its name, if this very operation made it.
+async fn remove_half_made(docker: &Docker, name: &ObjectName, own: &OwnLabels) -> Result<(), Failed> {
+    let left = docker.find(name).await?;
+    let made_here = |seen: &OwnLabels| seen.role == own.role && seen.operation == own.operation;
+    if let Some(left) = left.filter(|left| left.own.as_ref().is_some_and(made_here)) {
+        docker.remove(&left.id, false).await?;
+    }
+    Ok(())
 }
 
 /// Starts a sandbox; an address that is taken is told with its holder.

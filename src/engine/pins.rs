@@ -2,7 +2,7 @@
 //!
 //! One book per operation. It knows what running containers use and what stopped sandboxes are pinned to.
 
-use crate::docker::{Docker, DockerError};
+use crate::docker::{Docker, DockerError, is_predefined};
 use crate::domain::address;
 use crate::domain::fleet::{Container, NetworkSeen};
 use crate::domain::ids::ObjectName;
@@ -37,7 +37,7 @@ impl Pins {
     pub async fn pick(&self, docker: &Docker, draft: &SandboxDraft) -> Result<Picked, DockerError> {
         let mut books = self.0.lock().await;
         let mut picked = Picked::default();
-        for attach in &draft.spec.networks {
+        for attach in draft.spec.networks.iter().filter(|attach| !is_predefined(&attach.network)) {
             if !books.contains_key(&attach.network) {
                 let Some(book) = open(docker, &attach.network).await? else { continue };
                 books.insert(attach.network.clone(), book);

@@ -80,3 +80,26 @@ fn an_address_taken_meanwhile_is_asked_back_by_name() {
     assert_eq!(get(&now.address(), "/"), "v1");
     assert_eq!(outside(&engine, &site.sandbox(2)), before[1]);
 }
+
+#[test]
+fn a_network_that_lets_nobody_choose_an_address_is_joined_without() {
+    let engine = Engine::machine();
+    let site = Site::new(&engine);
+    // Its subnet is the engine's own choice, which the engine tells of only when somebody asks for an address there.
+    let (project, image) = (&site.project.name, images::app(&engine, "v1"));
+    let plain = format!("{project}-plain");
+    engine.docker(&["network", "create", &plain]);
+    let text = format!(
+        "name: {project}\nservices:\n  web:\n    image: {image}\n    networks: [front, plain]\nnetworks:\n  front: {{}}\n  plain: {{external: true, name: {plain}}}\n"
+    );
+    site.pitstop.file("compose.yaml", &text);
+    site.pitstop.run(&["create", "-q"]).expect_code(0);
+    let seen = engine.inspect(&site.sandbox(1));
+    let on = |network: &str| {
+        let end = &seen["NetworkSettings"]["Networks"][network];
+        (end["IPAMConfig"]["IPv4Address"] == end["IPAddress"], end["IPAddress"].as_str().unwrap().is_empty())
+    };
+    assert_eq!(on(&format!("{project}_front")), (true, false), "pinned: {seen}");
+    assert_eq!(on(&plain), (false, false), "not pinned: {seen}");
+    assert_eq!(site.containers().len(), 2, "{:?}", site.containers());
+}
