@@ -224,11 +224,12 @@ impl Instance {
         if app.is_running() && app.started_at().zip(sandbox.started_at()).is_some_and(|(app, sandbox)| app < sandbox) {
             return Some(Hold::Orphaned);
         }
+        let held = |now: &Option<String>, pin: &Option<String>| now.is_none() || pin.is_some();
         let pinned = sandbox.detail.as_ref().is_none_or(|detail| {
-            sandbox
-                .networks
-                .keys()
-                .all(|network| detail.pinned.get(network).is_some_and(|address| address.ipv4.is_some()))
+            sandbox.networks.iter().all(|(network, now)| {
+                let pin = detail.pinned.get(network);
+                pin.is_some_and(|pin| held(&now.ipv4, &pin.ipv4) && held(&now.ipv6, &pin.ipv6))
+            })
         });
         Some(if pinned { Hold::Pinned } else { Hold::Unpinned })
     }
@@ -248,9 +249,10 @@ impl Instance {
     fn moved(&self) -> bool {
         let Some(sandbox) = &self.sandbox else { return false };
         let Some(detail) = &sandbox.detail else { return false };
+        let elsewhere = |now: &Option<String>, pin: &Option<String>| now.is_some() && pin.is_some() && now != pin;
         detail.pinned.iter().any(|(network, pin)| {
-            pin.ipv4.is_some()
-                && sandbox.networks.get(network).is_some_and(|now| now.ipv4.is_some() && now.ipv4 != pin.ipv4)
+            let now = sandbox.networks.get(network);
+            now.is_some_and(|now| elsewhere(&now.ipv4, &pin.ipv4) || elsewhere(&now.ipv6, &pin.ipv6))
         })
     }
 

@@ -182,6 +182,11 @@ pub enum Task {
     Park {
         container: Target,
     },
+    /// Takes a park back without starting anything.
+    Unpark {
+        container: Target,
+        restart: RestartPolicy,
+    },
     /// Removes a container; `volumes`: with its anonymous volumes.
     Remove {
         container: Target,
@@ -262,7 +267,7 @@ impl Task {
             Self::Start { .. } => Action::Start,
             Self::Ready { .. } => Action::Ready,
             Self::Preflight { .. } | Self::Verify { .. } => Action::Verify,
-            Self::Record { .. } | Self::Park { .. } => Action::Park,
+            Self::Record { .. } | Self::Park { .. } | Self::Unpark { .. } => Action::Park,
             Self::Remove { .. } | Self::RemoveNetwork { .. } | Self::RemoveVolume { .. } => Action::Remove,
             Self::Rename { .. } => Action::Rename,
         }
@@ -391,6 +396,7 @@ impl Task {
             Self::Stop { container, .. }
             | Self::Start { container, .. }
             | Self::Park { container }
+            | Self::Unpark { container, .. }
             | Self::Remove { container, .. }
             | Self::Rename { container, .. } => of(container).into_iter().collect(),
             Self::Ready { container, sandbox, .. } | Self::Verify { container, sandbox } => {

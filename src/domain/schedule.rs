@@ -237,6 +237,7 @@ impl Schedule {
             };
         }
         match self.cancelled {
+            Some(_) if undo_failed => Outcome::Failed,
             Some(Urgency::Abort) if !all_complete => Outcome::Aborted,
             Some(_) if !all_complete => Outcome::Interrupted,
             _ if self.untidy => Outcome::Failed,

@@ -95,6 +95,12 @@ pub(super) type Outcome = Result<Done, Failed>;
 /// Does the job.
 pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
     let docker = &context.docker;
+    // Putting back what was never made is done.
+    if let Task::Stop { container, .. } | Task::Remove { container, .. } = &job.task
+        && job.container(container).is_err()
+    {
+        return Ok(Done::saying("was never made"));
+    }
     match &job.task {
         Task::Pull { image, policy } => pull(context, &job, image, *policy).await,
         Task::Network { spec, project } => make::network(docker, spec, project).await,
@@ -125,6 +131,10 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
         Task::Record { sandbox, record } => {
             docker.write_revision(&job.container(sandbox)?, record).await?;
             Ok(Done::saying(format!("revision {} is kept for a rollback", record.revision)))
+        }
+        Task::Unpark { container, restart } => {
+            docker.set_restart(&job.container(container)?, restart).await?;
+            Ok(Done::default())
         }
         Task::Park { container } => {
             docker.set_restart(&job.container(container)?, &RestartPolicy::No).await?;
@@ -269,7 +279,9 @@ async fn preflight(
             Some(_) => {}
         }
     }
-    let before = instance.identity();
+    // A sandbox that this plan makes anew has nothing of the one before it: whatever it has is a change.
+    let anew = container.is_some() && matches!(sandbox, Some(Target::Made { .. }));
+    let before = if anew { Some(Identity::default()) } else { instance.identity() };
     let address = instance.address().unwrap_or("no address").to_owned();
     Ok(Done { before, gap, detail: Some(address), ..Done::default() })
 }

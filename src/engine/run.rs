@@ -15,7 +15,7 @@ use crate::domain::event::{
     Counts, EventKind, Finished, GapMeasured, IdentityJudged, OpEvent, Outcome, Planned, StepFinished, StepProgress,
     StepResult, StepStarted, Urgency, VERSION,
 };
-use crate::domain::identity::{Identity, Verdict};
+use crate::domain::identity::{Identity, Judgement, Verdict};
 use crate::domain::ids::{ImageRef, InstanceName, OpId};
 use crate::domain::plan::{Lane, Plan, StepId, Task};
 use crate::domain::schedule::Schedule;
@@ -227,23 +227,33 @@ impl Run {
         self.aborts.remove(&id);
         match result {
             Ok(done) => self.succeeded(id, done),
-            Err((result, error)) => {
-                self.schedule.finish(id, result);
-                let error = clean(&error);
-                if result == StepResult::Failed && self.error.is_none() {
-                    self.error = Some(self.in_context(id, &error));
-                }
-                self.tell_finished(id, result, Some(error), None);
-            }
+            Err((result, error)) => self.failed(id, result, &error),
         }
+    }
+
+    fn failed(&mut self, id: StepId, result: StepResult, error: &str) {
+        self.schedule.finish(id, result);
+        let error = clean(error);
+        if result == StepResult::Failed && self.error.is_none() {
+            self.error = Some(self.in_context(id, &error));
+        }
+        self.tell_finished(id, result, Some(error), None);
     }
 
     fn succeeded(&mut self, id: StepId, done: Done) {
         if let Some(product) = done.product {
             self.products.insert(id, product);
         }
-        self.schedule.finish(id, StepResult::Ok);
-        self.tell_finished(id, StepResult::Ok, None, done.detail);
+        let unreachable = |(judgement, _): &(Judgement, _)| {
+            matches!(judgement.verdict, Verdict::Lost | Verdict::Orphaned).then(|| judgement.reasons.join("; "))
+        };
+        if let Some(why) = done.judged.as_ref().and_then(unreachable) {
+            // Nobody reaches it, whatever its probe said: it counts as failed, so that it is put back.
+            self.failed(id, StepResult::Failed, &why);
+        } else {
+            self.schedule.finish(id, StepResult::Ok);
+            self.tell_finished(id, StepResult::Ok, None, done.detail);
+        }
         let Some(name) = self.plan.steps[id].instance.clone() else { return };
         let part = self.parts.entry(name.clone()).or_default();
         if matches!(self.plan.steps[id].task, Task::Preflight { .. }) {

@@ -133,6 +133,7 @@ impl<'a> Draft<'a> {
             | Task::Verify { .. }
             | Task::Record { .. }
             | Task::Park { .. }
+            | Task::Unpark { .. }
             | Task::Rename { .. } => Duration::from_secs(30),
         }
     }

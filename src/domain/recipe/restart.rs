@@ -12,7 +12,7 @@ use super::super::plan::{Kind, Plan, Refusal, StepId, Target, Task};
 use super::super::probe::ProbeSpec;
 use super::super::spec::{AppSpec, Rollout};
 use super::draft::{Draft, Slot, alive, known, stop};
-use super::settle::{Readiness, batches, readiness, spec_of, watch};
+use super::settle::{NO_PROBE_MIN_READY, Readiness, batches, readiness, spec_of, watch};
 use super::swap::Before;
 use super::unmanaged;
 use super::{instances, subject};
@@ -155,12 +155,10 @@ fn ready_when(options: &Options, container: &Container, spec: Option<&AppSpec>, 
         return readiness(options, spec.unwrap_or(&AppSpec::default()), Some(healthcheck));
     }
     let own = if healthcheck { ProbeSpec::Docker } else { ProbeSpec::None };
-    Readiness {
-        probe: options.probe.clone().unwrap_or(own),
-        fallback: None,
-        open: false,
-        min_ready: options.min_ready.unwrap_or_default(),
-    }
+    let probe = options.probe.clone().unwrap_or(own);
+    let asked = options.min_ready.unwrap_or_default();
+    let min_ready = if probe == ProbeSpec::None { asked.max(NO_PROBE_MIN_READY) } else { asked };
+    Readiness { probe, fallback: None, open: false, min_ready }
 }
 
 fn pinned(sandbox: &Container) -> bool {

@@ -13,7 +13,7 @@ use super::draft::{alive, parts};
 use std::time::Duration;
 
 /// Without a probe a container has to run this long before it counts as ready.
-const NO_PROBE_MIN_READY: Duration = Duration::from_secs(1);
+pub(super) const NO_PROBE_MIN_READY: Duration = Duration::from_secs(1);
 
 /// How readiness is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -275,6 +275,13 @@ impl Wanted<'_> {
                 draft.undo(at, verify, &[*stop], "the identity is read again and compared");
             }
         }
+        // One that did not run was parked all the same, and gets its policy back without being started.
+        let asleep = instance.app.as_ref().filter(|app| stopped.iter().all(|(old, _)| old.id != app.id));
+        if let (Some(old), Some(park)) = (asleep, park) {
+            let restart = old.detail.as_ref().map(|detail| detail.restart.clone()).unwrap_or_default();
+            let cause = format!("revision {} is no longer put aside", revision(old));
+            draft.undo(at, Task::Unpark { container: known(old), restart }, &[park], cause);
+        }
     }
 }
 
@@ -308,13 +315,14 @@ pub(super) fn revision(container: &Container) -> u32 {
     container.own.as_ref().map_or(0, |own| own.revision)
 }
 
-/// The old container's anonymous volumes that the new spec does not cover: they are carried over by name.
-fn carried(old: &Container, spec: &AppSpec) -> Vec<MountSeen> {
+/// The old container's anonymous volumes, the image's and the spec's alike: they are carried over by name, but where the
+/// new spec puts something that has a name.
+pub(super) fn carried(old: &Container, spec: &AppSpec) -> Vec<MountSeen> {
     let anonymous = |mount: &&MountSeen| {
         mount.kind == MountKind::Volume
             && mount.source.len() == 64
             && mount.source.bytes().all(|b| b.is_ascii_hexdigit())
-            && !spec.container.mounts.iter().any(|new| new.target == mount.target)
+            && !spec.container.mounts.iter().any(|new| new.target == mount.target && !new.source.is_empty())
     };
     old.mounts.iter().filter(anonymous).cloned().collect()
 }

@@ -136,6 +136,8 @@ impl Engine {
                     self.of(target);
                 });
             }
+            // Main lane only: nothing is taken back here.
+            Task::Unpark { .. } => {}
             Task::Park { container } => assert!(!self.of(container).is_running(), "{} runs", container.name()),
             Task::RemoveNetwork { .. } | Task::RemoveVolume { .. } => {}
         }

@@ -7,6 +7,7 @@ use crate::domain::ids::{AppId, InstanceName};
 use crate::domain::options::{BatchSize, Options, PullPolicy};
 use crate::domain::plan::{Lane, Plan, Refusal, RevisionRecord, Target, Task};
 use crate::domain::probe::ProbeSpec;
+use crate::domain::spec::Mount;
 use std::collections::BTreeMap;
 
 /// One line per step: `id lane instance action <- needs`.
@@ -62,6 +63,18 @@ fn a_deploy_of_two() {
     let Task::Create { draft } = &plan.steps[1].task else { panic!("{:?}", plan.steps[1].task) };
     assert_eq!(draft.spec.container.environment["TOKEN"], "hush");
     assert_eq!(draft.carry.len(), 1, "the anonymous volume is carried over, the named one is in the spec");
+}
+
+#[test]
+fn anonymous_volumes_are_carried_over_unless_a_named_one_takes_their_place() {
+    let facts = web(&[Seed::well()]);
+    let old = facts.fleet.apps[0].instances[0].app.clone().unwrap();
+    for (source, carried) in [("", 1), ("shop_cache", 0)] {
+        let mut spec = spec("web:v2");
+        let mount = Mount { source: source.into(), target: "/cache".into(), ..Mount::default() };
+        spec.container.mounts.push(mount);
+        assert_eq!(super::super::swap::carried(&old, &spec).len(), carried, "{source:?}");
+    }
 }
 
 #[test]
