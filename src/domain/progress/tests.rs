@@ -1,3 +1,5 @@
+//! The fold over hand-made streams: what is shown while an operation goes by and when it has ended.
+
 use super::*;
 use crate::domain::event::{GapMeasured, Outcome, StepProgress, VERSION};
 use crate::domain::plan::Kind;
