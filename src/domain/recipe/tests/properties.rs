@@ -136,7 +136,10 @@ fn keeps_available(plan: &Plan, facts: &Facts, options: &Options, app: &str) {
     let keep = if total < 2 { 0 } else { total.div_ceil(4) };
     let mut up = app.instances.iter().filter(|one| one.app.as_ref().is_some_and(super::super::draft::alive)).count();
     for (index, batch) in plan.batches.iter().enumerate() {
-        assert!(batch.len() <= size);
+        // A batch that only proves what runs already touches nobody, so it may be of any size.
+        let swaps = steps(plan, Lane::Main)
+            .any(|(_, step)| step.batch == Some(index + 1) && matches!(step.task, Task::Create { .. }));
+        assert!(!swaps || batch.len() <= size);
         let stopped: BTreeSet<_> = steps(plan, Lane::Main)
             .filter(|(_, step)| step.batch == Some(index + 1) && matches!(step.task, Task::Stop { .. }))
             .filter_map(|(_, step)| step.instance.as_ref())
