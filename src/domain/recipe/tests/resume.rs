@@ -136,10 +136,9 @@ impl Engine {
                     self.of(target);
                 });
             }
-            // Main lane only: nothing is taken back here.
-            Task::Unpark { .. } => {}
             Task::Park { container } => assert!(!self.of(container).is_running(), "{} runs", container.name()),
-            Task::RemoveNetwork { .. } | Task::RemoveVolume { .. } => {}
+            // Main lane only: nothing is taken back here, and networks and volumes are not modelled.
+            Task::Unpark { .. } | Task::RemoveNetwork { .. } | Task::RemoveVolume { .. } => {}
         }
     }
 }
