@@ -49,7 +49,7 @@ impl Wanted<'_> {
         let start = self.start(draft, at, &container, &[up]);
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, start);
         let record = old.and_then(|old| record(draft, at, old, &sandbox, &[verify]));
-        let park = old.map(|old| park(draft, at, old, record.unwrap_or(verify)));
+        let park = old.map(|old| park(draft, at, old, &[record.unwrap_or(verify)]));
 
         let cause = format!("revision {} did not work out", self.revision);
         draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);

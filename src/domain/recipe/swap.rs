@@ -87,12 +87,13 @@ impl Wanted<'_> {
         if let Source::Pulled(step) = self.source {
             needs.push(step);
         }
-        // Once is enough: revisions are the app's, and a rollback reads every sandbox.
-        let new = old.filter(|old| !draft.records(revision(old)));
-        let record = new.and_then(|old| record(draft, at, old, &sandbox, &needs));
         let preflight = self.preflight(draft, at, old, &sandbox, &needs);
+        // Once is enough: revisions are the app's, and a rollback reads every sandbox. Nobody waits for it but the end:
+        // until then the old container itself is the way back.
+        let new = old.filter(|old| !draft.records(revision(old)));
+        let record = new.and_then(|old| record(draft, at, old, &sandbox, &[preflight]));
         let mut prepared = before.verifies.clone();
-        prepared.extend([create, preflight].into_iter().chain(record));
+        prepared.extend([create, preflight]);
         let stopped = self.stop_running(draft, at, instance, &prepared);
         let mut needs: Vec<_> = stopped.iter().map(|(_, step)| *step).collect();
         if needs.is_empty() {
@@ -100,7 +101,8 @@ impl Wanted<'_> {
         }
         let start = self.start(draft, at, &container, &needs);
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, start);
-        let park = old.map(|old| park(draft, at, old, verify));
+        let parked: Vec<_> = std::iter::once(verify).chain(record).collect();
+        let park = old.map(|old| park(draft, at, old, &parked));
 
         let cause = format!("revision {} did not work out", self.revision);
         draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
@@ -305,9 +307,9 @@ pub(super) fn record(
 }
 
 /// Keeps the old container as the way back.
-pub(super) fn park(draft: &mut Draft<'_>, at: &Slot, old: &Container, verify: StepId) -> StepId {
+pub(super) fn park(draft: &mut Draft<'_>, at: &Slot, old: &Container, needs: &[StepId]) -> StepId {
     let cause = format!("revision {} is the way back until all is done", revision(old));
-    draft.main(at, Task::Park { container: known(old) }, &[verify], cause)
+    draft.main(at, Task::Park { container: known(old) }, needs, cause)
 }
 
 /// The revision a container carries, for sentences; 0 when it does not say.

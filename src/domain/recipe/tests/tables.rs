@@ -31,20 +31,20 @@ fn a_deploy_of_two() {
         [
             "0 all pull <- ",
             "1 web-1 create <- 0",
-            "2 web-1 park <- 0",
-            "3 web-1 verify <- 0",
-            "4 web-1 stop <- 1,2,3",
+            "2 web-1 verify <- 0",
+            "3 web-1 park <- 2",
+            "4 web-1 stop <- 1,2",
             "5 web-1 start <- 1,4",
             "6 web-1 ready <- 5",
             "7 web-1 verify <- 6",
-            "8 web-1 park <- 7",
+            "8 web-1 park <- 3,7",
             "9 undo web-1 stop <-  undoes 5",
             "10 undo web-1 start <- 9 undoes 4,8",
             "11 undo web-1 ready <- 10 undoes 4",
             "12 undo web-1 verify <- 11 undoes 4",
             "13 undo web-1 remove <- 12 undoes 1",
             "14 web-2 create <- 0",
-            "15 web-2 verify <- 0,1,2,3",
+            "15 web-2 verify <- 0,1,2",
             "16 web-2 stop <- 7,14,15",
             "17 web-2 start <- 14,16",
             "18 web-2 ready <- 17",
@@ -249,7 +249,7 @@ fn a_broken_instance_is_put_right_by_a_deploy() {
     let well = Seed::well();
     assert_eq!(
         actions(Seed { sandbox: Some(State::Exited), ..well.clone() }),
-        "pull sandbox_start create park verify stop start ready verify park remove"
+        "pull sandbox_start create verify park stop start ready verify park remove"
     );
     assert_eq!(
         actions(Seed { sandbox: None, ..well.clone() }),
