@@ -253,13 +253,13 @@ fn a_broken_instance_is_put_right_by_a_deploy() {
     );
     assert_eq!(
         actions(Seed { sandbox: None, ..well.clone() }),
-        "pull sandbox_create sandbox_start create park verify stop start ready verify park remove"
+        "pull sandbox_create sandbox_start create verify park stop start ready verify park remove"
     );
     assert_eq!(
         actions(Seed { app: Some(State::Exited), ..well.clone() }),
-        "pull create park verify start ready verify park remove"
+        "pull create verify park start ready verify park remove"
     );
-    assert_eq!(actions(Seed { orphaned: true, ..well }), "pull create park verify stop start ready verify park remove");
+    assert_eq!(actions(Seed { orphaned: true, ..well }), "pull create verify park stop start ready verify park remove");
 }
 
 #[test]
