@@ -162,12 +162,10 @@ pub(super) async fn app(context: &Context, job: &Job, draft: &AppDraft) -> Outco
         spec: Some(draft.spec.clone()),
         spec_hash: draft.spec.hash(),
     };
-    let mut labels = draft.spec.container.labels.clone();
-    labels.extend(own.write());
     let mut creation = AppCreation {
         name: valid_name(&draft.app.container_name(draft.number, draft.revision))?,
         image: named.clone(),
-        labels,
+        labels: own.write(),
         spec: draft.spec.container.clone(),
         sandbox: job.container(&draft.sandbox)?,
         carry: draft.carry.clone(),

@@ -225,7 +225,7 @@ async fn start(docker: &Docker, id: &ContainerId, restart: Option<&RestartPolicy
 /// Reads an instance's two halves afresh.
 async fn look(
     docker: &Docker,
-    name: InstanceName,
+    job: &Job,
     app: Option<&ContainerId>,
     sandbox: Option<&ContainerId>,
 ) -> Result<Instance, Failed> {
@@ -234,6 +234,7 @@ async fn look(
         None => Ok(None),
     };
     let (app, sandbox) = tokio::try_join!(read(app), read(sandbox))?;
+    let name = job.instance.clone().unwrap_or_else(|| InstanceName(String::new()));
     Ok(Instance { name, number: 0, sandbox, app, others: Vec::new() })
 }
 
@@ -253,8 +254,7 @@ async fn preflight(
             _ => Ok(None),
         }
     };
-    let name = job.instance.clone().unwrap_or_else(|| InstanceName(String::new()));
-    let (instance, gap) = tokio::try_join!(look(docker, name, app.as_ref(), owner.as_ref()), watching)?;
+    let (instance, gap) = tokio::try_join!(look(docker, job, app.as_ref(), owner.as_ref()), watching)?;
     if let (Some(target), None) = (container, &instance.app) {
         return Err(Failed::new(format!(
             "{} is gone: somebody removed it meanwhile; nothing was touched",
@@ -288,8 +288,7 @@ async fn preflight(
 
 async fn verify(docker: &Docker, job: &Job, container: &Target, sandbox: Option<&Target>) -> Outcome {
     let (app, owner) = (job.container(container)?, job.sandbox(sandbox)?);
-    let name = job.instance.clone().unwrap_or_else(|| InstanceName(String::new()));
-    let instance = look(docker, name, Some(&app), owner.as_ref()).await?;
+    let instance = look(docker, job, Some(&app), owner.as_ref()).await?;
     let after = instance.app.as_ref().filter(|app| app.is_running()).and_then(|_| instance.identity());
     let hold = instance.hold().unwrap_or(if sandbox.is_some() { Hold::Orphaned } else { Hold::Loose });
     let judgement = judge(job.before.as_ref(), after.as_ref(), hold);

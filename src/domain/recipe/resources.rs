@@ -27,12 +27,7 @@ impl Resources {
         for name in spec.sandbox.networks.iter().map(|attach| &attach.network) {
             let there = draft.facts.networks.iter().any(|seen| seen.name == *name);
             let Some(wanted) = project.networks.get(name).filter(|_| !there) else { continue };
-            if wanted.external {
-                return Err(Refusal::Refused(format!(
-                    "{app} needs the external network {name}, which is not there; make it first: docker network create {name}"
-                )));
-            }
-            object_name(name)?;
+            may_be_made("network", name, wanted.external, app)?;
             let step = *self.networks.entry(name.clone()).or_insert_with(|| {
                 let task = Task::Network { spec: wanted.clone(), project: project.name.clone() };
                 draft.shared(task, &[], format!("{app} needs network {name}, which is not there"))
@@ -55,12 +50,7 @@ impl Resources {
             let name = &mount.source;
             let there = draft.facts.volumes.iter().any(|seen| seen.name == *name);
             let Some(wanted) = project.volumes.get(name).filter(|_| !there) else { continue };
-            if wanted.external {
-                return Err(Refusal::Refused(format!(
-                    "{app} needs the external volume {name}, which is not there; make it first: docker volume create {name}"
-                )));
-            }
-            object_name(name)?;
+            may_be_made("volume", name, wanted.external, app)?;
             let step = *self.volumes.entry(name.clone()).or_insert_with(|| {
                 let task = Task::Volume { spec: wanted.clone(), project: project.name.clone() };
                 draft.shared(task, &[], format!("{app} needs volume {name}, which is not there"))
@@ -69,4 +59,14 @@ impl Resources {
         }
         Ok(steps)
     }
+}
+
+/// Refuses what is somebody else's to make, and a name the engine would not take.
+fn may_be_made(kind: &str, name: &str, external: bool, app: &AppId) -> Result<(), Refusal> {
+    if external {
+        return Err(Refusal::Refused(format!(
+            "{app} needs the external {kind} {name}, which is not there; make it first: docker {kind} create {name}"
+        )));
+    }
+    object_name(name).map(drop)
 }
