@@ -10,7 +10,7 @@ use crate::config::settings::Settings;
 use crate::domain::event::{EventKind, OpEvent, Planned, VERSION};
 use crate::domain::options::{Gate, Options};
 use crate::domain::plan::Plan;
-use crate::engine::{Request, clock};
+use crate::engine::{Operator, Request, clock};
 
 /// Carries `verb` out; returns the exit code.
 pub async fn operate(out: &mut Output, settings: &Settings, verb: &Verb, args: &OperationArgs) -> Result<u8, CliError> {
@@ -45,7 +45,7 @@ pub async fn operate(out: &mut Output, settings: &Settings, verb: &Verb, args: &
         return Ok(exit::ABORTED);
     }
     let signals = Signals::take()?;
-    Ok(follow::follow(out, session.run(plan), signals, ask).await)
+    Ok(follow::follow(out, Operator::of(&session).run(plan), signals, ask).await)
 }
 
 fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, CliError> {

@@ -3,7 +3,7 @@
 //! One request and no new process in the engine, where an exec costs a hundred milliseconds of its CPU. What can be
 //! said is in `guest/commands.rs`. Others may be attached at the same time: each reads the lines that carry its own id.
 
-use super::client::{Docker, READ, within};
+use super::client::{Changes, READ, within};
 use super::error::DockerError;
 use crate::domain::ids::ContainerId;
 use crate::domain::probe::ProbeSpec;
@@ -36,7 +36,7 @@ pub(super) struct Attached {
     _held: oneshot::Sender<Infallible>,
 }
 
-impl Docker {
+impl Changes {
     /// Attaches to the sandbox and asks for a watch of `probe`; whether anybody there understands shows in the output.
     pub(super) async fn ask(
         &self,

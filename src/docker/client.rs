@@ -16,6 +16,7 @@ use http::{HeaderValue, header};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore};
@@ -44,6 +45,28 @@ pub(super) type ApiVersion = (u32, u32);
 #[derive(Clone)]
 pub struct Docker {
     pub(super) inner: Arc<Inner>,
+}
+
+/// A connection that may also change things; reads go through it as through [`Docker`].
+///
+/// Whoever holds only a [`Docker`] cannot change anything: it has no method for that. So read-only mode is a type, and
+/// the one door to this one is `engine::Operator`.
+#[derive(Clone, Debug)]
+pub struct Changes(Docker);
+
+impl Changes {
+    /// Leave to change what `docker` shows.
+    pub fn of(docker: &Docker) -> Self {
+        Self(docker.clone())
+    }
+}
+
+impl Deref for Changes {
+    type Target = Docker;
+
+    fn deref(&self) -> &Docker {
+        &self.0
+    }
 }
 
 pub(super) struct Inner {

@@ -1,6 +1,6 @@
 //! Containers as they are, and the changes that are one request each.
 
-use super::client::{Docker, LIST, READ, REMOVE, REQUESTS, START, STOP_EXTRA, within};
+use super::client::{Changes, Docker, LIST, READ, REMOVE, REQUESTS, START, STOP_EXTRA, within};
 use super::error::{DockerError, Failure};
 use super::{read, write};
 use crate::domain::fleet::{Container, Fleet, State};
@@ -96,7 +96,9 @@ impl Docker {
         let containers = self.detailed(self.list().await?).await?;
         Ok(Fleet::assemble(self.info().clone(), containers))
     }
+}
 
+impl Changes {
     /// Starts it; fine when it runs already.
     pub async fn start(&self, id: &ContainerId) -> Result<(), DockerError> {
         let request = self.client().start_container(id.as_str(), None::<StartContainerOptions>);

@@ -1,6 +1,6 @@
 //! Creating sandboxes and app containers. Nothing half-made is left behind.
 
-use super::client::{CREATE, Docker, READ};
+use super::client::{CREATE, Changes, READ};
 use super::error::{DockerError, Failure};
 use super::write;
 use crate::domain::fleet::MountSeen;
@@ -44,7 +44,7 @@ pub struct AppCreation {
     pub carry: Vec<MountSeen>,
 }
 
-impl Docker {
+impl Changes {
     /// Creates a sandbox on all its networks, not started.
     pub async fn create_sandbox(&self, creation: &SandboxCreation) -> Result<ContainerId, DockerError> {
         let id = self.create("create sandbox", &creation.name, write::sandbox(creation)).await?;

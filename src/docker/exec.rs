@@ -1,6 +1,6 @@
 //! Commands inside containers.
 
-use super::client::{Docker, READ, within};
+use super::client::{Changes, READ, within};
 use super::error::{DockerError, Failure};
 use crate::domain::clean::Clean;
 use crate::domain::ids::ContainerId;
@@ -34,7 +34,7 @@ pub(super) struct Running {
     pub(super) _input: Pin<Box<dyn AsyncWrite + Send>>,
 }
 
-impl Docker {
+impl Changes {
     /// Runs `command` in a running container and waits for its end, at most `timeout`.
     ///
     /// The engine has no way to end a command: one that is not waited for any more runs on.

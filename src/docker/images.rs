@@ -1,6 +1,6 @@
 //! Images: asked for, pulled, loaded.
 
-use super::client::{Docker, READ, late};
+use super::client::{Changes, Docker, READ, late};
 use super::error::{DockerError, Failure, of_registry_words};
 use super::{credentials, read, sandbox_image};
 use crate::domain::clean::clean;
@@ -40,7 +40,9 @@ impl Docker {
             Err(error) => Err(error),
         }
     }
+}
 
+impl Changes {
     /// Pulls an image. Gives up when nothing is heard for 120 s; a deadline for the whole is the caller's.
     pub async fn pull(
         &self,

@@ -6,7 +6,7 @@
 //! ```text
 //! location     which engine is meant: flags, environment, Docker contexts
 //! connect      from a location to a checked connection with the API version really sent
-//! client       the connection: one deadline per request, few requests at once
+//! client       the connection, to read (`Docker`) or also to change (`Changes`): one deadline per request, few at once
 //! error        what went wrong, in words for the person who has to act
 //! containers   list, inspect, start, stop, remove …      create   sandboxes and app containers
 //! images       inspect, pull, load; credentials: a registry's login          networks, volumes
@@ -38,7 +38,7 @@ mod volumes;
 mod watch;
 mod write;
 
-pub use client::Docker;
+pub use client::{Changes, Docker};
 pub use containers::Stopped;
 pub use create::{AppCreation, SandboxCreation};
 pub use error::{DockerError, Failure};

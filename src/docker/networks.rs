@@ -1,6 +1,6 @@
 //! Networks: seen, made with room for pinned addresses, removed.
 
-use super::client::{CREATE, Docker, LIST, READ, REMOVE};
+use super::client::{CREATE, Changes, Docker, LIST, READ, REMOVE};
 use super::containers::fine_when_gone;
 use super::error::{DockerError, Failure};
 use super::{read, write};
@@ -35,7 +35,9 @@ impl Docker {
             Err(error) => Err(error),
         }
     }
+}
 
+impl Changes {
     /// Makes a network unless there is one of that name.
     ///
     /// A bridge without a plan for IPv4 addresses gets one with room for pinned addresses: the engine, which knows its machine's

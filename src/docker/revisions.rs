@@ -2,7 +2,7 @@
 //!
 //! Ten files in turn, so nothing has to be deleted (the engine has no request for that).
 
-use super::client::{CREATE, Docker, LIST};
+use super::client::{CREATE, Changes, Docker, LIST};
 use super::error::{DockerError, Failure};
 use crate::domain::ids::ContainerId;
 use crate::domain::plan::RevisionRecord;
@@ -22,7 +22,7 @@ const FOLDER: &str = "pitstop/revisions";
 /// Largest archive and record read: a sandbox is anybody's to write to who has the engine.
 const MAX_ARCHIVE: usize = 8 << 20;
 
-impl Docker {
+impl Changes {
     /// Keeps a revision in a sandbox, running or not.
     pub async fn write_revision(&self, sandbox: &ContainerId, record: &RevisionRecord) -> Result<(), DockerError> {
         const WRITE: &str = "record revision in";
@@ -34,7 +34,9 @@ impl Docker {
         let request = self.client().upload_to_container(sandbox.as_str(), Some(options), body_full(archive.into()));
         self.call(WRITE, &name, CREATE, request).await
     }
+}
 
+impl Docker {
     /// The revisions kept there, newest first, at most ten. None in a sandbox that never got one.
     pub async fn read_revisions(&self, sandbox: &ContainerId) -> Result<Vec<RevisionRecord>, DockerError> {
         const READ_BACK: &str = "read revisions of";

@@ -1,6 +1,6 @@
 //! Volumes: seen, made, removed.
 
-use super::client::{CREATE, Docker, LIST, REMOVE};
+use super::client::{CREATE, Changes, Docker, LIST, REMOVE};
 use super::containers::fine_when_gone;
 use super::error::DockerError;
 use super::networks::checked;
@@ -19,7 +19,9 @@ impl Docker {
         let list = self.call("list", "volumes", LIST, request).await?;
         Ok(list.volumes.unwrap_or_default().into_iter().map(read::volume).collect())
     }
+}
 
+impl Changes {
     /// Makes a volume; fine when there is one of that name.
     pub async fn create_volume(&self, spec: &VolumeSpec, project: &str) -> Result<(), DockerError> {
         let name = checked("create volume", &spec.name)?;

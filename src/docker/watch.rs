@@ -5,7 +5,7 @@
 //! behind: it ends the one watch, and the other ends with its standard input. A console that dies leaves nothing either.
 
 use super::attach::Attached;
-use super::client::Docker;
+use super::client::Changes;
 use super::error::{DockerError, Failure};
 use super::exec::Running;
 use super::lines::{Framing, Lines};
@@ -73,7 +73,7 @@ pub enum WatchLine {
     Tick { t_us: u64, up: bool, detail: Clean },
 }
 
-impl Docker {
+impl Changes {
     /// Begins to watch `probe` (tcp or http) from inside a running sandbox.
     pub async fn watch(&self, sandbox: &ContainerId, probe: &ProbeSpec) -> Result<Watch, DockerError> {
         let name = self.name(sandbox);

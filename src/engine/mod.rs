@@ -4,7 +4,8 @@
 //! nothing that a pure function could decide, and it draws and prints nothing.
 //!
 //! ```text
-//! session   the way in: connect, fleet, plan, run, logs
+//! session   the way in: connect, fleet, plan, logs; reads only
+//! operator  leave to change things: begins operations
 //! request   what may be asked for, and what an operation gives back
 //! gather    reads the facts a request needs                    (docker reads)
 //! run       runs a plan: starts what the schedule allows, reports every event
@@ -21,6 +22,7 @@ mod gap;
 mod gather;
 mod logs;
 mod make;
+mod operator;
 mod perform;
 mod pins;
 mod ready;
@@ -33,5 +35,6 @@ pub use crate::docker::{Location, LogOptions};
 pub use doctor::{Check, Level};
 pub use error::{Error, ErrorKind};
 pub use logs::InstanceLine;
+pub use operator::Operator;
 pub use request::{Control, Operation, Request};
 pub use session::Session;

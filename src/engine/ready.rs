@@ -7,7 +7,7 @@
 use super::clock;
 use super::gap::{GapWatch, Seen};
 use super::perform::Failed;
-use crate::docker::{Docker, LogOptions};
+use crate::docker::{Changes, LogOptions};
 use crate::domain::clean::Clean;
 use crate::domain::duration;
 use crate::domain::fleet::{Container, State};
@@ -27,7 +27,7 @@ const LAST_LINES: u32 = 5;
 
 /// What is waited for.
 pub(super) struct Wait<'a> {
-    pub docker: &'a Docker,
+    pub docker: &'a Changes,
     pub container: &'a ContainerId,
     pub name: &'a str,
     pub sandbox: Option<&'a ContainerId>,
@@ -50,7 +50,7 @@ struct Answer {
 /// The probe to ask: where nobody chose one, the container's own HEALTHCHECK goes before `probe`. Only now does the
 /// container tell: before, its image may not have been pulled.
 pub(super) async fn probe(
-    docker: &Docker,
+    docker: &Changes,
     container: &ContainerId,
     probe: &ProbeSpec,
     prefer_health: bool,

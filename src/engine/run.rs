@@ -8,7 +8,7 @@ use super::gap::GapWatch;
 use super::perform::{Context, Done, Failed, Job, Product, perform};
 use super::request::{Command, Control, Operation};
 use super::state;
-use crate::docker::{Docker, PullProgress};
+use crate::docker::{Changes, PullProgress};
 use crate::domain::clean::clean;
 use crate::domain::duration;
 use crate::domain::event::{
@@ -26,7 +26,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 /// Starts the operation on the runtime.
-pub(super) fn start(docker: Docker, sandbox_image: Option<ImageRef>, op: OpId, plan: Plan) -> Operation {
+pub(super) fn start(docker: Changes, sandbox_image: Option<ImageRef>, op: OpId, plan: Plan) -> Operation {
     let (events, receiver) = mpsc::unbounded_channel();
     let (commands, commanded) = mpsc::unbounded_channel();
     let context = Context {

@@ -1,6 +1,6 @@
-//! The way in for front ends: one connected engine and what can be asked of it.
+//! The way in for front ends: one connected engine and what can be asked of it. It reads; to change things takes an [`Operator`](super::Operator).
 
-use super::{Error, Operation, Request, clock, doctor, gather, logs, run};
+use super::{Error, Request, clock, doctor, gather, logs};
 use crate::docker::{Docker, Location, LogOptions};
 use crate::domain::fleet::{EngineInfo, Fleet, FleetState};
 use crate::domain::ids::ImageRef;
@@ -26,6 +26,14 @@ impl Session {
     pub fn with_sandbox_image(mut self, image: Option<ImageRef>) -> Self {
         self.sandbox_image = image;
         self
+    }
+
+    pub(super) fn docker(&self) -> &Docker {
+        &self.docker
+    }
+
+    pub(super) fn sandbox_image(&self) -> Option<&ImageRef> {
+        self.sandbox_image.as_ref()
     }
 
     /// Who answers.
@@ -59,11 +67,6 @@ impl Session {
             Request::Remove { apps, volumes, options } => recipe::remove(apps, *volumes, &facts, options),
         };
         Ok(plan?)
-    }
-
-    /// Runs a plan on the runtime; the operation goes on whether or not its events are read.
-    pub fn run(&self, plan: Plan) -> Operation {
-        run::start(self.docker.clone(), self.sandbox_image.clone(), clock::operation_id(), plan)
     }
 
     /// Log lines of an app's instances, of one instance, or of an unmanaged container, interleaved as they come.

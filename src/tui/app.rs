@@ -3,7 +3,7 @@
 //! Whatever has come is taken in before a frame is drawn, and a frame is drawn only when something has come. Keys come
 //! first; frames that no key asked for are at least [`FRAME`] apart.
 
-use super::bridge::Bridge;
+use super::bridge::{Bridge, Operate};
 use super::keymap::Keymap;
 use super::look::{self, Wanted};
 use super::message::{Command, Msg};
@@ -14,7 +14,7 @@ use super::{own_log, view};
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::ImageRef;
-use crate::engine::{Location, clock};
+use crate::engine::{Location, Operator, clock};
 use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt;
 use std::io;
@@ -82,7 +82,8 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
 
     terminal::install_panic_hook();
     let screen = Screen::take().map_err(io)?;
-    let (bridge, inbox) = Bridge::start(settings.location, settings.sandbox_image);
+    let operate = (!settings.read_only).then_some(Operator::of as Operate);
+    let (bridge, inbox) = Bridge::start(settings.location, settings.sandbox_image, operate);
     let hung_up = watch_for_hang_up();
     let mut console = Console {
         model,

@@ -9,7 +9,7 @@ use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ImageRef, OpId};
 use crate::domain::project::ProjectSpec;
-use crate::engine::{Control, Error, Location, LogOptions, Operation, Session, clock};
+use crate::engine::{Control, Error, Location, LogOptions, Operation, Operator, Session, clock};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -24,11 +24,16 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// Lines of a log to begin with.
 const TAIL: u32 = 500;
 
+/// Gives leave to change what a session shows.
+pub type Operate = fn(&Session) -> Operator;
+
 /// The console's hands.
 pub struct Bridge {
     location: Location,
     sandbox_image: Option<ImageRef>,
     session: Arc<OnceLock<Session>>,
+    /// How leave to change things is had; `None` in read-only mode.
+    operate: Option<Operate>,
     tell: mpsc::Sender<Msg>,
     resync: Arc<Notify>,
     watch: Option<JoinHandle<()>>,
@@ -38,12 +43,17 @@ pub struct Bridge {
 
 impl Bridge {
     /// Begins to reach the engine and to watch its fleet; what it hears comes out of the receiver.
-    pub fn start(location: Location, sandbox_image: Option<ImageRef>) -> (Self, mpsc::Receiver<Msg>) {
+    pub fn start(
+        location: Location,
+        sandbox_image: Option<ImageRef>,
+        operate: Option<Operate>,
+    ) -> (Self, mpsc::Receiver<Msg>) {
         let (tell, inbox) = mpsc::channel(INBOX);
         let mut bridge = Self {
             location,
             sandbox_image,
             session: Arc::default(),
+            operate,
             tell,
             resync: Arc::default(),
             watch: None,
@@ -89,8 +99,8 @@ impl Bridge {
                 });
             }
             Command::Run(plan) => {
-                let Some(session) = self.session.get() else { return Vec::new() };
-                let Operation { id, mut events, control } = session.run(*plan);
+                let (Some(session), Some(operate)) = (self.session.get(), self.operate) else { return Vec::new() };
+                let Operation { id, mut events, control } = operate(session).run(*plan);
                 tracing::info!(operation = %id, "operation started");
                 self.controls.insert(id.clone(), control);
                 let tell = self.tell.clone();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pitstop::docker::{Docker, Failure, Location, PullProgress};
+use pitstop::docker::{Changes, Docker, Failure, Location, PullProgress};
 use pitstop::domain::fleet::{FleetState, State};
 use pitstop::domain::ids::ImageRef;
 use tokio::time::timeout;
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 async fn a_pull_tells_its_progress_and_its_refusals() {
     let daemon = PrivateDockerd::start(&Options::default());
     let engine = daemon.engine();
-    let docker = Docker::connect(&Location::at(engine.host())).await.unwrap();
+    let docker = Changes::of(&Docker::connect(&Location::at(engine.host())).await.unwrap());
     let registry = Registry::start_in(&daemon);
     let image = images::big(&engine, "v1", 20);
     let pushed = registry.push(&engine, &image, "shop/app:1");
@@ -58,7 +58,7 @@ async fn a_pull_tells_its_progress_and_its_refusals() {
 async fn the_live_fleet_goes_stale_with_the_engine_and_comes_back() {
     let mut daemon = PrivateDockerd::start(&Options { live_restore: true, ..Options::default() });
     let engine = daemon.engine();
-    let docker = Docker::connect(&Location::at(engine.host())).await.unwrap();
+    let docker = Changes::of(&Docker::connect(&Location::at(engine.host())).await.unwrap());
     assert!(docker.info().live_restore);
     engine.docker(&["run", "-d", "--name", "web", &images::app(&engine, "v1")]);
     let mut live = docker.live(jiff::Timestamp::now);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use pitstop::docker::{AppCreation, Docker, Failure, Location, LogOptions, SandboxCreation, Watch, WatchLine};
+use pitstop::docker::{AppCreation, Changes, Docker, Failure, Location, LogOptions, SandboxCreation, Watch, WatchLine};
 use pitstop::domain::address::pick;
 use pitstop::domain::fleet::{FleetState, State};
 use pitstop::domain::ids::{AppId, ContainerId, ImageRef, ObjectName};
@@ -28,14 +28,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A project on the machine's engine, and the driver connected to it.
 struct Bench {
     engine: Engine,
-    docker: Docker,
+    docker: Changes,
     project: Project,
 }
 
 impl Bench {
     async fn new() -> Self {
         let engine = Engine::machine();
-        let docker = Docker::connect(&Location::at(engine.host())).await.unwrap();
+        let docker = Changes::of(&Docker::connect(&Location::at(engine.host())).await.unwrap());
         Self { project: engine.project(), engine, docker }
     }
 
@@ -442,7 +442,7 @@ async fn a_sandbox_without_an_open_stdin_is_watched_by_a_command() {
 async fn a_sandbox_that_outlived_its_engine_is_asked_as_before() {
     let mut daemon = PrivateDockerd::start(&Options { live_restore: true, ..Options::default() });
     let engine = daemon.engine();
-    let docker = Docker::connect(&Location::at(engine.host())).await.unwrap();
+    let docker = Changes::of(&Docker::connect(&Location::at(engine.host())).await.unwrap());
     let image = docker.ensure_sandbox_image(None).await.unwrap().to_string();
     let id = engine.docker(&["run", "-d", "-i", "--log-driver", "none", "--network", "none", &image]);
     let sandbox = ContainerId::new(id.trim()).unwrap();

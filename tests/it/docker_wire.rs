@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
-use pitstop::docker::{AppCreation, Docker, DockerError, Failure, Location, SandboxCreation};
+use pitstop::docker::{AppCreation, Changes, Docker, DockerError, Failure, Location, SandboxCreation};
 use pitstop::domain::ids::{ContainerId, ImageRef, ObjectName};
 use pitstop::domain::project::{NetworkSpec, Subnet};
 use pitstop::domain::spec::{ContainerSpec, NetworkAttach, SandboxSpec};
@@ -65,8 +65,8 @@ impl Recorder {
         Location::at(format!("unix://{}", self.socket.display()))
     }
 
-    async fn connect(&self) -> Docker {
-        Docker::connect(&self.location()).await.unwrap()
+    async fn connect(&self) -> Changes {
+        Changes::of(&Docker::connect(&self.location()).await.unwrap())
     }
 
     /// The request lines since the last look.

@@ -33,6 +33,13 @@ const DOMAIN_NET: [&str; 4] = ["IpAddr", "Ipv4Addr", "Ipv6Addr", "AddrParseError
 const CLOCKS: [&str; 4] = ["Instant", "SystemTime", "Timestamp", "Zoned"];
 const CLOCK_FILE: &str = "engine/clock.rs";
 
+/// The doors to changing an engine, and the places that may open them, each after asking whether it may: read-only mode is
+/// that nobody else can.
+const DOORS: [(&str, &str, &[&str]); 2] = [
+    ("Changes", "of", &["engine/operator.rs"]),
+    ("Operator", "of", &["cli/operate.rs", "cli/demo/real.rs", "tui/app.rs"]),
+];
+
 /// What is wrong with one source file, a sentence each: `file` is its path below `src/`, `dependencies` are the crates of
 /// the manifest as code spells them.
 fn check(file: &str, text: &str, dependencies: &BTreeSet<String>) -> Vec<String> {
@@ -82,6 +89,10 @@ fn check(file: &str, text: &str, dependencies: &BTreeSet<String>) -> Vec<String>
     for path in source::paths(&source::without_tests(&tokens)) {
         if file != CLOCK_FILE && CLOCKS.iter().any(|clock| path.has(clock, "now")) {
             say(path.line, format!("reads the clock (`{}`); only `{CLOCK_FILE}` may", path.segments.join("::")));
+        }
+        let door = DOORS.iter().find(|(kind, made, _)| path.has(kind, made));
+        if let Some((kind, made, may)) = door.filter(|(_, _, may)| !may.contains(&file)) {
+            say(path.line, format!("opens `{kind}::{made}`, leave to change an engine; only {} may", may.join(", ")));
         }
         if module != "main" && path.has("process", "exit") {
             say(path.line, "ends the process; only `main` may".to_owned());
@@ -179,6 +190,8 @@ fn what_breaks_the_table_is_found() {
         ("engine/run.rs", "fn f() { std::time::Instant::now(); }", "reads the clock"),
         ("docker/a.rs", "use jiff::Timestamp; fn f() { Timestamp::now(); }", "reads the clock"),
         ("domain/a.rs", "fn f() { std::time::SystemTime::now(); }", "reads the clock"),
+        ("engine/run.rs", "fn f() { Changes::of(&docker); }", "leave to change an engine"),
+        ("tui/bridge.rs", "fn f() { Operator::of(&session); }", "leave to change an engine"),
         ("cli/exit.rs", "use std::process::{self, exit};", "ends the process"),
         ("cli/exit.rs", "fn f() { process::exit(1) }", "ends the process"),
     ];

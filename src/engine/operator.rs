@@ -1,0 +1,27 @@
+//! Leave to change things: the only door from a connected engine to an operation.
+//!
+//! Read-only mode is that nobody makes an [`Operator`]: what a [`Session`] can do by itself only reads. The front ends
+//! make one in a single place each, after they have asked whether they may (`tests/it/floors.rs` checks it).
+
+use super::{Operation, Session, clock, run};
+use crate::docker::Changes;
+use crate::domain::plan::Plan;
+
+/// A connected engine that may be changed. Cheap to clone.
+#[derive(Clone)]
+pub struct Operator {
+    session: Session,
+    changes: Changes,
+}
+
+impl Operator {
+    /// Leave to change what `session` shows.
+    pub fn of(session: &Session) -> Self {
+        Self { session: session.clone(), changes: Changes::of(session.docker()) }
+    }
+
+    /// Runs a plan on the runtime; the operation goes on whether or not its events are read.
+    pub fn run(&self, plan: Plan) -> Operation {
+        run::start(self.changes.clone(), self.session.sandbox_image().cloned(), clock::operation_id(), plan)
+    }
+}
