@@ -70,6 +70,13 @@ name_type!(
 );
 
 name_type!(
+    /// A proxy's or server's name in a load balancer (HAProxy manual, 2.1: `[A-Za-z0-9_.:-]`); nothing in it ends a command.
+    ServerName,
+    "a load balancer's name (letters, digits, `_`, `.`, `:`, `-`; at most 128)",
+    |t| (1..=128).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b))
+);
+
+name_type!(
     /// A name for a container, volume or network (Docker: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`, at most 128 here).
     ObjectName,
     "a name Docker accepts (letters, digits, `_`, `.`, `-`; 2 to 128 of them, the first a letter or digit)",

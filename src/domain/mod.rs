@@ -5,6 +5,7 @@
 //! engine, the time or a terminal is on a floor above.
 
 pub mod address;
+pub mod balancer;
 pub mod clean;
 pub mod duration;
 pub mod event;

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod balancer;
 mod cli_alone;
 mod cli_engine;
 mod compose;

@@ -7,6 +7,7 @@
 //! docker    the docker command line against an engine; a project's guard; what /proc knows about a container
 //! daemon    a dockerd of one's own in its own network namespace, to restart and kill
 //! registry  a registry of one's own on loopback
+//! haproxy   a load balancer of one's own on loopback
 //! images    small images with a real HTTP server, made here
 //! http      one HTTP request, without retries
 //! pitstop   the built program: run to its end, started in the background, or in a terminal
@@ -20,6 +21,7 @@
 
 pub mod daemon;
 pub mod docker;
+pub mod haproxy;
 pub mod http;
 pub mod images;
 pub mod pitstop;

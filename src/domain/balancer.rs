@@ -1,0 +1,201 @@
+//! Load balancers as values: which one an app has, and what is seen of a server there.
+//!
+//! What the `balancer` floor reads becomes these values, and the decisions about them are made here: may this server be
+//! drained, is it drained, who took it out. Must not know any balancer's protocol.
+
+use super::clean::Clean;
+use super::ids::ServerName;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::SocketAddr;
+
+/// A load balancer of an app (`x-pitstop: {balancer: …}`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BalancerSpec {
+    /// HAProxy, by its Runtime API (HAProxy management guide, 9.3).
+    Haproxy {
+        /// `/run/haproxy/admin.sock`, or `host:port`; it needs `level admin`.
+        socket: String,
+        backend: ServerName,
+    },
+}
+
+impl fmt::Display for BalancerSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Haproxy { socket, backend } => write!(f, "haproxy {backend} at {socket}"),
+        }
+    }
+}
+
+/// A server of a balancer, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    pub name: ServerName,
+    /// Where it sends requests; `None` while its name is not resolved.
+    pub address: Option<SocketAddr>,
+    pub admin: Admin,
+    /// Its health check passes, or it has none.
+    pub up: bool,
+    pub traffic: Traffic,
+    /// The balancer's own word for all that, e.g. `UP 1/2, L7OK`.
+    pub words: Clean,
+}
+
+/// What a person, or pitstop, has set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Admin {
+    /// Takes new sessions while its checks pass.
+    Ready,
+    /// Takes no new sessions; those it has go on.
+    Drain,
+    /// Takes none, and is not checked.
+    Maint,
+}
+
+/// What goes on at a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Sessions under way.
+    pub sessions: u64,
+    /// Requests waiting for it.
+    pub queued: u64,
+    /// Connections kept open for reuse.
+    pub idle: u64,
+    /// Sessions ever.
+    pub total: u64,
+    /// Requests that failed at it, as the balancer counts them: connection errors, response errors, aborted by the server.
+    pub errors: u64,
+}
+
+impl Traffic {
+    /// Nobody would notice if it stopped now.
+    pub fn is_quiet(&self) -> bool {
+        self.sessions == 0 && self.queued == 0
+    }
+}
+
+impl Server {
+    /// New requests reach it.
+    pub fn serves(&self) -> bool {
+        self.admin == Admin::Ready && self.up
+    }
+
+    /// It was taken out and its sessions have ended.
+    pub fn is_drained(&self) -> bool {
+        self.admin != Admin::Ready && self.traffic.is_quiet()
+    }
+}
+
+impl Admin {
+    /// The word in events and on screen.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Drain => "drain",
+            Self::Maint => "maint",
+        }
+    }
+}
+
+/// How an instance is recognised among a balancer's servers: by name, else by an address it has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Names it may go by: `web-1`, `shop-web-1`.
+    pub names: Vec<String>,
+    /// Where it can be reached: its own addresses with any port, and its published ports.
+    pub addresses: Vec<Reach>,
+}
+
+/// A place where an instance answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The instance's own address: any port there is the instance.
+    Own(std::net::IpAddr),
+    /// A published port on the engine's machine. The unspecified address stands for every address of that machine.
+    Published(SocketAddr),
+}
+
+impl Wanted {
+    /// The servers that are this instance. An address says more than a name: a server of the right name at a foreign address
+    /// is somebody else's.
+    pub fn among<'a>(&self, servers: &'a [Server]) -> Vec<&'a Server> {
+        let at = |server: &&Server| server.address.is_some_and(|address| self.answers_at(address));
+        let by_address: Vec<_> = servers.iter().filter(at).collect();
+        if !by_address.is_empty() {
+            return by_address;
+        }
+        let named = |server: &&Server| self.names.iter().any(|name| name == server.name.as_str());
+        servers
+            .iter()
+            .filter(|server| named(server) && server.address.is_none_or(|a| a.ip().is_unspecified()))
+            .collect()
+    }
+
+    fn answers_at(&self, address: SocketAddr) -> bool {
+        self.addresses.iter().any(|reach| match reach {
+            Reach::Own(own) => *own == address.ip(),
+            Reach::Published(published) => {
+                published.port() == address.port()
+                    && (published.ip() == address.ip()
+                        || (published.ip().is_unspecified() && address.ip().is_loopback()))
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(name: &str, address: Option<&str>) -> Server {
+        Server {
+            name: ServerName::new(name).unwrap(),
+            address: address.map(|text| text.parse().unwrap()),
+            admin: Admin::Ready,
+            up: true,
+            traffic: Traffic::default(),
+            words: Clean::default(),
+        }
+    }
+
+    fn found(wanted: &Wanted, servers: &[Server]) -> Vec<String> {
+        wanted.among(servers).iter().map(|server| server.name.to_string()).collect()
+    }
+
+    #[test]
+    fn an_instance_is_found_by_its_address_before_its_name() {
+        let wanted = Wanted {
+            names: vec!["web-1".into(), "shop-web-1".into()],
+            addresses: vec![
+                Reach::Own("172.30.0.2".parse().unwrap()),
+                Reach::Published("0.0.0.0:8081".parse().unwrap()),
+            ],
+        };
+        let a = [server("a", Some("172.30.0.2:80")), server("web-1", Some("172.30.0.3:80"))];
+        assert_eq!(found(&wanted, &a), ["a"], "the name is somebody else's");
+        let published = [server("a", Some("127.0.0.1:8081")), server("b", Some("127.0.0.1:8082"))];
+        assert_eq!(found(&wanted, &published), ["a"]);
+        let foreign = [server("web-1", Some("10.0.0.9:80"))];
+        assert_eq!(found(&wanted, &foreign), Vec::<String>::new(), "right name, wrong place");
+        let unresolved = [server("web-1", None), server("web-2", None)];
+        assert_eq!(found(&wanted, &unresolved), ["web-1"]);
+        let two_ports = [server("http", Some("172.30.0.2:80")), server("grpc", Some("172.30.0.2:90"))];
+        assert_eq!(found(&wanted, &two_ports), ["http", "grpc"]);
+    }
+
+    #[test]
+    fn a_server_is_drained_when_it_is_out_and_quiet() {
+        let mut one = server("a", None);
+        assert!(one.serves() && !one.is_drained(), "quiet, but not taken out");
+        one.admin = Admin::Drain;
+        one.traffic.sessions = 1;
+        assert!(!one.serves() && !one.is_drained());
+        one.traffic = Traffic { idle: 3, ..Traffic::default() };
+        assert!(one.is_drained(), "connections kept for reuse carry nobody's request");
+        one.traffic.queued = 1;
+        assert!(!one.is_drained());
+    }
+}

@@ -1,0 +1,3 @@
+//! The drivers of the `balancer` floor against real load balancers.
+
+mod haproxy;
