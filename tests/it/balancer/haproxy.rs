@@ -97,7 +97,7 @@ impl Site {
     fn hold(&self) -> TcpStream {
         let mut stream = TcpStream::connect(&self.haproxy.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        write!(stream, "GET /held HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
         let mut byte = [0];
         assert_eq!(stream.read(&mut byte).unwrap(), 1, "the answer has begun");
         stream
