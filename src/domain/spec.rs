@@ -4,6 +4,7 @@
 //! can't. Everything here is resolved (interpolated, absolute paths, real volume and network names) and ordered, so
 //! that equal specs have equal hashes. Must not know Compose syntax or the engine's wire format.
 
+use super::balancer::BalancerSpec;
 use super::options::{BatchSize, Gate, OnFailure, PullPolicy};
 use super::probe::ProbeSpec;
 use serde::{Deserialize, Serialize};
@@ -193,6 +194,9 @@ pub struct Rollout {
     pub on_failure: Option<OnFailure>,
     pub min_ready_ms: Option<u64>,
     pub pull: Option<PullPolicy>,
+    /// Load balancers that send it requests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub balancers: Vec<BalancerSpec>,
 }
 
 impl AppSpec {

@@ -1,6 +1,8 @@
 //! How a service is rolled out: `deploy`, `scale`, `pull_policy`, and our own `x-pitstop`.
 
 use super::read::{At, Fields, Keys};
+use crate::domain::balancer::BalancerSpec;
+use crate::domain::ids::ServerName;
 use crate::domain::options::{BatchSize, Gate, OnFailure, PullPolicy};
 use crate::domain::spec::Rollout;
 
@@ -26,8 +28,18 @@ const UPDATE: Keys = Keys {
 };
 
 const PITSTOP: Keys = Keys {
-    read: &["probe", "batch", "gate", "min_ready", "on_failure", "warm"],
-    refused: &[("balancer", "not in this version, and leaving it out would cut sessions")],
+    read: &["probe", "batch", "gate", "min_ready", "on_failure", "warm", "balancer"],
+    refused: &[],
+    passed: &[],
+};
+
+const BALANCER: Keys = Keys {
+    read: &["haproxy"],
+    refused: &[
+        ("caddy", "only haproxy is, in this version; leaving it out would cut sessions"),
+        ("nginx", "only haproxy is, in this version; leaving it out would cut sessions"),
+        ("command", "only haproxy is, in this version; leaving it out would cut sessions"),
+    ],
     passed: &[],
 };
 
@@ -76,10 +88,39 @@ pub(super) fn x_pitstop(owner: &Fields<'_>) -> Rollout {
     rollout.gate = fields.get("gate").and_then(|at| at.parsed(gate));
     rollout.min_ready_ms = fields.get("min_ready").and_then(|at| at.duration_ms());
     rollout.on_failure = fields.get("on_failure").and_then(|at| at.parsed(on_failure));
+    rollout.balancers = fields
+        .get("balancer")
+        .map(|at| at.items_or_one())
+        .into_iter()
+        .flatten()
+        .filter_map(|at| balancer(&at))
+        .collect();
     if let Some(at) = fields.get("warm").filter(|at| at.text().is_some_and(|warm| warm != "off")) {
         at.error("is not supported: not in this version; use off");
     }
     rollout
+}
+
+/// One load balancer: `{haproxy: {socket: …, backend: …}}`.
+fn balancer(at: &At<'_>) -> Option<BalancerSpec> {
+    let fields = at.fields(&BALANCER)?;
+    let haproxy = fields.need("haproxy")?.fields(&Keys::only(&["socket", "backend"]))?;
+    let socket = haproxy.need("socket").and_then(|at| {
+        let socket = at.word()?;
+        let port = |text: &str| {
+            text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        };
+        let tcp = socket.strip_prefix("tcp://").unwrap_or(&socket);
+        if socket.strip_prefix("unix://").unwrap_or(&socket).starts_with('/') || port(tcp) {
+            return Some(socket);
+        }
+        at.error(format!("`{socket}` is neither a path from the root nor HOST:PORT"));
+        None
+    });
+    let backend = haproxy
+        .need("backend")
+        .and_then(|at| at.parsed(|text| ServerName::new(text).map_err(|error| error.to_string())));
+    Some(BalancerSpec::Haproxy { socket: socket?, backend: backend? })
 }
 
 fn update_config(fields: &Fields<'_>, rollout: &mut Rollout) {
@@ -112,6 +153,9 @@ fn over(rollout: &mut Rollout, later: Rollout) {
     rollout.on_failure = later.on_failure.or(rollout.on_failure);
     rollout.min_ready_ms = later.min_ready_ms.or(rollout.min_ready_ms);
     rollout.pull = later.pull.or(rollout.pull);
+    if !later.balancers.is_empty() {
+        rollout.balancers = later.balancers;
+    }
 }
 
 fn gate(text: &str) -> Result<Gate, String> {
