@@ -42,6 +42,11 @@ impl BalancerError {
         Self { balancer: Clean::new(balancer), message, hint: None }
     }
 
+    /// It has no such server any more.
+    pub fn gone(place: &str) -> Self {
+        Self { balancer: Clean::new(place), message: Clean::new("there is no such server any more"), hint: None }
+    }
+
     /// Its answer makes no sense to us.
     pub(super) fn unreadable(balancer: &str, what: &str) -> Self {
         Self {

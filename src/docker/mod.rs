@@ -12,6 +12,7 @@
 //! images       inspect, pull, load; credentials: a registry's login          networks, volumes
 //! exec         commands inside containers                logs     a container's output; lines: bytes into lines
 //! watch        an app's port seen from its sandbox       attach   asking the sandbox's first process
+//! drain_note   that an instance was taken out of its balancers, kept in the sandbox
 //! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
 //! read, write  conversions: the engine's models to domain values and back
 //! ```
@@ -22,6 +23,7 @@ mod connect;
 mod containers;
 mod create;
 mod credentials;
+mod drain_note;
 mod error;
 mod exec;
 pub mod image_archive;
@@ -41,6 +43,7 @@ mod write;
 pub use client::{Changes, Docker};
 pub use containers::Stopped;
 pub use create::{AppCreation, SandboxCreation};
+pub use drain_note::DrainNote;
 pub use error::{DockerError, Failure};
 pub use exec::ExecResult;
 pub use images::PullProgress;

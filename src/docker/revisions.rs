@@ -54,7 +54,8 @@ impl Docker {
     }
 }
 
-async fn collect(chunks: impl Stream<Item = Result<Bytes, ClientError>>) -> Result<Vec<u8>, ClientError> {
+/// The whole of a download.
+pub(super) async fn collect(chunks: impl Stream<Item = Result<Bytes, ClientError>>) -> Result<Vec<u8>, ClientError> {
     let grow = |mut all: Vec<u8>, chunk: Bytes| async move {
         if all.len() + chunk.len() > MAX_ARCHIVE {
             return Err(io::Error::other("the archive of revisions is larger than 8 MiB").into());
@@ -68,9 +69,19 @@ async fn collect(chunks: impl Stream<Item = Result<Bytes, ClientError>>) -> Resu
 /// The record at its place, readable by root alone: it holds the environment's values.
 fn pack(record: &RevisionRecord) -> io::Result<Vec<u8>> {
     let text = serde_json::to_vec(record)?;
+    let mut archive = folders(FOLDER)?;
+    let mut header = tar::Header::new_ustar();
+    header.set_mode(0o600);
+    header.set_size(text.len() as u64);
+    archive.append_data(&mut header, format!("{FOLDER}/{}.json", record.revision % KEPT), text.as_slice())?;
+    archive.into_inner()
+}
+
+/// An archive that begins with these folders, for root alone.
+pub(super) fn folders(path: &str) -> io::Result<tar::Builder<Vec<u8>>> {
     let mut archive = tar::Builder::new(Vec::new());
     let mut folder = String::new();
-    for part in FOLDER.split('/') {
+    for part in path.split('/') {
         folder = format!("{folder}{part}/");
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(tar::EntryType::Directory);
@@ -78,11 +89,7 @@ fn pack(record: &RevisionRecord) -> io::Result<Vec<u8>> {
         header.set_size(0);
         archive.append_data(&mut header, &folder, io::empty())?;
     }
-    let mut header = tar::Header::new_ustar();
-    header.set_mode(0o600);
-    header.set_size(text.len() as u64);
-    archive.append_data(&mut header, format!("{FOLDER}/{}.json", record.revision % KEPT), text.as_slice())?;
-    archive.into_inner()
+    Ok(archive)
 }
 
 fn unpack(archive: &[u8]) -> io::Result<Vec<RevisionRecord>> {

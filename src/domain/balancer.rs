@@ -29,6 +29,29 @@ impl fmt::Display for BalancerSpec {
     }
 }
 
+/// One server of one balancer: a place an instance gets requests from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub balancer: BalancerSpec,
+    pub server: ServerName,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.balancer {
+            BalancerSpec::Haproxy { socket, backend } => write!(f, "{backend}/{} of haproxy at {socket}", self.server),
+        }
+    }
+}
+
+/// A balancer of an app as it was read for one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BalancerSeen {
+    pub spec: BalancerSpec,
+    /// Its servers, or why they could not be read.
+    pub servers: Result<Vec<Server>, String>,
+}
+
 /// A server of a balancer, as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {

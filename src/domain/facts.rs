@@ -2,8 +2,9 @@
 //!
 //! Gathered once, then handed to a pure function; a recipe asks nothing by itself.
 
+use super::balancer::{BalancerSeen, Place};
 use super::fleet::{Fleet, NetworkSeen, VolumeSeen};
-use super::ids::AppId;
+use super::ids::{AppId, InstanceName};
 use super::plan::RevisionRecord;
 use std::collections::BTreeMap;
 
@@ -18,6 +19,10 @@ pub struct Facts {
     pub images: BTreeMap<String, ImageSeen>,
     /// Earlier revisions kept in the sandboxes of the apps concerned, newest first; gathered for a rollback.
     pub revisions: BTreeMap<AppId, Vec<RevisionRecord>>,
+    /// The load balancers of the apps concerned.
+    pub balancers: BTreeMap<AppId, Vec<BalancerSeen>>,
+    /// Where an earlier operation took an instance out and nobody has put it back since.
+    pub left_drained: BTreeMap<InstanceName, Vec<Place>>,
 }
 
 /// An image as the engine has it.

@@ -4,6 +4,7 @@
 //! action on the engine with its cause and its deadline, and carries everything the executor needs: performing a
 //! step decides nothing. Batches are edges, not a second concept.
 
+use super::balancer::Place;
 use super::fleet::MountSeen;
 use super::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName};
 use super::options::{Gate, OnFailure, PullPolicy};
@@ -143,6 +144,20 @@ pub enum Task {
     Create {
         draft: Box<AppDraft>,
     },
+    /// Takes an instance out of its load balancers and waits until its sessions there have ended; what is left of them after
+    /// `timeout` is cut.
+    Drain {
+        places: Vec<Place>,
+        /// Where it is written down that it was taken out, until it is put back.
+        sandbox: Option<Target>,
+        timeout: Duration,
+    },
+    /// Puts it back and waits until each balancer sends it requests.
+    Attach {
+        places: Vec<Place>,
+        sandbox: Option<Target>,
+        timeout: Duration,
+    },
     Stop {
         container: Target,
         grace: Option<Duration>,
@@ -263,6 +278,8 @@ impl Task {
             Self::SandboxCreate { .. } => Action::SandboxCreate,
             Self::SandboxStart { .. } => Action::SandboxStart,
             Self::Create { .. } => Action::Create,
+            Self::Drain { .. } => Action::Drain,
+            Self::Attach { .. } => Action::Attach,
             Self::Stop { .. } => Action::Stop,
             Self::Start { .. } => Action::Start,
             Self::Ready { .. } => Action::Ready,
@@ -404,6 +421,9 @@ impl Task {
             }
             Self::Preflight { container, sandbox, .. } => {
                 container.as_ref().and_then(of).into_iter().chain(sandbox.as_ref().and_then(of)).collect()
+            }
+            Self::Drain { sandbox, .. } | Self::Attach { sandbox, .. } => {
+                sandbox.as_ref().and_then(of).into_iter().collect()
             }
             Self::SandboxStart { sandbox } | Self::Record { sandbox, .. } => of(sandbox).into_iter().collect(),
         }

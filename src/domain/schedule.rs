@@ -117,7 +117,7 @@ impl Schedule {
                         | Task::Verify { .. }
                 ),
             prepares: matches!(step.task, Task::Create { .. } | Task::Record { .. }),
-            completes: step.lane == Lane::Main && matches!(step.task, Task::Verify { .. }),
+            completes: step.lane == Lane::Main && matches!(step.task, Task::Verify { .. } | Task::Attach { .. }),
         });
         let steps = steps.collect();
         Self {

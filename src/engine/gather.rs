@@ -1,10 +1,12 @@
 //! Reads what a recipe needs to know, and no more: the list, details of the apps concerned, networks, volumes, images.
 
 use super::{Error, Request};
+use crate::balancer::Balancer;
 use crate::docker::{Docker, DockerError};
+use crate::domain::balancer::{BalancerSeen, BalancerSpec, Place};
 use crate::domain::facts::{Facts, ImageSeen};
 use crate::domain::fleet::{App, Container, Fleet, NetworkSeen};
-use crate::domain::ids::{AppId, ContainerId, ImageRef, ObjectName};
+use crate::domain::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName};
 use crate::domain::labels::OwnLabels;
 use crate::domain::plan::RevisionRecord;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +21,8 @@ pub(super) async fn facts(docker: &Docker, request: &Request) -> Result<Facts, E
         images_for(docker, request, &apps),
         revisions_for(docker, request, &apps),
     )?;
-    let mut facts = Facts { networks, volumes, images, revisions, ..Facts::default() };
+    let (balancers, left_drained) = traffic_of(docker, request, &apps).await?;
+    let mut facts = Facts { networks, volumes, images, revisions, balancers, left_drained, ..Facts::default() };
     facts.images.extend(recorded_images(docker, &facts.revisions).await?);
     drop(apps);
     facts.fleet = fleet;
@@ -138,6 +141,42 @@ async fn revisions_for(
         revisions.insert(app.id.clone(), by_number.into_values().rev().collect());
     }
     Ok(revisions)
+}
+
+type Traffic = (BTreeMap<AppId, Vec<BalancerSeen>>, BTreeMap<InstanceName, Vec<Place>>);
+
+/// The balancers of the apps, those of the file and those that the running instances were made with, and the instances that
+/// an operation which died has left drained.
+async fn traffic_of(docker: &Docker, request: &Request, apps: &[&App]) -> Result<Traffic, DockerError> {
+    let mut traffic = Traffic::default();
+    for app in apps.iter().filter(|app| app.managed) {
+        let mut specs: Vec<BalancerSpec> = Vec::new();
+        let containers = app.instances.iter().filter_map(|instance| instance.app.as_ref());
+        let made_with = containers.filter_map(|container| container.own.as_ref()?.spec.as_ref());
+        for spec in request.spec_in_file(&app.id).into_iter().chain(made_with).flat_map(|spec| &spec.rollout.balancers)
+        {
+            if !specs.contains(spec) {
+                specs.push(spec.clone());
+            }
+        }
+        if specs.is_empty() {
+            continue;
+        }
+        let mut seen = Vec::new();
+        for spec in specs {
+            let servers = Balancer::of(&spec).servers().await.map_err(|error| error.to_string());
+            seen.push(BalancerSeen { spec, servers });
+        }
+        traffic.0.insert(app.id.clone(), seen);
+        for instance in &app.instances {
+            if let Some(sandbox) = &instance.sandbox
+                && let Some(note) = docker.read_drain_note(&sandbox.id).await?
+            {
+                traffic.1.insert(instance.name.clone(), note.places);
+            }
+        }
+    }
+    Ok(traffic)
 }
 
 /// The images of recorded revisions that are still there, by id.

@@ -11,6 +11,7 @@
 //! run       runs a plan: starts what the schedule allows, reports every event
 //! perform   does one step                                      (docker changes)   make  makes containers, networks, volumes
 //! ready     waits until an instance is ready                   gap  measures how long it did not answer
+//! traffic   drains and attaches
 //! pins      picks addresses for new sandboxes                  state  says what runs where at the end
 //! clock     the only place that reads time                     doctor  is all well?
 //! ```
@@ -30,6 +31,7 @@ mod request;
 mod run;
 mod session;
 mod state;
+mod traffic;
 
 pub use crate::docker::{Location, LogOptions};
 pub use doctor::{Check, Level};

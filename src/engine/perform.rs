@@ -7,6 +7,7 @@ use super::gap::{GapWatch, Seen};
 use super::make;
 use super::pins::Pins;
 use super::ready::{self, Wait};
+use super::traffic;
 use crate::docker::{Changes, DockerError, PullProgress};
 use crate::domain::fleet::Instance;
 use crate::domain::identity::{Hold, Identity, Judgement, judge};
@@ -108,6 +109,14 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
         Task::SandboxCreate { draft } => make::sandbox(context, draft).await,
         Task::SandboxStart { sandbox } => make::start_sandbox(docker, &job.container(sandbox)?, sandbox.name()).await,
         Task::Create { draft } => make::app(context, &job, draft).await,
+        Task::Drain { places, sandbox, timeout } => {
+            let (step, progress) = (job.step, job.progress.clone());
+            let tell = move |so_far| drop(progress.send((step, so_far)));
+            traffic::drain(context, places, job.sandbox(sandbox.as_ref())?.as_ref(), *timeout, tell).await
+        }
+        Task::Attach { places, sandbox, timeout } => {
+            traffic::attach(context, places, job.sandbox(sandbox.as_ref())?.as_ref(), *timeout).await
+        }
         Task::Stop { container, grace } => stop(docker, &job.container(container)?, *grace).await,
         Task::Start { container, restart } => start(docker, &job.container(container)?, restart.as_ref()).await,
         Task::Ready { container, sandbox, probe, prefer_health, min_ready, timeout } => {

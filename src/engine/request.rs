@@ -1,9 +1,10 @@
 //! What a front end may ask for, and what it gets back.
 
 use crate::domain::event::{OpEvent, Urgency};
-use crate::domain::ids::OpId;
+use crate::domain::ids::{AppId, OpId};
 use crate::domain::options::Options;
 use crate::domain::project::ProjectSpec;
+use crate::domain::spec::AppSpec;
 use tokio::sync::mpsc;
 
 /// One operation asked for. Apps and instances are named as the user typed them.
@@ -44,6 +45,19 @@ pub enum Request {
         volumes: bool,
         options: Options,
     },
+}
+
+impl Request {
+    /// The app as the request's file has it, if it brings one.
+    pub(super) fn spec_in_file(&self, app: &AppId) -> Option<&AppSpec> {
+        let project = match self {
+            Self::Create { project, .. } => Some(project),
+            Self::Deploy { project, .. } => project.as_ref(),
+            _ => None,
+        };
+        let entry = project.filter(|project| project.name == app.project)?.apps.get(&app.app)?;
+        Some(&entry.spec)
+    }
 }
 
 /// An operation under way. Dropping it does not stop the operation; it runs to its end on the runtime.

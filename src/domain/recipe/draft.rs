@@ -19,6 +19,9 @@ const STOP_SLACK: Duration = Duration::from_secs(15);
 /// For the last probe's answer, after the time allowed for readiness.
 const READY_SLACK: Duration = Duration::from_secs(5);
 
+/// For a balancer that is just being restarted, and for its last answers.
+const BALANCER_SLACK: Duration = Duration::from_secs(30);
+
 /// A plan under construction.
 pub(super) struct Draft<'a> {
     pub facts: &'a Facts,
@@ -117,6 +120,8 @@ impl<'a> Draft<'a> {
     fn deadline(&self, task: &Task) -> Duration {
         match task {
             Task::Pull { .. } => self.options.pull_timeout,
+            // The cut and the balancer's last answer come after the time for sessions to end.
+            Task::Drain { timeout, .. } | Task::Attach { timeout, .. } => *timeout + BALANCER_SLACK,
             Task::Stop { container, grace } => {
                 grace.or_else(|| self.own_grace(container)).unwrap_or(STOP_GRACE) + STOP_SLACK
             }

@@ -22,6 +22,7 @@ mod settle;
 mod swap;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod unmanaged;
 
 pub use create::create;

@@ -8,6 +8,7 @@ use super::super::plan::{Refusal, Target, Task};
 use super::super::spec::AppSpec;
 use super::draft::{Draft, Slot, alive, all, known, object_name, stop};
 use super::swap::{Before, Source, Swapped, Wanted, park, record, sandbox_start};
+use super::traffic;
 use std::collections::BTreeMap;
 
 impl Wanted<'_> {
@@ -32,6 +33,9 @@ impl Wanted<'_> {
         let mut prepared = before.verifies.clone();
         prepared.push(preflight);
         let mut needs = prepared.clone();
+        let places = traffic::places(draft, instance);
+        let drain = places.drain(draft, at, None, &needs);
+        needs.extend(drain);
         let stopped = self.stop_running(draft, at, instance, &needs);
         needs.extend(stopped.iter().map(|(_, step)| *step));
 
@@ -48,6 +52,7 @@ impl Wanted<'_> {
         let container = Target::Made { step: create, name: self.container_name(instance) };
         let start = self.start(draft, at, &container, &[up]);
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, start);
+        let verify = places.attach(draft, at, None, &[verify]).unwrap_or(verify);
         let record = old.and_then(|old| record(draft, at, old, &sandbox, &[verify]));
         let park = old.map(|old| park(draft, at, old, &[record.unwrap_or(verify)]));
 
@@ -68,6 +73,7 @@ impl Wanted<'_> {
             draft.undo(at, task, &[down], "the old sandbox has its address back");
         }
         self.serve_again(draft, at, instance, &known(old_sandbox), &stopped, park);
+        places.undo(draft, at, None, drain);
         let replaced = old.into_iter().chain(&instance.others).chain([old_sandbox]).map(known).collect();
         Ok(Swapped { prepared, start, ready, verify, done: park.unwrap_or(verify), replaced })
     }

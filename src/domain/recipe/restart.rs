@@ -14,6 +14,7 @@ use super::super::spec::{AppSpec, Rollout};
 use super::draft::{Draft, Slot, alive, known, stop};
 use super::settle::{NO_PROBE_MIN_READY, Readiness, batches, readiness, spec_of, watch};
 use super::swap::Before;
+use super::traffic;
 use super::unmanaged;
 use super::{instances, subject};
 use std::collections::BTreeSet;
@@ -29,6 +30,7 @@ pub fn restart(targets: &[String], facts: &Facts, options: &Options) -> Result<P
     let mut rounds: Vec<Vec<&Instance>> = Vec::new();
     let mut done = BTreeSet::new();
     for (app, _) in managed.iter().filter(|(app, _)| done.insert(&app.id)) {
+        traffic::reachable(app, facts)?;
         let of_app: Vec<_> = managed.iter().filter(|(one, _)| one.id == app.id).map(|(_, one)| *one).collect();
         of_app.iter().try_for_each(|instance| restartable(app, instance))?;
         rounds.extend(batches(app, &of_app, options, &rollout_of(app))?);
@@ -119,18 +121,22 @@ pub(super) fn one(
 
     let mut prepared = before.verifies.clone();
     prepared.push(preflight);
-    let stopped =
-        alive(container).then(|| draft.main(at, stop(known(container), draft.options), &prepared, why.clone()));
-    let needs = stopped.map_or_else(|| prepared.clone(), |stopped| vec![stopped]);
+    let places = traffic::places(draft, instance);
+    let drain = places.drain(draft, at, sandbox.as_ref(), &prepared);
+    let out = drain.map_or_else(|| prepared.clone(), |drain| vec![drain]);
+    let stopped = alive(container).then(|| draft.main(at, stop(known(container), draft.options), &out, why.clone()));
+    let needs = stopped.map_or(out, |stopped| vec![stopped]);
     let task = Task::Start { container: known(container), restart: None };
     let start = draft.main(at, task, &needs, if stopped.is_some() { "the same container again".into() } else { why });
     let ready =
         draft.main(at, readiness.task(known(container), sandbox.clone(), draft.options), &[start], readiness.cause());
     let task = Task::Verify { container: known(container), sandbox: sandbox.clone() };
     let verify = draft.main(at, task, &[ready], "the identity is read again and compared");
+    let verify = places.attach(draft, at, sandbox.as_ref(), &[verify]).unwrap_or(verify);
     if let Some(stopped) = stopped {
-        undo(draft, at, known(container), sandbox, &readiness, stopped);
+        undo(draft, at, known(container), sandbox.clone(), &readiness, stopped);
     }
+    places.undo(draft, at, sandbox.as_ref(), drain);
     Restarted { prepared, start, ready, verify }
 }
 

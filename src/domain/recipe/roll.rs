@@ -12,6 +12,7 @@ use super::draft::{Draft, Slot, alive, known};
 use super::resources::Resources;
 use super::settle::{Readiness, batches, newest, next_revision, readiness, spec_of};
 use super::swap::{Before, Source, Swapped, Wanted, revision};
+use super::traffic;
 
 /// What an app shall run.
 pub(super) struct Roll<'a> {
@@ -57,6 +58,7 @@ impl Roll<'_> {
             remove_replaced(&mut draft, &swapped);
             return Ok(draft.finish());
         }
+        traffic::reachable(self.app, self.facts)?;
         self.check_in_place(&mut draft, &todo)?;
         let chosen: Vec<_> = todo.iter().map(|(instance, _)| *instance).collect();
         let batches = batches(self.app, &chosen, self.options, &self.spec.rollout)?;

@@ -12,6 +12,7 @@ use super::super::spec::{AppSpec, MountKind};
 use super::draft::{Draft, Slot, alive, all, image_ref, known, stop};
 use super::ports;
 use super::settle::{Readiness, spec_of, watch};
+use super::traffic;
 use std::collections::BTreeMap;
 
 /// Where a new container's image comes from.
@@ -94,19 +95,24 @@ impl Wanted<'_> {
         let record = new.and_then(|old| record(draft, at, old, &sandbox, &[preflight]));
         let mut prepared = before.verifies.clone();
         prepared.extend([create, preflight]);
-        let stopped = self.stop_running(draft, at, instance, &prepared);
+        let places = traffic::places(draft, instance);
+        let drain = places.drain(draft, at, Some(&sandbox), &prepared);
+        let out = drain.map_or_else(|| prepared.clone(), |drain| vec![drain]);
+        let stopped = self.stop_running(draft, at, instance, &out);
         let mut needs: Vec<_> = stopped.iter().map(|(_, step)| *step).collect();
         if needs.is_empty() {
-            needs.clone_from(&prepared);
+            needs = out;
         }
         let start = self.start(draft, at, &container, &needs);
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, start);
+        let verify = places.attach(draft, at, Some(&sandbox), &[verify]).unwrap_or(verify);
         let parked: Vec<_> = std::iter::once(verify).chain(record).collect();
         let park = old.map(|old| park(draft, at, old, &parked));
 
         let cause = format!("revision {} did not work out", self.revision);
         draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
         self.serve_again(draft, at, instance, &sandbox, &stopped, park);
+        places.undo(draft, at, Some(&sandbox), drain);
         draft.undo(at, Task::Remove { container, volumes: false }, &[create], cause);
         let replaced = old.into_iter().chain(&instance.others).map(known).collect();
         Ok(Swapped { prepared, start, ready, verify, done: park.unwrap_or(verify), replaced })

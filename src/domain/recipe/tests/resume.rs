@@ -138,7 +138,11 @@ impl Engine {
             }
             Task::Park { container } => assert!(!self.of(container).is_running(), "{} runs", container.name()),
             // Main lane only: nothing is taken back here, and networks and volumes are not modelled.
-            Task::Unpark { .. } | Task::RemoveNetwork { .. } | Task::RemoveVolume { .. } => {}
+            Task::Drain { .. }
+            | Task::Attach { .. }
+            | Task::Unpark { .. }
+            | Task::RemoveNetwork { .. }
+            | Task::RemoveVolume { .. } => {}
         }
     }
 }

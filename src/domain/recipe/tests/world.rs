@@ -196,6 +196,7 @@ pub fn facts(containers: Vec<Container>) -> Facts {
             })
             .collect(),
         revisions: BTreeMap::new(),
+        ..Facts::default()
     }
 }
 

@@ -1,0 +1,133 @@
+//! Where an instance gets its requests from: what is drained before it is touched, and what is attached again.
+//!
+//! What a person took out stays out: only places that serve now, or that an earlier operation took out and never put back,
+//! are ours to move.
+
+use super::super::balancer::{Place, Reach, Server, Wanted};
+use super::super::facts::Facts;
+use super::super::fleet::{App, Container, Instance};
+use super::super::plan::{Refusal, StepId, Target, Task};
+use super::draft::{Draft, Slot};
+use std::time::Duration;
+
+/// How long a balancer may take to send requests again (HAProxy: `rise` checks of `inter` each; 3 × 2 s by default).
+const ATTACH: Duration = Duration::from_secs(60);
+
+/// The places of one instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Places(Vec<Place>);
+
+/// A balancer that can't be asked is a refusal: nothing of its app is touched.
+pub(super) fn reachable(app: &App, facts: &Facts) -> Result<(), Refusal> {
+    let seen = facts.balancers.get(&app.id).map_or(&[][..], Vec::as_slice);
+    match seen.iter().find_map(|balancer| balancer.servers.as_ref().err()) {
+        None => Ok(()),
+        Some(why) => Err(Refusal::Refused(format!(
+            "a load balancer of {} can't be asked, so no session of it could be spared: {why}; nothing was touched",
+            app.id
+        ))),
+    }
+}
+
+/// Finds the instance in its app's balancers, and says where it is not, or stays out.
+pub(super) fn places(draft: &mut Draft<'_>, instance: &Instance) -> Places {
+    let mut places = Vec::new();
+    let owner = |app: &&App| app.instances.iter().any(|one| one.name == instance.name);
+    let Some(app) = draft.facts.fleet.apps.iter().find(owner) else { return Places::default() };
+    let left: &[Place] = draft.facts.left_drained.get(&instance.name).map_or(&[], Vec::as_slice);
+    for seen in draft.facts.balancers.get(&app.id).map_or(&[][..], Vec::as_slice) {
+        let servers = seen.servers.as_deref().unwrap_or_default();
+        let mine = wanted(instance).among(servers);
+        if mine.is_empty() {
+            draft.note(format!("{} is no server of {}: it is not drained there", instance.name, seen.spec));
+        }
+        for server in mine {
+            let place = Place { balancer: seen.spec.clone(), server: server.name.clone() };
+            if ours(server, left.contains(&place)) {
+                if alone(server, servers) {
+                    draft.note(format!(
+                        "{place} is the only one serving there: clients wait or see errors while {} is out",
+                        instance.name.short()
+                    ));
+                }
+                places.push(place);
+            } else {
+                draft.note(format!("{place} was taken out by somebody ({}); it stays out", server.admin.as_str()));
+            }
+        }
+    }
+    Places(places)
+}
+
+/// It serves (or would, if it were up), or an earlier operation of ours took it out.
+fn ours(server: &Server, left_by_us: bool) -> bool {
+    server.admin == super::super::balancer::Admin::Ready || left_by_us
+}
+
+fn alone(server: &Server, servers: &[Server]) -> bool {
+    server.serves() && !servers.iter().any(|other| other.name != server.name && other.serves())
+}
+
+/// How the instance is recognised.
+fn wanted(instance: &Instance) -> Wanted {
+    let owner = instance.sandbox.as_ref().or(instance.app.as_ref());
+    let own = owner.into_iter().flat_map(|owner| owner.networks.values()).flat_map(|address| {
+        [&address.ipv4, &address.ipv6].into_iter().flatten().filter_map(|text| text.parse().ok()).map(Reach::Own)
+    });
+    let addresses = own.chain(owner.into_iter().flat_map(published)).collect();
+    let names = [instance.name.short().to_owned(), owner.map(|owner| owner.name.to_string()).unwrap_or_default()];
+    Wanted { names: names.into_iter().filter(|name| !name.is_empty()).collect(), addresses }
+}
+
+fn published(owner: &Container) -> impl Iterator<Item = Reach> {
+    let tcp = owner.ports.iter().filter(|port| port.protocol == "tcp");
+    tcp.filter_map(|port| {
+        let (host, number) = port.host.as_ref()?;
+        let ip = if host.is_empty() { "0.0.0.0" } else { host };
+        Some(Reach::Published((ip.parse::<std::net::IpAddr>().ok()?, *number).into()))
+    })
+}
+
+impl Places {
+    /// Writes the drain, which waits for `needs`; its way back is the last of the instance's undo lane.
+    pub fn drain(
+        &self,
+        draft: &mut Draft<'_>,
+        at: &Slot,
+        sandbox: Option<&Target>,
+        needs: &[StepId],
+    ) -> Option<StepId> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let timeout = draft.options.drain_timeout;
+        let task = Task::Drain { places: self.0.clone(), sandbox: sandbox.cloned(), timeout };
+        Some(draft.main(at, task, needs, "its sessions end before it is touched"))
+    }
+
+    /// Writes the step that puts it back, which waits for `needs`.
+    pub fn attach(
+        &self,
+        draft: &mut Draft<'_>,
+        at: &Slot,
+        sandbox: Option<&Target>,
+        needs: &[StepId],
+    ) -> Option<StepId> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let task = self.task(sandbox);
+        Some(draft.main(at, task, needs, "it is ready and verified: requests may come again"))
+    }
+
+    /// Writes the way back of a drain.
+    pub fn undo(&self, draft: &mut Draft<'_>, at: &Slot, sandbox: Option<&Target>, drain: Option<StepId>) {
+        if let Some(drain) = drain {
+            draft.undo(at, self.task(sandbox), &[drain], "never left drained");
+        }
+    }
+
+    fn task(&self, sandbox: Option<&Target>) -> Task {
+        Task::Attach { places: self.0.clone(), sandbox: sandbox.cloned(), timeout: ATTACH }
+    }
+}
