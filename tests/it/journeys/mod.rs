@@ -12,6 +12,7 @@ mod outage;
 mod parallel;
 mod recreate;
 mod sandboxes;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -63,9 +64,14 @@ impl Site {
 
     /// Writes a file for the app; `more`: further keys of the service, each a line indented by four.
     fn file(&self, name: &str, image: &str, replicas: usize, more: &str) {
+        self.file_with(name, image, replicas, &format!("    x-pitstop: {{probe: 'tcp:8080'}}\n{more}"));
+    }
+
+    /// The same without an `x-pitstop` of its own.
+    fn file_with(&self, name: &str, image: &str, replicas: usize, more: &str) {
         let project = &self.project.name;
         let text = format!(
-            "name: {project}\nservices:\n  web:\n    image: {image}\n    scale: {replicas}\n    environment: {{TOKEN: {SECRET}}}\n    networks: [front]\n    volumes: ['data:/data']\n    x-pitstop: {{probe: 'tcp:8080'}}\n{more}networks: {{front: {{}}}}\nvolumes: {{data: {{}}}}\n"
+            "name: {project}\nservices:\n  web:\n    image: {image}\n    scale: {replicas}\n    environment: {{TOKEN: {SECRET}}}\n    networks: [front]\n    volumes: ['data:/data']\n{more}networks: {{front: {{}}}}\nvolumes: {{data: {{}}}}\n"
         );
         self.pitstop.file(name, &text);
     }

@@ -47,6 +47,25 @@ impl Haproxy {
         self.folder.path().join("operator.sock").display().to_string()
     }
 
+    /// Sends a command to the admin socket and gives the answer.
+    #[track_caller]
+    pub fn tell(&self, command: &str) -> String {
+        use std::io::{Read as _, Write as _};
+        let mut socket = std::os::unix::net::UnixStream::connect(self.socket()).expect("the admin socket");
+        writeln!(socket, "{command}").expect("a command");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("an answer");
+        answer
+    }
+
+    /// `NAME BITS` of each server: 0 serves, 1 is in maintenance, 8 is drained (`srv_admin_state`).
+    #[track_caller]
+    pub fn states(&self) -> Vec<String> {
+        let table = self.tell("show servers state web");
+        let rows = table.lines().skip(2).filter(|line| !line.is_empty());
+        rows.map(|row| row.split(' ').collect::<Vec<_>>()).map(|row| format!("{} {}", row[3], row[6])).collect()
+    }
+
     /// Ends it at once and starts it anew: what it was told at run time is forgotten.
     #[track_caller]
     pub fn restart(&mut self) {

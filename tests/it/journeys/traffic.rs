@@ -1,0 +1,133 @@
+//! Behind a real HAProxy: nobody's request fails while instances are replaced and restarted, nothing stays drained, and what a
+//! person took out stays out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use super::Site;
+use crate::support::docker::Engine;
+use crate::support::haproxy::Haproxy;
+use crate::support::{http, images};
+
+/// Two instances that a balancer knows.
+struct Behind {
+    site: Site,
+    haproxy: Haproxy,
+    v1: String,
+    v2: String,
+}
+
+impl Behind {
+    fn new() -> Self {
+        let engine = Engine::machine();
+        let (v1, v2) = (images::app(&engine, "v1"), images::app(&engine, "v2"));
+        let site = Site::open(&engine, &v1, 2);
+        let server = |number| format!("web-{number} {} check inter 100", site.outside(number).address());
+        let haproxy = Haproxy::start(&[server(1), server(2)]);
+        let behind = Self { site, haproxy, v1, v2 };
+        behind.file("v1.yaml", &behind.v1);
+        behind.file("v2.yaml", &behind.v2);
+        behind
+    }
+
+    fn file(&self, name: &str, image: &str) {
+        let more = format!(
+            "    x-pitstop: {{probe: 'tcp:8080', balancer: {{haproxy: {{socket: {}, backend: web}}}}}}\n",
+            self.haproxy.socket()
+        );
+        self.site.file_with(name, image, 2, &more);
+    }
+
+    fn states(&self) -> Vec<String> {
+        self.haproxy.states()
+    }
+}
+
+/// Asks for `/` again and again, each time over a new connection, and counts what goes wrong.
+struct Client {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<(usize, Vec<String>)>,
+}
+
+impl Client {
+    fn of(haproxy: &Haproxy) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (told, address) = (stop.clone(), haproxy.address.clone());
+        let thread = std::thread::spawn(move || {
+            let (mut asked, mut wrong) = (0, Vec::new());
+            while !told.load(Ordering::Relaxed) {
+                asked += 1;
+                match http::get(&address, "/") {
+                    Ok(answer) if answer.status == 200 => {}
+                    Ok(answer) => wrong.push(format!("{} {}", answer.status, answer.body)),
+                    Err(error) => wrong.push(error.to_string()),
+                }
+            }
+            (asked, wrong)
+        });
+        Self { stop, thread }
+    }
+
+    /// How many requests it made.
+    #[track_caller]
+    fn without_failure(self) -> usize {
+        self.stop.store(true, Ordering::Relaxed);
+        let (asked, wrong) = self.thread.join().unwrap();
+        assert!(wrong.is_empty(), "{} of {asked} requests failed: {wrong:?}", wrong.len());
+        asked
+    }
+}
+
+#[test]
+fn no_request_fails_while_instances_are_replaced_and_restarted() {
+    let behind = Behind::new();
+    let before = behind.site.all_outside(2);
+    let clients = [Client::of(&behind.haproxy), Client::of(&behind.haproxy)];
+    let deployed = behind.site.run("deploy", &["-f", "v2.yaml", "--json"]).expect_code(0);
+    let steps: Vec<_> = deployed.json_lines().iter().filter(|e| e["event"] == "step_finished").cloned().collect();
+    let actions = |number: usize| -> Vec<String> {
+        let name = format!("{}-{number}", behind.site.web());
+        let of = steps.iter().filter(|step| step["instance"] == name.as_str() && step["result"] == "ok");
+        of.map(|step| step["action"].as_str().unwrap().to_owned()).collect()
+    };
+    for number in [1, 2] {
+        let told = actions(number);
+        let place =
+            |action: &str| told.iter().position(|one| one == action).unwrap_or_else(|| panic!("{action}: {told:?}"));
+        assert!(place("drain") < place("stop") && place("ready") < place("attach"), "{told:?}");
+    }
+    // The restart finds the balancer in the containers' labels.
+    behind.site.run("restart", &[]).expect_code(0);
+    behind.site.run("rollback", &[]).expect_code(0);
+    let asked: usize = clients.into_iter().map(Client::without_failure).sum();
+    assert!(asked > 100, "{asked} requests are no load");
+    assert_eq!(behind.states(), ["web-1 0", "web-2 0"], "nothing stays drained");
+    assert_eq!(behind.site.all_outside(2), before);
+}
+
+#[test]
+fn what_a_person_took_out_stays_out_and_a_balancer_that_is_gone_stops_all() {
+    let mut behind = Behind::new();
+    behind.site.run("deploy", &["-f", "v2.yaml"]).expect_code(0);
+    behind.haproxy.tell("set server web/web-2 state drain");
+    let out = behind.site.run("restart", &[]).expect_code(0);
+    assert!(out.stdout.contains("taken out by somebody"), "{}", out.stdout);
+    assert_eq!(behind.states(), ["web-1 0", "web-2 8"]);
+
+    let before = behind.site.containers();
+    behind.haproxy.stop();
+    let refused = behind.site.run("restart", &[]).expect_code(4);
+    assert!(refused.stderr.contains("nothing was touched"), "{}", refused.stderr);
+    assert_eq!(behind.site.containers(), before);
+}
+
+#[test]
+fn a_new_version_that_fails_leaves_nothing_drained() {
+    let behind = Behind::new();
+    behind.file("mute.yaml", &images::never_listens(&behind.site.engine));
+    let client = Client::of(&behind.haproxy);
+    behind.site.run("deploy", &["-f", "mute.yaml", "--ready-timeout", "1s"]).expect_code(1);
+    client.without_failure();
+    assert_eq!(behind.states(), ["web-1 0", "web-2 0"]);
+}
