@@ -4,10 +4,11 @@
 //! drained, is it drained, who took it out. Must not know any balancer's protocol.
 
 use super::clean::Clean;
+use super::fleet::{App, Container, Instance};
 use super::ids::ServerName;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A load balancer of an app (`x-pitstop: {balancer: …}`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,12 +137,23 @@ pub struct Wanted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// The instance's own address: any port there is the instance.
-    Own(std::net::IpAddr),
+    Own(IpAddr),
     /// A published port on the engine's machine. The unspecified address stands for every address of that machine.
     Published(SocketAddr),
 }
 
 impl Wanted {
+    /// How this instance is recognised: where it answers, and its names.
+    pub fn of(instance: &Instance) -> Self {
+        let owner = instance.owner();
+        let own = owner.into_iter().flat_map(|owner| owner.networks.values()).flat_map(|address| {
+            [&address.ipv4, &address.ipv6].into_iter().flatten().filter_map(|text| text.parse().ok()).map(Reach::Own)
+        });
+        let addresses = own.chain(owner.into_iter().flat_map(published)).collect();
+        let names = [instance.name.short().to_owned(), owner.map(|owner| owner.name.to_string()).unwrap_or_default()];
+        Self { names: names.into_iter().filter(|name| !name.is_empty()).collect(), addresses }
+    }
+
     /// The servers that are this instance. An address says more than a name: a server of the right name at a foreign address
     /// is somebody else's.
     pub fn among<'a>(&self, servers: &'a [Server]) -> Vec<&'a Server> {
@@ -167,6 +179,33 @@ impl Wanted {
             }
         })
     }
+}
+
+fn published(owner: &Container) -> impl Iterator<Item = Reach> {
+    let tcp = owner.ports.iter().filter(|port| port.protocol == "tcp");
+    tcp.filter_map(|port| {
+        let (host, number) = port.host.as_ref()?;
+        let ip = if host.is_empty() { "0.0.0.0" } else { host };
+        Some(Reach::Published((ip.parse::<IpAddr>().ok()?, *number).into()))
+    })
+}
+
+/// The balancers that an app's containers were made with.
+pub fn of_app(app: &App) -> Vec<BalancerSpec> {
+    let containers = app.instances.iter().filter_map(|instance| instance.app.as_ref());
+    let specs = containers.filter_map(|container| container.own.as_ref()?.spec.as_ref());
+    distinct(specs.flat_map(|spec| &spec.rollout.balancers))
+}
+
+/// Each once, in the order given.
+pub fn distinct<'a>(specs: impl IntoIterator<Item = &'a BalancerSpec>) -> Vec<BalancerSpec> {
+    let mut once = Vec::new();
+    for spec in specs {
+        if !once.contains(spec) {
+            once.push(spec.clone());
+        }
+    }
+    once
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Is all well, and what does it mean for what pitstop promises?
 
+use crate::balancer::Balancer;
 use crate::docker::{Docker, sandbox_image};
-use crate::domain::fleet::Fleet;
+use crate::domain::balancer::{self, BalancerSpec, Server, Wanted};
+use crate::domain::fleet::{App, Fleet, Instance};
 use crate::domain::identity::Verdict;
 use crate::domain::ids::ImageRef;
 
@@ -29,7 +31,10 @@ pub struct Check {
 pub(super) async fn examine(docker: &Docker, given: Option<&ImageRef>) -> Vec<Check> {
     let mut checks = vec![engine(docker), live_restore(docker), sandbox(docker, given)];
     match docker.fleet().await {
-        Ok(fleet) => checks.push(instances(&fleet)),
+        Ok(fleet) => {
+            checks.push(instances(&fleet));
+            checks.extend(balancers(&fleet).await);
+        }
         Err(error) => checks.push(check(Level::Fail, "containers", error.to_string(), error.hint())),
     }
     checks
@@ -70,6 +75,49 @@ fn sandbox(docker: &Docker, given: Option<&ImageRef>) -> Check {
             check(Level::Fail, "sandbox image", finding, Some(advice.into()))
         }
     }
+}
+
+/// Each balancer of each app: does it answer, and does it know the instances?
+async fn balancers(fleet: &Fleet) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for app in fleet.apps.iter().filter(|app| app.managed) {
+        for spec in balancer::of_app(app) {
+            let subject = "balancer";
+            checks.push(match Balancer::of(&spec).servers().await {
+                Ok(servers) => known(app, &spec, &servers),
+                Err(error) => {
+                    let advice = format!("deploying and restarting {} is refused until it answers", app.id);
+                    check(Level::Fail, subject, error.to_string(), Some(advice))
+                }
+            });
+        }
+    }
+    checks
+}
+
+fn known(app: &App, spec: &BalancerSpec, servers: &[Server]) -> Check {
+    let of = |instance: &Instance| Wanted::of(instance).among(servers).into_iter().cloned().collect::<Vec<_>>();
+    let unknown: Vec<&str> =
+        app.instances.iter().filter(|one| of(one).is_empty()).map(|one| one.name.short()).collect();
+    if !unknown.is_empty() {
+        let finding = format!("{spec} has no server for {}", unknown.join(", "));
+        let advice = "a server is recognised by the instance's address or published port, else by its name; \
+                      what it does not know is not drained there";
+        return check(Level::Warn, "balancer", finding, Some(advice.into()));
+    }
+    let out: Vec<String> = app
+        .instances
+        .iter()
+        .flat_map(of)
+        .filter(|server| !server.serves())
+        .map(|server| format!("{} ({})", server.name, server.words))
+        .collect();
+    if out.is_empty() {
+        return check(Level::Ok, "balancer", format!("{spec} serves all instances of {}", app.id), None);
+    }
+    let advice =
+        "one that a person took out stays out; `pitstop repair` puts back what an operation that died left drained";
+    check(Level::Warn, "balancer", format!("{spec}: no requests for {}", out.join(", ")), Some(advice.into()))
 }
 
 fn instances(fleet: &Fleet) -> Check {

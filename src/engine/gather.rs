@@ -3,7 +3,7 @@
 use super::{Error, Request};
 use crate::balancer::Balancer;
 use crate::docker::{Docker, DockerError};
-use crate::domain::balancer::{BalancerSeen, BalancerSpec, Place};
+use crate::domain::balancer::{self, BalancerSeen, Place};
 use crate::domain::facts::{Facts, ImageSeen};
 use crate::domain::fleet::{App, Container, Fleet, NetworkSeen};
 use crate::domain::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName};
@@ -150,15 +150,9 @@ type Traffic = (BTreeMap<AppId, Vec<BalancerSeen>>, BTreeMap<InstanceName, Vec<P
 async fn traffic_of(docker: &Docker, request: &Request, apps: &[&App]) -> Result<Traffic, DockerError> {
     let mut traffic = Traffic::default();
     for app in apps.iter().filter(|app| app.managed) {
-        let mut specs: Vec<BalancerSpec> = Vec::new();
-        let containers = app.instances.iter().filter_map(|instance| instance.app.as_ref());
-        let made_with = containers.filter_map(|container| container.own.as_ref()?.spec.as_ref());
-        for spec in request.spec_in_file(&app.id).into_iter().chain(made_with).flat_map(|spec| &spec.rollout.balancers)
-        {
-            if !specs.contains(spec) {
-                specs.push(spec.clone());
-            }
-        }
+        let made_with = balancer::of_app(app);
+        let in_file = request.spec_in_file(&app.id).map_or(&[][..], |spec| &spec.rollout.balancers);
+        let specs = balancer::distinct(in_file.iter().chain(&made_with));
         if specs.is_empty() {
             continue;
         }

@@ -3,9 +3,9 @@
 //! What a person took out stays out: only places that serve now, or that an earlier operation took out and never put back,
 //! are ours to move.
 
-use super::super::balancer::{Place, Reach, Server, Wanted};
+use super::super::balancer::{Admin, Place, Server, Wanted};
 use super::super::facts::Facts;
-use super::super::fleet::{App, Container, Instance};
+use super::super::fleet::{App, Instance};
 use super::super::plan::{Refusal, StepId, Target, Task};
 use super::draft::{Draft, Slot};
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub(super) fn places(draft: &mut Draft<'_>, instance: &Instance) -> Places {
     let left: &[Place] = draft.facts.left_drained.get(&instance.name).map_or(&[], Vec::as_slice);
     for seen in draft.facts.balancers.get(&app.id).map_or(&[][..], Vec::as_slice) {
         let servers = seen.servers.as_deref().unwrap_or_default();
-        let mine = wanted(instance).among(servers);
+        let mine = Wanted::of(instance).among(servers);
         if mine.is_empty() {
             draft.note(format!("{} is no server of {}: it is not drained there", instance.name, seen.spec));
         }
@@ -61,31 +61,11 @@ pub(super) fn places(draft: &mut Draft<'_>, instance: &Instance) -> Places {
 
 /// It serves (or would, if it were up), or an earlier operation of ours took it out.
 fn ours(server: &Server, left_by_us: bool) -> bool {
-    server.admin == super::super::balancer::Admin::Ready || left_by_us
+    server.admin == Admin::Ready || left_by_us
 }
 
 fn alone(server: &Server, servers: &[Server]) -> bool {
     server.serves() && !servers.iter().any(|other| other.name != server.name && other.serves())
-}
-
-/// How the instance is recognised.
-fn wanted(instance: &Instance) -> Wanted {
-    let owner = instance.sandbox.as_ref().or(instance.app.as_ref());
-    let own = owner.into_iter().flat_map(|owner| owner.networks.values()).flat_map(|address| {
-        [&address.ipv4, &address.ipv6].into_iter().flatten().filter_map(|text| text.parse().ok()).map(Reach::Own)
-    });
-    let addresses = own.chain(owner.into_iter().flat_map(published)).collect();
-    let names = [instance.name.short().to_owned(), owner.map(|owner| owner.name.to_string()).unwrap_or_default()];
-    Wanted { names: names.into_iter().filter(|name| !name.is_empty()).collect(), addresses }
-}
-
-fn published(owner: &Container) -> impl Iterator<Item = Reach> {
-    let tcp = owner.ports.iter().filter(|port| port.protocol == "tcp");
-    tcp.filter_map(|port| {
-        let (host, number) = port.host.as_ref()?;
-        let ip = if host.is_empty() { "0.0.0.0" } else { host };
-        Some(Reach::Published((ip.parse::<std::net::IpAddr>().ok()?, *number).into()))
-    })
 }
 
 impl Places {

@@ -131,3 +131,15 @@ fn a_new_version_that_fails_leaves_nothing_drained() {
     client.without_failure();
     assert_eq!(behind.states(), ["web-1 0", "web-2 0"]);
 }
+
+#[test]
+fn doctor_tells_what_the_balancer_does_not_know_or_serve() {
+    let mut behind = Behind::new();
+    behind.site.run("deploy", &["-f", "v2.yaml"]).expect_code(0);
+    let doctor = |behind: &Behind| behind.site.pitstop.run(&["doctor"]).stdout;
+    assert!(doctor(&behind).contains(&format!("serves all instances of {}", behind.site.web())));
+    behind.haproxy.tell("set server web/web-2 state maint");
+    assert!(doctor(&behind).contains("no requests for web-2 (MAINT)"), "{}", doctor(&behind));
+    behind.haproxy.stop();
+    assert!(doctor(&behind).contains("is it running"), "{}", doctor(&behind));
+}
