@@ -27,7 +27,7 @@ const DOMAIN_CRATES: [&str; 6] = ["serde", "serde_json", "thiserror", "indexmap"
 
 /// What domain may not name of the standard library; of `net` it may name the addresses.
 const DOMAIN_STD: [&str; 7] = ["env", "fs", "io", "net", "os", "process", "thread"];
-const DOMAIN_NET: [&str; 4] = ["IpAddr", "Ipv4Addr", "Ipv6Addr", "AddrParseError"];
+const DOMAIN_NET: [&str; 5] = ["IpAddr", "Ipv4Addr", "Ipv6Addr", "SocketAddr", "AddrParseError"];
 
 /// Types whose `now` reads a clock, and the only file that may.
 const CLOCKS: [&str; 4] = ["Instant", "SystemTime", "Timestamp", "Zoned"];
