@@ -4,10 +4,10 @@ use pitstop::cli::args::Cli;
 use pitstop::{cli, tui};
 
 fn main() {
-    let code = match cli::parse(std::env::args_os()) {
+    let code = cli::guarded(|| match cli::parse(std::env::args_os()) {
         Ok(args) => front_end(args),
         Err(code) => code,
-    };
+    });
     std::process::exit(i32::from(code))
 }
 
@@ -37,6 +37,7 @@ async fn console(start: cli::console::Start) -> u8 {
             tui::Why::Asked => cli::console::End::Asked,
             tui::Why::Signal(number) => cli::console::End::Signal(number),
             tui::Why::HungUp => cli::console::End::HungUp,
+            tui::Why::Fault => cli::console::End::Fault(ended.fault.unwrap_or_default()),
         };
         (end, ended.summary)
     }))

@@ -28,12 +28,14 @@ pub struct Start {
 }
 
 /// How the console ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     Asked,
     Signal(i32),
     /// The terminal is gone.
     HungUp,
+    /// A fault of pitstop itself, and what it said.
+    Fault(String),
 }
 
 /// Whether this command line asks for the console, and there is a terminal for it.
@@ -81,12 +83,13 @@ fn read(path: &Path) -> Result<Option<String>, CliError> {
 }
 
 /// The exit code of a console that ended like this.
-pub(super) fn code(end: End) -> u8 {
+pub(super) fn code(end: &End) -> u8 {
     /// The number of SIGINT on every Unix.
     const SIGINT: i32 = 2;
-    match end {
+    match *end {
         End::Asked => exit::DONE,
         End::Signal(SIGINT) => exit::INTERRUPTED,
         End::Signal(_) | End::HungUp => exit::TERMINATED,
+        End::Fault(_) => exit::FAULT,
     }
 }

@@ -22,6 +22,8 @@ pub const ROLLED_BACK: u8 = 5;
 pub const MOVED: u8 = 6;
 /// Aborted by the user.
 pub const ABORTED: u8 = 7;
+/// A fault of pitstop itself.
+pub const FAULT: u8 = 70;
 /// Interrupted by SIGINT; resumable.
 pub const INTERRUPTED: u8 = 130;
 /// Interrupted by SIGTERM or SIGHUP; resumable.

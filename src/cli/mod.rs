@@ -10,7 +10,7 @@
 //! ps logs doctor docs                      one verb each                  console   how the other front end starts and ends
 //! preview   a plan in lines                human     events in lines      summary  the end in lines
 //! output    the only printing              style, table, names            how lines look
-//! exit      the codes                      error     message, causes, hint
+//! exit      the codes                      error     message, causes, hint      fault  a panic in words
 //! ```
 
 pub mod args;
@@ -19,6 +19,7 @@ mod docs;
 mod doctor;
 pub mod error;
 pub mod exit;
+mod fault;
 mod files;
 mod follow;
 mod human;
@@ -43,9 +44,13 @@ use args::{Cli, PsArgs, Verb};
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches};
 use error::CliError;
+pub use fault::guarded;
 use output::Output;
 use std::ffi::OsString;
 use style::Glyphs;
+
+/// What to do where the console can't be opened.
+const WITHOUT_CONSOLE: &str = "`pitstop ps` lists what runs; every action of the console has a verb: `pitstop --help`";
 
 /// Reads the command line. The error is the exit code: what was wrong, or the help asked for, is printed already.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, u8> {
@@ -95,7 +100,8 @@ async fn dispatch(out: &mut Output, settings: &Settings, cli: &Cli) -> Result<u8
     match &cli.verb {
         None => {
             out.alarm(&Cli::command().render_help().to_string());
-            Err(CliError::usage("the console needs a terminal on standard input and output").hint("name a verb"))
+            let message = "the console needs a terminal on standard input and output";
+            Err(CliError::usage(message).hint(WITHOUT_CONSOLE))
         }
         Some(Verb::Ps(args)) => list(out, settings, args).await,
         Some(Verb::Logs(args)) => logs::logs(out, settings, args).await,
@@ -168,11 +174,17 @@ pub fn console_ended(ended: Result<(console::End, Vec<String>), Vec<String>>) ->
     let mut out = plain_output();
     match ended {
         Ok((end, summary)) => {
-            out.lines(summary);
-            console::code(end)
+            // Nobody is left to read it.
+            if end != console::End::HungUp {
+                out.lines(summary);
+            }
+            if let console::End::Fault(said) = &end {
+                out.error(&fault::error(said));
+            }
+            console::code(&end)
         }
         Err(why) => {
-            out.error(&CliError::usage(why.join("\n")));
+            out.error(&CliError::usage(why.join("\n")).hint(WITHOUT_CONSOLE));
             exit::USAGE
         }
     }

@@ -5,30 +5,32 @@
 
 use super::bridge::{Bridge, Operate};
 use super::keymap::Keymap;
+use super::keys::Keys;
 use super::look::{self, Wanted};
 use super::message::{Command, Msg};
 use super::model::Model;
 use super::terminal::{self, Screen};
 use super::update::update;
-use super::{own_log, view};
+use super::{fault, own_log, view};
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::ImageRef;
 use crate::engine::{Location, Operator, clock};
-use crossterm::event::{Event, EventStream};
-use futures_util::StreamExt;
+use crossterm::event::Event;
 use std::io;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// Between frames that no key asked for.
 const FRAME: Duration = Duration::from_millis(40);
 /// Between ticks while bars grow, while the engine is lost, and otherwise.
 const TICKS: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(10)];
+
+/// Between looks at who has the terminal while it is somebody else's.
+const BACKGROUND: Duration = Duration::from_millis(250);
 
 /// What the console is started with.
 #[derive(Clone, Debug)]
@@ -45,6 +47,8 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     pub why: Why,
+    /// What the fault said, if that was why.
+    pub fault: Option<String>,
     /// What operations did, for the normal screen; a line each.
     pub summary: Vec<String>,
 }
@@ -56,6 +60,8 @@ pub enum Why {
     Signal(i32),
     /// The terminal is gone.
     HungUp,
+    /// A fault of pitstop itself.
+    Fault,
 }
 
 /// Why the console did not start: sentences.
@@ -80,11 +86,10 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
     model.zone = jiff::tz::TimeZone::system();
     model.read_only = settings.read_only;
 
-    terminal::install_panic_hook();
+    fault::install();
     let screen = Screen::take().map_err(io)?;
     let operate = (!settings.read_only).then_some(Operator::of as Operate);
     let (bridge, inbox) = Bridge::start(settings.location, settings.sandbox_image, operate);
-    let hung_up = watch_for_hang_up();
     let mut console = Console {
         model,
         screen,
@@ -92,11 +97,11 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         inbox,
         began: clock::instant(),
         signals,
-        hung_up,
+        keys: Keys::listen(),
         why: None,
         queue: Vec::new(),
     };
-    let why = console.run().await;
+    let why = fault::caught(console.run()).await.unwrap_or(Why::Fault);
     Ok(console.end(why).await)
 }
 
@@ -107,7 +112,7 @@ struct Console {
     inbox: mpsc::Receiver<Msg>,
     began: Instant,
     signals: Signals,
-    hung_up: Arc<Notify>,
+    keys: Keys,
     why: Option<Why>,
     /// Commands for the terminal, done between frames.
     queue: Vec<Command>,
@@ -115,7 +120,6 @@ struct Console {
 
 impl Console {
     async fn run(&mut self) -> Why {
-        let mut keys = EventStream::new();
         let (mut drawn, mut dirty, mut ticked) = (self.began, true, self.began);
         self.clock();
         loop {
@@ -125,29 +129,36 @@ impl Console {
                     return Why::HungUp;
                 }
                 (drawn, dirty) = (clock::instant(), false);
+                #[cfg(debug_assertions)]
+                if matches!(self.model.state, FleetState::Live(_)) {
+                    fault::rehearse();
+                }
             }
             let wake = if dirty { drawn + FRAME } else { ticked + self.tick() };
             tokio::select! {
                 biased;
-                key = keys.next() => {
+                () = fault::happened() => return Why::Fault,
+                event = self.keys.next() => {
                     self.clock();
-                    if !self.input(key) {
+                    let mut next = event;
+                    if next.is_none() {
                         return Why::HungUp;
                     }
-                    while let Poll::Ready(key) = at_once(&mut keys).await {
-                        if !self.input(key) {
-                            return Why::HungUp;
-                        }
+                    while let Some(event) = next {
+                        self.input(event);
+                        next = self.keys.at_once();
                     }
                     // A key is answered at once.
                     dirty = true;
                     drawn = clock::instant().checked_sub(FRAME).unwrap_or(drawn);
                 }
-                number = self.signals.next() => match number {
-                    SIGTSTP => self.queue.push(Command::Suspend),
-                    number => return Why::Signal(number),
-                },
-                () = self.hung_up.notified() => return Why::HungUp,
+                number = self.signals.next() => {
+                    self.clock();
+                    if let Some(why) = self.signal(number) {
+                        return why;
+                    }
+                    dirty = true;
+                }
                 msg = self.inbox.recv() => {
                     self.clock();
                     let Some(msg) = msg else { return Why::Asked };
@@ -167,17 +178,8 @@ impl Console {
                 match command {
                     Command::Redraw if self.screen.clear().is_err() => return Why::HungUp,
                     Command::Suspend => {
-                        self.bridge.let_go().await;
-                        // The stream reads the terminal for as long as it is there.
-                        drop(keys);
-                        let back = self.screen.suspend();
-                        keys = EventStream::new();
-                        self.bridge.watch();
-                        if back.is_err() {
-                            return Why::HungUp;
-                        }
-                        if let Ok((columns, rows)) = crossterm::terminal::size() {
-                            self.take(Msg::Resize(columns, rows));
+                        if let Some(why) = self.suspend().await {
+                            return why;
                         }
                     }
                     _ => {}
@@ -209,16 +211,63 @@ impl Console {
         self.take(Msg::Clock { wall: clock::wall(), now });
     }
 
-    /// A key, a paste or a new size; false when there will be no more.
-    fn input(&mut self, event: Option<io::Result<Event>>) -> bool {
+    /// A key, a paste or a new size.
+    fn input(&mut self, event: Event) {
         match event {
-            None | Some(Err(_)) => return false,
-            Some(Ok(Event::Key(key))) => self.take(Msg::Key(key)),
-            Some(Ok(Event::Paste(text))) => self.take(Msg::Paste(text)),
-            Some(Ok(Event::Resize(columns, rows))) => self.take(Msg::Resize(columns, rows)),
-            Some(Ok(_)) => {}
+            Event::Key(key) => self.take(Msg::Key(key)),
+            Event::Paste(text) => self.take(Msg::Paste(text)),
+            Event::Resize(columns, rows) => self.take(Msg::Resize(columns, rows)),
+            _ => {}
         }
-        true
+    }
+
+    /// A signal; why the console ends, if it does.
+    fn signal(&mut self, number: i32) -> Option<Why> {
+        match number {
+            SIGWINCH => self.measure(),
+            SIGTSTP => self.take(Msg::Suspend),
+            // Somebody stopped us without asking: whoever had the terminal meanwhile may have changed it.
+            SIGCONT if terminal::is_foreground() => return self.screen.enter().err().map(|_| Why::HungUp),
+            SIGCONT => {}
+            number => return Some(Why::Signal(number)),
+        }
+        None
+    }
+
+    fn measure(&mut self) {
+        if let Ok((columns, rows)) = crossterm::terminal::size() {
+            self.take(Msg::Resize(columns, rows));
+        }
+    }
+
+    /// Gives the terminal back, stops until somebody continues us in the foreground, and takes the terminal again; why the
+    /// console ends, if it does.
+    async fn suspend(&mut self) -> Option<Why> {
+        if !terminal::can_stop() {
+            self.take(Msg::NoShell);
+            return None;
+        }
+        self.bridge.let_go().await;
+        terminal::restore();
+        let mut stopped = terminal::stop();
+        // Continued in the background, the console waits there; the shell says when it may have the terminal.
+        while stopped.is_ok() && !terminal::is_foreground() {
+            tokio::select! {
+                number = self.signals.next() => match number {
+                    SIGCONT | SIGWINCH => {}
+                    SIGTSTP => stopped = terminal::stop(),
+                    number => return Some(Why::Signal(number)),
+                },
+                () = fault::happened() => return Some(Why::Fault),
+                () = tokio::time::sleep(BACKGROUND) => {}
+            }
+        }
+        self.bridge.watch();
+        if stopped.and_then(|()| self.screen.enter()).is_err() {
+            return Some(Why::HungUp);
+        }
+        self.measure();
+        None
     }
 
     fn take(&mut self, msg: Msg) {
@@ -256,25 +305,32 @@ impl Console {
                 }
             }
         }
-        Ended { why, summary: self.model.operations.iter().flat_map(super::operation::OpView::epitaph).collect() }
+        let fault = if why == Why::Fault { fault::first() } else { None };
+        Ended {
+            why,
+            fault,
+            summary: self.model.operations.iter().flat_map(super::operation::OpView::epitaph).collect(),
+        }
     }
 }
 
-/// What has been typed already, without waiting. Polled with the loop's own waker: the stream remembers the first waker it
-/// is given until that is woken, so polling it with any other would lose the next key.
-async fn at_once(keys: &mut EventStream) -> Poll<Option<io::Result<Event>>> {
-    std::future::poll_fn(|context| Poll::Ready(keys.poll_next_unpin(context))).await
-}
-
+const SIGCONT: i32 = 18;
 const SIGTSTP: i32 = 20;
+const SIGWINCH: i32 = 28;
 
 /// Signals as numbers.
 struct Signals(Vec<(i32, Signal)>);
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        let kinds =
-            [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt(), SignalKind::from_raw(SIGTSTP)];
+        let kinds = [
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+            SignalKind::interrupt(),
+            SignalKind::window_change(),
+            SignalKind::from_raw(SIGTSTP),
+            SignalKind::from_raw(SIGCONT),
+        ];
         let take = |kind: SignalKind| signal(kind).map(|signal| (kind.as_raw_value(), signal));
         kinds.into_iter().map(take).collect::<io::Result<_>>().map(Self)
     }
@@ -290,27 +346,4 @@ impl Signals {
         })
         .await
     }
-}
-
-/// Says when the terminal is gone. Reading a dead terminal can spin for ever instead of failing, and no SIGHUP comes under
-/// a parent that ignores it; a thread that waits for nothing but the hang-up costs nothing.
-fn watch_for_hang_up() -> Arc<Notify> {
-    let tell = Arc::new(Notify::new());
-    let told = tell.clone();
-    std::thread::spawn(move || {
-        use rustix::event::{PollFd, PollFlags, poll};
-        let stdin = io::stdin();
-        loop {
-            let mut fds = [PollFd::new(&stdin, PollFlags::empty())];
-            match poll(&mut fds, None) {
-                Err(rustix::io::Errno::INTR) => {}
-                Err(_) => return,
-                Ok(_) => {
-                    told.notify_one();
-                    return;
-                }
-            }
-        }
-    });
-    tell
 }

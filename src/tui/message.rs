@@ -17,6 +17,10 @@ pub enum Msg {
     /// Pasted text: typed into a line, never taken as keys.
     Paste(String),
     Resize(u16, u16),
+    /// Somebody outside asks for what the key of that name does.
+    Suspend,
+    /// The answer to [`Command::Suspend`]: nobody could continue us.
+    NoShell,
     /// What time it is, before anything else of the same moment.
     Clock {
         wall: Timestamp,

@@ -6,7 +6,8 @@
 //! view      (model) -> cells, draws only        message  what goes in and out
 //! rows words text   the fleet as rows, states as words, texts in cells
 //! theme keymap glyphs   looks and keys as data   input  one typed line
-//! terminal   taken over and given back   look   which looks fit it   bridge  the engine's side of commands
+//! terminal   taken over and given back   keys   read from it, and its end   fault   a panic, told when it is ours no more
+//! look       which looks fit it          bridge  the engine's side of commands
 //! operation  one operation as its events tell it   own_log  pitstop's own log
 //! ```
 //!
@@ -14,9 +15,11 @@
 
 mod app;
 mod bridge;
+mod fault;
 pub mod glyphs;
 pub mod input;
 pub mod keymap;
+mod keys;
 pub mod look;
 pub mod message;
 pub mod model;

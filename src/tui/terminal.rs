@@ -1,26 +1,39 @@
 //! The terminal: taken over, given back, whatever happens.
 //!
-//! Three ways out lead through one idempotent [`restore`]: the guard's drop, a panic on the console's thread, and the
-//! signals that the loop turns into an end. A frame is collected in memory and leaves in one write, inside a
-//! synchronized update; one that changes nothing leaves no byte.
+//! Every way out leads through one idempotent [`restore`]: the guard's drop, a panic on the console's thread, the signals
+//! that the loop turns into an end, and a stop. It writes constant bytes past all buffers and puts back the modes that
+//! were there, and a terminal that is gone makes it neither fail nor print. A frame is collected in memory and leaves in
+//! one write, inside a synchronized update; one that changes nothing leaves no byte.
 
-use crossterm::cursor::{Hide, Show};
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
-use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
-    enable_raw_mode,
-};
-use crossterm::{execute, queue};
+use crossterm::queue;
+use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate, enable_raw_mode};
 use ratatui::Frame;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, getpgid, getpgrp, getppid, getsid, kill_current_process_group};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Switches on what the console needs, as little as possible, for a dropped line can't be cleaned up: the alternate
+/// screen and bracketed paste; the cursor is hidden.
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[?2004h\x1b[?25l";
+/// Switches it all off again; a frame may have been cut short.
+const LEAVE: &[u8] = b"\x1b[?2026l\x1b[m\x1b[?2004l\x1b[?1049l\x1b[?25h";
 
 /// Whether the screen is ours now.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+/// The terminal's modes before it was.
+static MODES: Mutex<Option<Termios>> = Mutex::new(None);
+
+fn modes() -> MutexGuard<'static, Option<Termios>> {
+    MODES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The screen while it is ours; gives it back when dropped.
 pub struct Screen {
@@ -81,9 +94,7 @@ impl Screen {
         let frame = self.collected.0.take();
         // Cells that change make a frame unlike the one before it; equal frames say the same to a screen that heard it.
         if frame != self.last {
-            let mut out = io::stdout().lock();
-            out.write_all(&frame)?;
-            out.flush()?;
+            write(&frame)?;
             self.last = frame;
         }
         Ok(())
@@ -92,13 +103,13 @@ impl Screen {
     /// Clears the screen; the next frame is drawn whole.
     pub fn clear(&mut self) -> io::Result<()> {
         self.last.clear();
-        self.terminal.clear()
+        // Its own `clear` asks the terminal where the cursor is, and waits for an answer that may never come.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::new(0, 0, size.width, size.height))
     }
 
-    /// Gives the terminal back, stops the process until `fg`, and takes the terminal again.
-    pub fn suspend(&mut self) -> io::Result<()> {
-        restore();
-        rustix::process::kill_current_process_group(rustix::process::Signal::STOP)?;
+    /// Takes the terminal (again) after a stop; the next frame is drawn whole.
+    pub fn enter(&mut self) -> io::Result<()> {
         enter()?;
         self.clear()
     }
@@ -111,34 +122,73 @@ impl Drop for Screen {
 }
 
 fn enter() -> io::Result<()> {
-    enable_raw_mode()?;
-    TAKEN.store(true, Ordering::SeqCst);
-    let entered = execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, Hide);
+    let stdin = io::stdin();
+    let mut raw = tcgetattr(&stdin)?;
+    if !TAKEN.swap(true, Ordering::SeqCst) {
+        *modes() = Some(raw.clone());
+    }
+    // Tells the library, whose reader asks itself; it would keep modes of its own and set none the second time.
+    let entered = enable_raw_mode().and_then(|()| {
+        raw.make_raw();
+        tcsetattr(&stdin, OptionalActions::Now, &raw)?;
+        write(ENTER).map_err(io::Error::from)
+    });
     if entered.is_err() {
         restore();
     }
     entered
 }
 
-/// Gives the terminal back, once. A terminal that is gone can't be restored, and nobody can be told.
+/// Gives the terminal back, once.
 pub fn restore() {
     if TAKEN.swap(false, Ordering::SeqCst) {
-        let _ = execute!(io::stdout(), EndSynchronizedUpdate, DisableBracketedPaste, LeaveAlternateScreen, Show);
-        let _ = disable_raw_mode();
+        // A terminal that is gone can't be restored, and nobody can be told.
+        let _ = write(LEAVE);
+        if let Some(modes) = modes().as_ref() {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, modes);
+        }
     }
 }
 
-/// From now on, a panic on this thread gives the terminal back before it is reported; a panic on another thread (a step
-/// of an operation, which is reported as failed) goes to pitstop's own log while the screen is ours.
-pub fn install_panic_hook() {
-    let console = std::thread::current().id();
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if TAKEN.load(Ordering::SeqCst) && std::thread::current().id() != console {
-            tracing::error!("a fault in pitstop itself: {info}");
-            return;
+/// Past the standard library's buffer and its lock: whoever panicked may hold it.
+fn write(mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match rustix::io::write(io::stdout(), bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
         }
-        restore();
-        before(info);
-    }));
+    }
+    Ok(())
+}
+
+/// Whether the terminal listens to us: another group of its session may be in the foreground.
+pub fn is_foreground() -> bool {
+    tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp())
+}
+
+/// Stops this process and its group, until somebody continues it; the terminal must have been given back.
+pub fn stop() -> io::Result<()> {
+    Ok(kill_current_process_group(Signal::STOP)?)
+}
+
+/// Whether somebody could continue us: an ancestor in this session, outside this group, as a shell with job control is.
+/// A console that ssh or a terminal emulator has started by itself would sleep for ever.
+pub fn can_stop() -> bool {
+    let session = getsid(None);
+    let mut ancestor = getppid();
+    while let Some(pid) = ancestor.filter(|pid| getsid(Some(*pid)) == session) {
+        if getpgid(Some(pid)).is_ok_and(|group| group != getpgrp()) {
+            return true;
+        }
+        ancestor = parent(pid);
+    }
+    false
+}
+
+/// `PID (any) name) STATE PPID …`
+fn parent(pid: Pid) -> Option<Pid> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    let (_, after) = stat.rsplit_once(')')?;
+    Pid::from_raw(after.split_whitespace().nth(1)?.parse().ok()?)
 }

@@ -32,10 +32,32 @@ fn without_a_terminal_the_console_is_not_opened() {
     let output = nowhere().run(&[]).expect_code(2);
     assert!(output.stdout.is_empty());
     assert!(
-        output.stderr.contains("Usage: pitstop") && output.stderr.contains("needs a terminal"),
+        output.stderr.contains("Usage: pitstop")
+            && output.stderr.contains("needs a terminal")
+            && output.stderr.contains("`pitstop ps`"),
         "{}",
         output.stderr
     );
+}
+
+#[test]
+fn a_terminal_that_cannot_be_addressed_is_named_and_left_alone() {
+    for term in ["dumb", ""] {
+        let mut terminal = nowhere().env("TERM", term).terminal(100, 24, &[]);
+        terminal.wait_for("TERM says it can't");
+        terminal.wait_for("pitstop ps");
+        assert_eq!((terminal.exit(), terminal.modes()), (Some(2), (false, true)));
+    }
+}
+
+#[test]
+fn a_reader_that_went_away_ends_a_verb_quietly() {
+    for args in [&["--help"][..], &["--version"], &["completions", "bash"], &["man"]] {
+        let output = nowhere().run_unread(args).expect_code(0);
+        assert_eq!(output.stderr, "", "{args:?}");
+    }
+    let output = nowhere().run_unread(&["ps"]).expect_code(3);
+    assert!(output.stderr.contains("error: ") && !output.stderr.contains("panicked"), "{}", output.stderr);
 }
 
 #[test]

@@ -33,6 +33,7 @@ Exit codes:
     5  failed and rolled back: the old revision runs
     6  done, but an address changed or could not be compared
     7  aborted by the user
+   70  a fault of pitstop itself
   130  interrupted by Ctrl-C (143: by SIGTERM or SIGHUP); the same command does what is left
 
 Every option can be set by its variable or in $XDG_CONFIG_HOME/pitstop/config.toml;

@@ -32,6 +32,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             fleet::settle(model);
             Vec::new()
         }
+        Msg::Suspend => suspend(model),
+        Msg::NoShell => {
+            say(model, "no shell with job control started pitstop: nobody could bring it back", Role::Warn);
+            Vec::new()
+        }
         Msg::Clock { wall, now } => {
             model.wall = wall;
             model.now = now;
@@ -119,17 +124,22 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
         }
         Action::Redraw => vec![Command::Redraw],
         Action::Resync => vec![Command::Resync],
-        Action::Suspend if model.running() > 0 => {
-            say(model, "an operation runs: it would stand still in the background", Role::Warn);
-            Vec::new()
-        }
-        Action::Suspend => vec![Command::Suspend],
+        Action::Suspend => suspend(model),
         action => match model.place() {
             Place::Fleet => fleet::act(model, action),
             Place::Operation => operation::act(model, action),
             Place::Page | Place::Logs => page::act(model, action),
         },
     }
+}
+
+/// Stops the process, unless something runs that must not stand still.
+fn suspend(model: &mut Model) -> Vec<Command> {
+    if model.running() > 0 {
+        say(model, "an operation runs: it would stand still in the background", Role::Warn);
+        return Vec::new();
+    }
+    vec![Command::Suspend]
 }
 
 /// Quits, asking first while operations run.

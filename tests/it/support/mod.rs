@@ -11,6 +11,7 @@
 //! images    small images with a real HTTP server, made here
 //! http      one HTTP request, without retries
 //! pitstop   the built program: run to its end, started in the background, or in a terminal
+//! pty       a bare pseudo-terminal: modes, bytes, and its sudden end
 //! term      a terminal that a test types into and looks at
 //! ```
 
@@ -25,6 +26,7 @@ pub mod haproxy;
 pub mod http;
 pub mod images;
 pub mod pitstop;
+pub mod pty;
 pub mod registry;
 pub mod term;
 pub mod wait;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::docker::Engine;
+use super::pty::{HangUp, Pty};
 use super::term::Term;
 use super::wait::{try_wait_for, wait_for};
 
@@ -85,22 +86,30 @@ impl Pitstop {
         self.start(args).wait()
     }
 
+    /// Runs `pitstop ARGS…` to its end, with a standard output that nobody reads any more.
+    #[track_caller]
+    pub fn run_unread(&self, args: &[&str]) -> Output {
+        let (reader, closed) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut child = self.command(args).stdout(closed).spawn().expect("the built program");
+        let stderr = child.stderr.take().map(drain).expect("piped");
+        Running { what: args.join(" "), child, stdout: drain(std::io::empty()), stderr, deadline: self.deadline }.wait()
+    }
+
     /// Starts `pitstop ARGS…` in the background.
     #[track_caller]
     pub fn start(&self, args: &[&str]) -> Running {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pitstop"))
-            .args(args)
-            .env_clear()
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.home())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the built program");
+        let mut child = self.command(args).stdout(Stdio::piped()).spawn().expect("the built program");
         let stdout = child.stdout.take().map(drain).expect("piped");
         let stderr = child.stderr.take().map(drain).expect("piped");
         Running { what: args.join(" "), child, stdout, stderr, deadline: self.deadline }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pitstop"));
+        command.args(args).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.current_dir(self.home()).stdin(Stdio::null()).stderr(Stdio::piped());
+        command
     }
 
     /// Starts `pitstop ARGS…` in a terminal of so many columns and rows.
@@ -109,6 +118,13 @@ impl Pitstop {
         // The terminal tells its size; COLUMNS would contradict it after a resize.
         let env: Vec<_> = self.env.iter().filter(|(name, _)| name != "COLUMNS").cloned().collect();
         Term::start(env!("CARGO_BIN_EXE_pitstop"), args, &env, self.home(), (columns, rows))
+    }
+
+    /// Starts `command` in a bare terminal, with the environment that the program has.
+    #[track_caller]
+    pub fn pty(&self, pty: &mut Pty, command: &[&str], hang_up: HangUp) {
+        let env: Vec<_> = self.env.iter().filter(|(name, _)| name != "COLUMNS").cloned().collect();
+        pty.start(command, &env, self.home(), hang_up);
     }
 }
 

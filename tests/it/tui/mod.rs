@@ -3,6 +3,7 @@
 //! `PITSTOP_PICTURES=DIR` makes the screen tests also write each screen as an SVG picture into DIR.
 
 mod any_size;
+mod ending;
 mod keys;
 mod picture;
 mod sample;
