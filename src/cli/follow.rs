@@ -3,12 +3,11 @@
 //! Cancelling has one mechanism with urgency: the first Ctrl-C finishes the instances in flight, the second aborts and puts
 //! them back, the third leaves. SIGTERM and SIGHUP finish. What those mean for steps is the engine's business.
 
-use super::names::Names;
 use super::output::Output;
 use super::signals::{Signals, Wish};
-use super::{human, summary};
+use super::summary;
+use super::telling::Telling;
 use crate::domain::event::{EventKind, OpEvent, Urgency};
-use crate::domain::progress::Progress;
 use crate::engine::{Control, Operation};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -18,14 +17,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Reports `operation` until its end; `ask`: a person can be asked at gates.
 pub async fn follow(out: &mut Output, mut operation: Operation, mut signals: Signals, ask: bool) -> u8 {
-    let mut run = Run {
-        progress: Progress::default(),
-        names: Names::default(),
-        control: operation.control,
-        urgency: None,
-        terminated: false,
-        answer: None,
-    };
+    let mut run =
+        Run { telling: Telling::default(), control: operation.control, urgency: None, terminated: false, answer: None };
     loop {
         tokio::select! {
             event = operation.events.recv() => match event {
@@ -37,22 +30,12 @@ pub async fn follow(out: &mut Output, mut operation: Operation, mut signals: Sig
             () = tokio::time::sleep(LAST_WORDS), if run.urgency == Some(Urgency::Leave) => break,
         }
     }
-    out.passing("");
-    let (progress, names) = (&run.progress, &run.names);
-    out.closing(&summary::sentence(progress));
-    out.running(&summary::table(progress, names, out.glyphs));
-    if let Some(error) = progress.finished.as_ref().and_then(|finished| finished.error.as_ref()) {
-        out.failure(error);
-    }
-    for line in summary::state(progress, names) {
-        out.alarm(&format!("  {line}"));
-    }
-    summary::code(progress, run.terminated)
+    run.telling.end(out);
+    summary::code(&run.telling.progress, run.terminated)
 }
 
 struct Run {
-    progress: Progress,
-    names: Names,
+    telling: Telling,
     control: Control,
     /// The most urgent request so far.
     urgency: Option<Urgency>,
@@ -64,17 +47,12 @@ struct Run {
 
 impl Run {
     fn report(&mut self, out: &mut Output, event: &OpEvent, ask: bool) {
-        self.progress.apply(event);
-        if let EventKind::Planned(planned) = &event.kind {
-            self.names = Names::of(planned);
-        }
-        out.event(event);
-        out.running(&human::lines(event, &self.names, out.glyphs));
+        self.telling.event(out, event);
         if matches!(event.kind, EventKind::GateReached { .. }) && ask {
             out.ask("[Enter] go on, Ctrl-C stop");
             self.answer = Some(line());
         } else if self.answer.is_none() {
-            out.passing(&human::passing(&self.progress, &self.names, out.glyphs));
+            self.telling.passing(out);
         }
     }
 

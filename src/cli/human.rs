@@ -31,6 +31,7 @@ pub fn lines(event: &OpEvent, names: &Names, glyphs: Glyphs) -> Vec<String> {
         EventKind::Paused { reason } => vec![said(at, CARE, &format!("paused: {reason}"))],
         EventKind::Resumed { reason } => vec![said(at, GOOD, &format!("going on: {reason}"))],
         EventKind::CancelRequested { urgency } => vec![said(at, CARE, cancelled(*urgency))],
+        EventKind::Noted { message } => vec![said(at, CARE, message)],
         EventKind::StepStarted(_) | EventKind::StepProgress(_) | EventKind::Finished(_) | EventKind::Unknown => {
             Vec::new()
         }

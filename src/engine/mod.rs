@@ -12,6 +12,8 @@
 //! perform   does one step                                      (docker changes)   make  makes containers, networks, volumes
 //! ready     waits until an instance is ready                   gap  measures how long it did not answer
 //! pins      picks addresses for new sandboxes                  state  says what runs where at the end
+//! record    what is written down of an operation, and read again
+//! who       sits at this console
 //! clock     the only place that reads time                     doctor  is all well?
 //! ```
 
@@ -26,15 +28,18 @@ mod operator;
 mod perform;
 mod pins;
 mod ready;
+mod record;
 mod request;
 mod run;
 mod session;
 mod state;
+mod who;
 
 pub use crate::docker::{Location, LogOptions};
 pub use doctor::{Check, Level};
 pub use error::{Error, ErrorKind};
 pub use logs::InstanceLine;
 pub use operator::Operator;
+pub use record::{RecordError, Records, read_file};
 pub use request::{Control, Operation, Request};
 pub use session::Session;

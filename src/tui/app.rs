@@ -14,7 +14,7 @@ use super::{own_log, view};
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::ImageRef;
-use crate::engine::{Location, Operator, clock};
+use crate::engine::{Location, Operator, Records, clock};
 use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt;
 use std::io;
@@ -39,6 +39,8 @@ pub struct Settings {
     /// The user's keymap: the file's name and text.
     pub keymap: Option<(String, String)>,
     pub read_only: bool,
+    /// Where records of operations are kept.
+    pub records: Option<Records>,
 }
 
 /// How the console ended.
@@ -83,7 +85,7 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
     terminal::install_panic_hook();
     let screen = Screen::take().map_err(io)?;
     let operate = (!settings.read_only).then_some(Operator::of as Operate);
-    let (bridge, inbox) = Bridge::start(settings.location, settings.sandbox_image, operate);
+    let (bridge, inbox) = Bridge::start(settings.location, settings.sandbox_image, settings.records, operate);
     let hung_up = watch_for_hang_up();
     let mut console = Console {
         model,
