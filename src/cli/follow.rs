@@ -1,25 +1,38 @@
 //! A running operation: its events out, signals and a person's answers in, an exit code at the end.
 //!
-//! Cancelling has one mechanism with urgency: the first Ctrl-C finishes the instances in flight, the second aborts and puts
-//! them back, the third leaves. SIGTERM and SIGHUP finish. What those mean for steps is the engine's business.
+//! Cancelling has one mechanism with urgency: the first Ctrl-C or SIGTERM finishes the instances in flight, the second
+//! aborts and puts them back, the third leaves as soon as no change is under way, the fourth does not wait even for that.
+//! SIGHUP says that the terminal is gone, and says it more than once (the kernel does, and so does the shell): it is a
+//! first request, or none at all, as `--on-hangup` wants it. What all that means for steps is the engine's business.
 
 use super::output::Output;
 use super::signals::{Signals, Wish};
 use super::summary;
 use super::telling::Telling;
+use crate::config::settings::OnHangup;
 use crate::domain::event::{EventKind, OpEvent, Urgency};
 use crate::engine::{Control, Operation};
-use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How long the operation may take to say what is half done after it was told to leave.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-
 /// Reports `operation` until its end; `ask`: a person can be asked at gates.
-pub async fn follow(out: &mut Output, mut operation: Operation, mut signals: Signals, ask: bool) -> u8 {
-    let mut run =
-        Run { telling: Telling::default(), control: operation.control, urgency: None, terminated: false, answer: None };
-    loop {
+pub async fn follow(
+    out: &mut Output,
+    mut operation: Operation,
+    mut signals: Signals,
+    on_hangup: OnHangup,
+    ask: bool,
+) -> u8 {
+    let mut run = Run {
+        telling: Telling::default(),
+        control: operation.control,
+        urgency: None,
+        terminated: false,
+        on_hangup,
+        hung_up: false,
+        answer: None,
+        gone: false,
+    };
+    while !run.gone {
         tokio::select! {
             event = operation.events.recv() => match event {
                 Some(event) => run.report(out, &event, ask),
@@ -27,7 +40,6 @@ pub async fn follow(out: &mut Output, mut operation: Operation, mut signals: Sig
             },
             wish = signals.next() => run.obey(out, wish),
             go = answered(&mut run.answer) => run.answered(go),
-            () = tokio::time::sleep(LAST_WORDS), if run.urgency == Some(Urgency::Leave) => break,
         }
     }
     run.telling.end(out);
@@ -39,10 +51,15 @@ struct Run {
     control: Control,
     /// The most urgent request so far.
     urgency: Option<Urgency>,
-    /// A SIGTERM or SIGHUP came.
+    /// A SIGTERM, or a SIGHUP that counts, came.
     terminated: bool,
+    on_hangup: OnHangup,
+    /// The terminal is gone.
+    hung_up: bool,
     /// The answer at a gate, while one is awaited.
     answer: Option<oneshot::Receiver<bool>>,
+    /// Nothing is waited for any more.
+    gone: bool,
 }
 
 impl Run {
@@ -57,23 +74,29 @@ impl Run {
     }
 
     fn obey(&mut self, out: &mut Output, wish: Wish) {
-        let urgency = match (wish, self.urgency) {
-            (Wish::Interrupt, None) => Urgency::Finish,
-            (Wish::Interrupt, Some(Urgency::Finish)) => Urgency::Abort,
-            (Wish::Interrupt, Some(Urgency::Abort | Urgency::Leave)) => Urgency::Leave,
-            // Asking again does not make it more urgent: who wants that has SIGINT.
-            (Wish::Terminate, urgency) => urgency.unwrap_or(Urgency::Finish),
+        if wish == Wish::HangUp {
+            let told = std::mem::replace(&mut self.hung_up, true);
+            if told || self.urgency.is_some() || self.on_hangup == OnHangup::Finish {
+                return;
+            }
+        }
+        let urgency = match self.urgency {
+            None => Urgency::Finish,
+            Some(Urgency::Finish) => Urgency::Abort,
+            Some(Urgency::Abort) => Urgency::Leave,
+            Some(Urgency::Leave) => {
+                self.gone = true;
+                return;
+            }
         };
-        self.terminated |= wish == Wish::Terminate;
+        self.terminated |= wish != Wish::Interrupt;
         if self.answer.take().is_some() || wish == Wish::Interrupt {
             // The terminal has echoed `^C` on the line that was there.
             out.passing("");
             out.end_of_question();
         }
-        if self.urgency != Some(urgency) {
-            self.urgency = Some(urgency);
-            self.control.cancel(urgency);
-        }
+        self.urgency = Some(urgency);
+        self.control.cancel(urgency);
     }
 
     fn answered(&mut self, go: bool) {

@@ -45,7 +45,8 @@ pub async fn operate(out: &mut Output, settings: &Settings, verb: &Verb, args: &
         return Ok(exit::ABORTED);
     }
     let signals = Signals::take()?;
-    Ok(follow::follow(out, Operator::of(&session).run(plan), signals, ask).await)
+    Ok(follow::follow(out, Operator::of(&session).run(plan), signals, settings.on_hangup.unwrap_or_default(), ask)
+        .await)
 }
 
 fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, CliError> {

@@ -18,7 +18,7 @@ use crate::domain::event::{
 };
 use crate::domain::identity::{Identity, Judgement, Verdict};
 use crate::domain::ids::{ImageRef, InstanceName, OpId};
-use crate::domain::plan::{Lane, Plan, StepId, Target, Task};
+use crate::domain::plan::{Action, Lane, Plan, StepId, Target, Task};
 use crate::domain::record::Intent;
 use crate::domain::schedule::Schedule;
 use std::collections::{BTreeMap, HashMap};
@@ -145,7 +145,9 @@ struct Run {
     reported: mpsc::UnboundedReceiver<Report>,
     serial_ms: u64,
     error: Option<String>,
+    /// Nothing new begins; only changes under way are waited for.
     left: bool,
+    gone: bool,
 }
 
 impl Run {
@@ -168,14 +170,19 @@ impl Run {
             serial_ms: 0,
             error: None,
             left: false,
+            gone: false,
         }
     }
 
     async fn drive(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         self.teller.tell(EventKind::Planned(Planned::of(&self.plan)));
         loop {
-            self.advance();
-            if self.left || (self.schedule.is_over() && self.running.is_empty()) {
+            if self.left {
+                self.end_waits();
+            } else {
+                self.advance();
+            }
+            if self.gone || (self.running.is_empty() && (self.left || self.schedule.is_over())) {
                 break;
             }
             tokio::select! {
@@ -214,6 +221,14 @@ impl Run {
                 handle.abort();
             }
         }
+    }
+
+    /// Ends what only waits. A change under way is let finish: cut off, its outcome would be unknown.
+    fn end_waits(&self) {
+        let waits = |step: &StepId| {
+            matches!(self.plan.steps[*step].task.action(), Action::Ready | Action::Pull | Action::Drain)
+        };
+        self.aborts.iter().filter(|(step, _)| waits(step)).for_each(|(_, handle)| handle.abort());
     }
 
     fn start_step(&mut self, id: StepId, now: Instant) {
@@ -347,8 +362,10 @@ impl Run {
 
     fn obey(&mut self, command: Command) {
         match command {
+            // Who leaves twice does not even wait for the changes under way.
+            Command::Cancel(Urgency::Leave) if self.left => self.gone = true,
             Command::Cancel(urgency) => {
-                self.left = urgency == Urgency::Leave;
+                self.left |= urgency == Urgency::Leave;
                 self.schedule.cancel(urgency);
                 self.teller.tell(EventKind::CancelRequested { urgency });
             }

@@ -11,6 +11,7 @@ use super::model::Model;
 use super::terminal::{self, Screen};
 use super::update::update;
 use super::{own_log, view};
+use crate::config::settings::OnHangup;
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::ImageRef;
@@ -39,6 +40,7 @@ pub struct Settings {
     /// The user's keymap: the file's name and text.
     pub keymap: Option<(String, String)>,
     pub read_only: bool,
+    pub on_hangup: OnHangup,
     /// Where records of operations are kept.
     pub records: Option<Records>,
 }
@@ -96,6 +98,7 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         signals,
         hung_up,
         why: None,
+        on_hangup: settings.on_hangup,
         queue: Vec::new(),
     };
     let why = console.run().await;
@@ -111,6 +114,7 @@ struct Console {
     signals: Signals,
     hung_up: Arc<Notify>,
     why: Option<Why>,
+    on_hangup: OnHangup,
     /// Commands for the terminal, done between frames.
     queue: Vec<Command>,
 }
@@ -239,26 +243,45 @@ impl Console {
     /// Gives the terminal back; operations that run are finished or put back first, the more urgently the more often a
     /// signal says so.
     async fn end(mut self, why: Why) -> Ended {
-        drop(self.screen);
+        terminal::restore();
         if why != Why::Asked {
-            let mut urgency = [Urgency::Finish, Urgency::Abort, Urgency::Leave].into_iter();
-            self.bridge.cancel_all(urgency.next().unwrap_or(Urgency::Leave));
-            while self.model.running() > 0 {
-                tokio::select! {
-                    biased;
-                    _ = self.signals.next() => match urgency.next() {
-                        Some(urgency) => self.bridge.cancel_all(urgency),
-                        None => break,
-                    },
-                    msg = self.inbox.recv() => match msg {
-                        Some(msg @ Msg::Op(_)) => drop(update(&mut self.model, msg)),
-                        Some(_) => {}
-                        None => break,
-                    },
-                }
-            }
+            self.let_end(why).await;
         }
         Ended { why, summary: self.model.operations.iter().flat_map(super::operation::OpView::epitaph).collect() }
+    }
+}
+
+impl Console {
+    /// Waits until nothing runs any more: what is in flight is finished, then put back, then left as it is, the more
+    /// urgently the more often a signal says so. That the terminal is gone is said once, however often it is said.
+    async fn let_end(&mut self, why: Why) {
+        let gone = matches!(why, Why::HungUp | Why::Signal(SIGHUP));
+        let mut urgency = [Urgency::Finish, Urgency::Abort, Urgency::Leave].into_iter();
+        let goes_on = gone && self.on_hangup == OnHangup::Finish;
+        if !goes_on {
+            urgency.next().into_iter().for_each(|urgency| self.bridge.cancel_all(urgency));
+        }
+        while self.model.running() > 0 {
+            // Nobody is left to say go.
+            if goes_on {
+                let waits = self.model.operations.iter().filter(|op| op.is_running() && op.waiting().is_some());
+                waits.for_each(|op| self.bridge.cancel(&op.id, Urgency::Finish));
+            }
+            tokio::select! {
+                biased;
+                number = self.signals.next() => if matches!(number, SIGINT | SIGTERM) {
+                    match urgency.next() {
+                        Some(urgency) => self.bridge.cancel_all(urgency),
+                        None => return,
+                    }
+                },
+                msg = self.inbox.recv() => match msg {
+                    Some(msg @ Msg::Op(_)) => drop(update(&mut self.model, msg)),
+                    Some(_) => {}
+                    None => return,
+                },
+            }
+        }
     }
 }
 
@@ -268,6 +291,9 @@ async fn at_once(keys: &mut EventStream) -> Poll<Option<io::Result<Event>>> {
     std::future::poll_fn(|context| Poll::Ready(keys.poll_next_unpin(context))).await
 }
 
+const SIGHUP: i32 = 1;
+const SIGINT: i32 = 2;
+const SIGTERM: i32 = 15;
 const SIGTSTP: i32 = 20;
 
 /// Signals as numbers.

@@ -146,6 +146,11 @@ impl Bridge {
         self.controls.values().for_each(|control| control.cancel(urgency));
     }
 
+    /// Asks an operation to end.
+    pub fn cancel(&self, id: &OpId, urgency: Urgency) {
+        self.control(id, |control| control.cancel(urgency));
+    }
+
     fn control(&self, id: &OpId, act: impl FnOnce(&Control)) {
         if let Some(control) = self.controls.get(id) {
             act(control);

@@ -6,7 +6,7 @@
 
 mod operation;
 
-pub use operation::{OperationArgs, Warm};
+pub use operation::{OnHangupArg, OperationArgs, Warm};
 
 use crate::domain::duration;
 use clap::builder::BoolishValueParser;
@@ -77,6 +77,9 @@ pub struct Global {
     /// The sandbox image to use instead of the built-in one (an engine of another CPU architecture needs it)
     #[arg(long, value_name = "REF", global = true, env = "PITSTOP_SANDBOX_IMAGE", hide_env_values = true)]
     pub sandbox_image: Option<String>,
+    /// When the terminal is gone: finish the instances in flight and stop there, or finish the operation [default: stop]
+    #[arg(long, value_name = "WHAT", global = true, env = "PITSTOP_ON_HANGUP", hide_env_values = true)]
+    pub on_hangup: Option<OnHangupArg>,
 }
 
 /// What to do.

@@ -3,6 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use super::events::{kinds, of};
@@ -136,4 +137,22 @@ fn records_of_released_versions_are_played() {
         assert!(out.stderr.contains(said), "{}", out.stderr);
     }
     assert!(pitstop.run(&["show", "20261122"]).expect_code(2).stderr.contains("pitstop history"));
+}
+
+#[test]
+fn a_terminal_that_goes_stops_the_operation_or_does_not_as_wished() {
+    let engine = Engine::machine();
+    let site = Site::open(&engine, &images::slow_boot(&engine, "v1", 500), 3);
+    let before = site.all_outside(3);
+    let begun = r#""action":"stop","lane":"main","result":"ok""#;
+    for (how, code, outcome) in [("finish", 0, "succeeded"), ("stop", 143, "interrupted")] {
+        let running = site.pitstop.start(&["restart", &site.web(), "--json", "--on-hangup", how]);
+        running.wait_for_stdout(begun);
+        running.signal(Signal::HUP);
+        running.signal(Signal::HUP);
+        running.wait().expect_code(code);
+        let last = read(&files(&site.pitstop).pop().unwrap()).pop().unwrap();
+        assert_eq!((&last["event"], &last["outcome"]), (&"finished".into(), &outcome.into()), "{how}");
+        assert_eq!(site.all_outside(3), before);
+    }
 }
