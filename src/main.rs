@@ -30,6 +30,8 @@ async fn console(start: cli::console::Start) -> u8 {
         look: tui::look::Wanted { theme: start.theme, text: start.theme_text, colour: start.color },
         keymap: start.keymap,
         read_only: start.read_only,
+        on_hangup: start.on_hangup,
+        records: start.records,
     };
     let ended = Box::pin(tui::run(settings)).await;
     cli::console_ended(ended.map_err(|error| error.0).map(|ended| {

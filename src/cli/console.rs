@@ -4,11 +4,11 @@
 
 use super::args::Cli;
 use super::error::CliError;
-use super::{exit, locate, sandbox_image, settled};
+use super::{exit, history, locate, sandbox_image, settled};
 use crate::config::paths;
-use crate::config::settings::Color;
+use crate::config::settings::{Color, OnHangup};
 use crate::domain::ids::ImageRef;
-use crate::engine::Location;
+use crate::engine::{Location, Records};
 use std::io::{ErrorKind, IsTerminal};
 use std::path::{Component, Path};
 
@@ -25,6 +25,9 @@ pub struct Start {
     /// The user's keymap: the file's name and text.
     pub keymap: Option<(String, String)>,
     pub read_only: bool,
+    pub on_hangup: OnHangup,
+    /// Where records of operations are kept.
+    pub records: Option<Records>,
 }
 
 /// How the console ended.
@@ -70,6 +73,8 @@ pub(super) fn start(cli: &Cli) -> Result<Start, CliError> {
         },
         keymap: own("keymap.toml")?.map(|text| ("keymap.toml".to_owned(), text)),
         read_only: settings.read_only.unwrap_or(false),
+        on_hangup: settings.on_hangup.unwrap_or_default(),
+        records: history::records(),
     })
 }
 

@@ -1,32 +1,38 @@
 //! A running operation: its events out, signals and a person's answers in, an exit code at the end.
 //!
-//! Cancelling has one mechanism with urgency: the first Ctrl-C finishes the instances in flight, the second aborts and puts
-//! them back, the third leaves. SIGTERM and SIGHUP finish. What those mean for steps is the engine's business.
+//! Cancelling has one mechanism with urgency: the first Ctrl-C or SIGTERM finishes the instances in flight, the second
+//! aborts and puts them back, the third leaves as soon as no change is under way, the fourth does not wait even for that.
+//! SIGHUP says that the terminal is gone, and says it more than once (the kernel does, and so does the shell): it is a
+//! first request, or none at all, as `--on-hangup` wants it. What all that means for steps is the engine's business.
 
-use super::names::Names;
 use super::output::Output;
 use super::signals::{Signals, Wish};
-use super::{human, summary};
+use super::summary;
+use super::telling::Telling;
+use crate::config::settings::OnHangup;
 use crate::domain::event::{EventKind, OpEvent, Urgency};
-use crate::domain::progress::Progress;
 use crate::engine::{Control, Operation};
-use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How long the operation may take to say what is half done after it was told to leave.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-
 /// Reports `operation` until its end; `ask`: a person can be asked at gates.
-pub async fn follow(out: &mut Output, mut operation: Operation, mut signals: Signals, ask: bool) -> u8 {
+pub async fn follow(
+    out: &mut Output,
+    mut operation: Operation,
+    mut signals: Signals,
+    on_hangup: OnHangup,
+    ask: bool,
+) -> u8 {
     let mut run = Run {
-        progress: Progress::default(),
-        names: Names::default(),
+        telling: Telling::default(),
         control: operation.control,
         urgency: None,
         terminated: false,
+        on_hangup,
+        hung_up: false,
         answer: None,
+        gone: false,
     };
-    loop {
+    while !run.gone {
         tokio::select! {
             event = operation.events.recv() => match event {
                 Some(event) => run.report(out, &event, ask),
@@ -34,68 +40,63 @@ pub async fn follow(out: &mut Output, mut operation: Operation, mut signals: Sig
             },
             wish = signals.next() => run.obey(out, wish),
             go = answered(&mut run.answer) => run.answered(go),
-            () = tokio::time::sleep(LAST_WORDS), if run.urgency == Some(Urgency::Leave) => break,
         }
     }
-    out.passing("");
-    let (progress, names) = (&run.progress, &run.names);
-    out.closing(&summary::sentence(progress));
-    out.running(&summary::table(progress, names, out.glyphs));
-    if let Some(error) = progress.finished.as_ref().and_then(|finished| finished.error.as_ref()) {
-        out.failure(error);
-    }
-    for line in summary::state(progress, names) {
-        out.alarm(&format!("  {line}"));
-    }
-    summary::code(progress, run.terminated)
+    run.telling.end(out);
+    summary::code(&run.telling.progress, run.terminated)
 }
 
 struct Run {
-    progress: Progress,
-    names: Names,
+    telling: Telling,
     control: Control,
     /// The most urgent request so far.
     urgency: Option<Urgency>,
-    /// A SIGTERM or SIGHUP came.
+    /// A SIGTERM, or a SIGHUP that counts, came.
     terminated: bool,
+    on_hangup: OnHangup,
+    /// The terminal is gone.
+    hung_up: bool,
     /// The answer at a gate, while one is awaited.
     answer: Option<oneshot::Receiver<bool>>,
+    /// Nothing is waited for any more.
+    gone: bool,
 }
 
 impl Run {
     fn report(&mut self, out: &mut Output, event: &OpEvent, ask: bool) {
-        self.progress.apply(event);
-        if let EventKind::Planned(planned) = &event.kind {
-            self.names = Names::of(planned);
-        }
-        out.event(event);
-        out.running(&human::lines(event, &self.names, out.glyphs));
+        self.telling.event(out, event);
         if matches!(event.kind, EventKind::GateReached { .. }) && ask {
             out.ask("[Enter] go on, Ctrl-C stop");
             self.answer = Some(line());
         } else if self.answer.is_none() {
-            out.passing(&human::passing(&self.progress, &self.names, out.glyphs));
+            self.telling.passing(out);
         }
     }
 
     fn obey(&mut self, out: &mut Output, wish: Wish) {
-        let urgency = match (wish, self.urgency) {
-            (Wish::Interrupt, None) => Urgency::Finish,
-            (Wish::Interrupt, Some(Urgency::Finish)) => Urgency::Abort,
-            (Wish::Interrupt, Some(Urgency::Abort | Urgency::Leave)) => Urgency::Leave,
-            // Asking again does not make it more urgent: who wants that has SIGINT.
-            (Wish::Terminate, urgency) => urgency.unwrap_or(Urgency::Finish),
+        if wish == Wish::HangUp {
+            let told = std::mem::replace(&mut self.hung_up, true);
+            if told || self.urgency.is_some() || self.on_hangup == OnHangup::Finish {
+                return;
+            }
+        }
+        let urgency = match self.urgency {
+            None => Urgency::Finish,
+            Some(Urgency::Finish) => Urgency::Abort,
+            Some(Urgency::Abort) => Urgency::Leave,
+            Some(Urgency::Leave) => {
+                self.gone = true;
+                return;
+            }
         };
-        self.terminated |= wish == Wish::Terminate;
+        self.terminated |= wish != Wish::Interrupt;
         if self.answer.take().is_some() || wish == Wish::Interrupt {
             // The terminal has echoed `^C` on the line that was there.
             out.passing("");
             out.end_of_question();
         }
-        if self.urgency != Some(urgency) {
-            self.urgency = Some(urgency);
-            self.control.cancel(urgency);
-        }
+        self.urgency = Some(urgency);
+        self.control.cancel(urgency);
     }
 
     fn answered(&mut self, go: bool) {

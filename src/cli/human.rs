@@ -31,6 +31,7 @@ pub fn lines(event: &OpEvent, names: &Names, glyphs: Glyphs) -> Vec<String> {
         EventKind::Paused { reason } => vec![said(at, CARE, &format!("paused: {reason}"))],
         EventKind::Resumed { reason } => vec![said(at, GOOD, &format!("going on: {reason}"))],
         EventKind::CancelRequested { urgency } => vec![said(at, CARE, cancelled(*urgency))],
+        EventKind::Noted { message } => vec![said(at, CARE, message)],
         EventKind::StepStarted(_) | EventKind::StepProgress(_) | EventKind::Finished(_) | EventKind::Unknown => {
             Vec::new()
         }
@@ -101,8 +102,8 @@ fn row(
 fn cancelled(urgency: Urgency) -> &'static str {
     match urgency {
         Urgency::Finish => "finishing the instances in flight; Ctrl-C again aborts and puts them back",
-        Urgency::Abort => "aborting: the instances in flight are put back; Ctrl-C again leaves at once",
-        Urgency::Leave => "leaving at once",
+        Urgency::Abort => "aborting: the instances in flight are put back; Ctrl-C again leaves them as they are",
+        Urgency::Leave => "leaving as soon as no change is under way; Ctrl-C again does not wait for that",
     }
 }
 

@@ -7,6 +7,7 @@
 //! args      what clap reads                settled   flag, variable, settings file: one value each
 //! operate   the verbs that change          files     which Compose files are meant
 //! follow    a running operation            signals   Ctrl-C, SIGTERM, SIGHUP as values
+//! history   show, replay: records              telling   an operation's lines, live or played again
 //! ps logs doctor docs                      one verb each                  console   how the other front end starts and ends
 //! preview   a plan in lines                human     events in lines      summary  the end in lines
 //! output    the only printing              style, table, names            how lines look
@@ -22,6 +23,7 @@ pub mod exit;
 mod fault;
 mod files;
 mod follow;
+mod history;
 mod human;
 mod log;
 mod logs;
@@ -35,6 +37,7 @@ mod signals;
 mod style;
 mod summary;
 mod table;
+mod telling;
 
 use crate::config::settings::{Color, Settings};
 use crate::domain::fleet::Fleet;
@@ -105,6 +108,9 @@ async fn dispatch(out: &mut Output, settings: &Settings, cli: &Cli) -> Result<u8
         }
         Some(Verb::Ps(args)) => list(out, settings, args).await,
         Some(Verb::Logs(args)) => logs::logs(out, settings, args).await,
+        Some(Verb::History(args)) => history::history(out, args),
+        Some(Verb::Show(args)) => history::show(out, args),
+        Some(Verb::Replay(args)) => history::replay(out, args).await,
         Some(Verb::Doctor) => doctor::doctor(out, settings).await,
         Some(Verb::Completions { shell }) => {
             out.text(&docs::completions(*shell));
@@ -143,7 +149,7 @@ async fn list(out: &mut Output, settings: &Settings, args: &PsArgs) -> Result<u8
 /// The engine that is meant, connected.
 async fn connect(settings: &Settings) -> Result<Session, CliError> {
     let (location, image) = (locate(settings)?, sandbox_image(settings)?);
-    Ok(Session::connect(&location).await?.with_sandbox_image(image))
+    Ok(Session::connect(&location).await?.with_sandbox_image(image).with_records(history::records()))
 }
 
 fn locate(settings: &Settings) -> Result<Location, CliError> {

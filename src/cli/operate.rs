@@ -45,7 +45,8 @@ pub async fn operate(out: &mut Output, settings: &Settings, verb: &Verb, args: &
         return Ok(exit::ABORTED);
     }
     let signals = Signals::take()?;
-    Ok(follow::follow(out, Operator::of(&session).run(plan), signals, ask).await)
+    Ok(follow::follow(out, Operator::of(&session).run(plan), signals, settings.on_hangup.unwrap_or_default(), ask)
+        .await)
 }
 
 fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, CliError> {
@@ -66,7 +67,14 @@ fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, C
         Verb::Rollback(args) => Request::Rollback { app: args.app.clone(), to: args.to, options },
         Verb::Scale(args) => Request::Scale { app: args.target.0.clone(), replicas: args.target.1, options },
         Verb::Rm(args) => Request::Remove { apps: args.apps.clone(), volumes: args.volumes, options },
-        Verb::Ps(_) | Verb::Logs(_) | Verb::Doctor | Verb::Completions { .. } | Verb::Man { .. } => {
+        Verb::Ps(_)
+        | Verb::Logs(_)
+        | Verb::History(_)
+        | Verb::Show(_)
+        | Verb::Replay(_)
+        | Verb::Doctor
+        | Verb::Completions { .. }
+        | Verb::Man { .. } => {
             return Err(CliError::usage("this verb is no operation"));
         }
     })

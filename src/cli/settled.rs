@@ -34,6 +34,7 @@ fn lay_over(global: &Global, docker: bool, file: Settings) -> Settings {
         read_only: global.read_only.or(file.read_only),
         color: color.or(file.color),
         sandbox_image: filled(global.sandbox_image.as_ref()).or(file.sandbox_image),
+        on_hangup: global.on_hangup.map(|on_hangup| on_hangup.0).or(file.on_hangup),
         defaults: file.defaults,
     }
 }

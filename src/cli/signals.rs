@@ -10,8 +10,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub enum Wish {
     /// Ctrl-C.
     Interrupt,
-    /// SIGTERM, or SIGHUP: the terminal is gone.
+    /// SIGTERM.
     Terminate,
+    /// SIGHUP: the terminal is gone.
+    HangUp,
 }
 
 /// From now on, signals are wishes.
@@ -37,7 +39,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => Wish::Interrupt,
             _ = self.terminate.recv() => Wish::Terminate,
-            _ = self.hang_up.recv() => Wish::Terminate,
+            _ = self.hang_up.recv() => Wish::HangUp,
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Settings {
     pub color: Option<Color>,
     /// As `--sandbox-image`.
     pub sandbox_image: Option<String>,
+    /// As `--on-hangup`.
+    pub on_hangup: Option<OnHangup>,
     /// The table `[defaults]`.
     pub defaults: Choices,
 }
@@ -40,6 +42,17 @@ pub enum Color {
     Auto,
     Always,
     Never,
+}
+
+/// What becomes of a running operation when the terminal is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnHangup {
+    /// The instances in flight are finished; the rest waits for somebody.
+    #[default]
+    Stop,
+    /// It goes on to its end.
+    Finish,
 }
 
 /// What was chosen for operations, by flags or by the file; `None`: not said.
@@ -207,11 +220,12 @@ mod tests {
     fn every_key_is_read() {
         let settings = read(
             "host = 'unix:///run/x.sock'\ntheme = 'dusk'\nread_only = true\ncolor = 'never'\nsandbox_image = 's:1'\n\
+             on_hangup = 'finish'\n\
              [defaults]\nbatch = '25%'\nparallel = 3\ngate = 'first'\non_failure = 'rollback'\ndrain_timeout = '1m'\n\
              stop_grace = 5\nready_timeout = 1.5\nmin_ready = '2s'\nprobe = 'tcp:80'\npull = 'never'\npull_timeout = '1h'\n",
         )
         .unwrap();
-        assert_eq!(settings.color, Some(Color::Never));
+        assert_eq!((settings.color, settings.on_hangup), (Some(Color::Never), Some(OnHangup::Finish)));
         let seconds = |s| Some(Duration::from_secs(s));
         let want = Choices {
             batch: Some(BatchSize::Percent(25)),

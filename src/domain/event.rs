@@ -52,6 +52,10 @@ pub enum EventKind {
     CancelRequested {
         urgency: Urgency,
     },
+    /// Something a person should know, which changes nothing.
+    Noted {
+        message: String,
+    },
     Finished(Finished),
     /// A kind of a later version.
     #[serde(other)]
@@ -229,7 +233,7 @@ impl Planned {
 }
 
 /// RFC 3339 in UTC with exactly three decimals.
-mod millisecond_utc {
+pub(super) mod millisecond_utc {
     use jiff::Timestamp;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

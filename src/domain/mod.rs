@@ -21,5 +21,6 @@ pub mod probe;
 pub mod progress;
 pub mod project;
 pub mod recipe;
+pub mod record;
 pub mod schedule;
 pub mod spec;

@@ -37,6 +37,8 @@ pub struct Progress {
     pub paused: Option<String>,
     /// The user wants out.
     pub cancelled: Option<Urgency>,
+    /// What was worth knowing on the way.
+    pub notes: Vec<String>,
     pub finished: Option<Finished>,
 }
 
@@ -130,6 +132,7 @@ impl Progress {
                 self.gate = None;
                 self.finished = Some(finished.clone());
             }
+            EventKind::Noted { message } => self.notes.push(message.clone()),
             EventKind::Unknown => {}
         }
     }
@@ -319,7 +322,7 @@ impl StepProgressed {
 
     /// When it ended, since the operation began.
     pub fn ended_ms(&self) -> Option<u64> {
-        Some(self.started_ms? + self.took_ms?)
+        Some(self.started_ms?.saturating_add(self.took_ms?))
     }
 
     /// It touches what serves; the others only prepare or tidy.

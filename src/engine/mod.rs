@@ -13,6 +13,8 @@
 //! ready     waits until an instance is ready                   gap  measures how long it did not answer
 //! traffic   drains and attaches
 //! pins      picks addresses for new sandboxes                  state  says what runs where at the end
+//! record    what is written down of an operation, and read again
+//! who       sits at this console
 //! clock     the only place that reads time                     doctor  is all well?
 //! ```
 
@@ -27,16 +29,19 @@ mod operator;
 mod perform;
 mod pins;
 mod ready;
+mod record;
 mod request;
 mod run;
 mod session;
 mod state;
 mod traffic;
+mod who;
 
 pub use crate::docker::{Location, LogOptions};
 pub use doctor::{Check, Level};
 pub use error::{Error, ErrorKind};
 pub use logs::InstanceLine;
 pub use operator::Operator;
+pub use record::{RecordError, Records, read_file};
 pub use request::{Control, Operation, Request};
 pub use session::Session;

@@ -6,6 +6,7 @@
 use super::clock;
 use super::gap::GapWatch;
 use super::perform::{Context, Done, Failed, Job, Product, perform};
+use super::record::{Intents, Pending, Recorder};
 use super::request::{Command, Control, Operation};
 use super::state;
 use crate::docker::{Changes, PullProgress};
@@ -17,7 +18,8 @@ use crate::domain::event::{
 };
 use crate::domain::identity::{Identity, Judgement, Verdict};
 use crate::domain::ids::{ImageRef, InstanceName, OpId};
-use crate::domain::plan::{Lane, Plan, StepId, Task};
+use crate::domain::plan::{Action, Lane, Plan, StepId, Target, Task};
+use crate::domain::record::Intent;
 use crate::domain::schedule::Schedule;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -26,7 +28,13 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 /// Starts the operation on the runtime.
-pub(super) fn start(docker: Changes, sandbox_image: Option<ImageRef>, op: OpId, plan: Plan) -> Operation {
+pub(super) fn start(
+    docker: Changes,
+    sandbox_image: Option<ImageRef>,
+    op: OpId,
+    plan: Plan,
+    recorder: Option<Recorder>,
+) -> Operation {
     let (events, receiver) = mpsc::unbounded_channel();
     let (commands, commanded) = mpsc::unbounded_channel();
     let context = Context {
@@ -36,7 +44,7 @@ pub(super) fn start(docker: Changes, sandbox_image: Option<ImageRef>, op: OpId, 
         sandbox_image: tokio::sync::OnceCell::new(),
         pins: super::pins::Pins::default(),
     };
-    let run = Run::new(context, plan, Teller::new(op.clone(), events));
+    let run = Run::new(context, plan, Teller::new(op.clone(), events, recorder));
     tokio::spawn(run.drive(commanded));
     Operation { id: op, events: receiver, control: Control(commands) }
 }
@@ -47,14 +55,15 @@ struct Teller {
     seq: u64,
     started: Instant,
     events: mpsc::UnboundedSender<OpEvent>,
+    recorder: Option<Recorder>,
 }
 
 impl Teller {
-    fn new(op: OpId, events: mpsc::UnboundedSender<OpEvent>) -> Self {
-        Self { op, seq: 0, started: clock::instant(), events }
+    fn new(op: OpId, events: mpsc::UnboundedSender<OpEvent>, recorder: Option<Recorder>) -> Self {
+        Self { op, seq: 0, started: clock::instant(), events, recorder }
     }
 
-    fn tell(&mut self, kind: EventKind) {
+    fn stamp(&mut self, kind: EventKind) -> OpEvent {
         let event = OpEvent {
             v: VERSION,
             op: self.op.clone(),
@@ -64,8 +73,37 @@ impl Teller {
             kind,
         };
         self.seq += 1;
+        event
+    }
+
+    fn tell(&mut self, kind: EventKind) {
+        let event = self.stamp(kind);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.event(&event);
+        }
         // Nobody has to listen for the operation to go on.
         let _ = self.events.send(event);
+    }
+
+    /// The last event is told when it is written down: the process may end right behind it.
+    async fn tell_last(&mut self, kind: EventKind) {
+        let event = self.stamp(kind);
+        if let Some(pending) = self.recorder.as_mut().and_then(|recorder| recorder.synced(&event)) {
+            let _ = pending.durable().await;
+        }
+        let _ = self.events.send(event);
+    }
+
+    fn intend(&self, intent: Intent) -> Option<Pending> {
+        self.recorder.as_ref()?.intent(self.seq, clock::wall(), clock::since(self.started), intent)
+    }
+
+    /// Why the record is not complete, as soon as that is so.
+    async fn record_lost(&mut self) -> String {
+        match &mut self.recorder {
+            Some(recorder) => recorder.lost().await,
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -101,12 +139,15 @@ struct Run {
     running: JoinSet<Result<Done, Failed>>,
     tasks: HashMap<Id, StepId>,
     aborts: HashMap<StepId, AbortHandle>,
+    intents: Intents,
     /// Where steps report to while they run, and where those reports arrive.
     reports: mpsc::UnboundedSender<Report>,
     reported: mpsc::UnboundedReceiver<Report>,
     serial_ms: u64,
     error: Option<String>,
+    /// Nothing new begins; only changes under way are waited for.
     left: bool,
+    gone: bool,
 }
 
 impl Run {
@@ -125,23 +166,32 @@ impl Run {
             aborts: HashMap::new(),
             reports,
             reported,
+            intents: Intents::default(),
             serial_ms: 0,
             error: None,
             left: false,
+            gone: false,
         }
     }
 
     async fn drive(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         self.teller.tell(EventKind::Planned(Planned::of(&self.plan)));
         loop {
-            self.advance();
-            if self.left || (self.schedule.is_over() && self.running.is_empty()) {
+            if self.left {
+                self.end_waits();
+            } else {
+                self.advance();
+            }
+            if self.gone || (self.running.is_empty() && (self.left || self.schedule.is_over())) {
                 break;
             }
             tokio::select! {
                 biased;
                 Some(command) = commands.recv() => self.obey(command),
                 Some((step, progress)) = self.reported.recv() => self.tell_progress(step, progress),
+                why = self.teller.record_lost() => self.teller.tell(EventKind::Noted {
+                    message: format!("no complete record is kept of this operation: {why}"),
+                }),
                 Some(ended) = self.running.join_next_with_id() => self.ended(ended),
                 else => break,
             }
@@ -173,6 +223,14 @@ impl Run {
         }
     }
 
+    /// Ends what only waits. A change under way is let finish: cut off, its outcome would be unknown.
+    fn end_waits(&self) {
+        let waits = |step: &StepId| {
+            matches!(self.plan.steps[*step].task.action(), Action::Ready | Action::Pull | Action::Drain)
+        };
+        self.aborts.iter().filter(|(step, _)| waits(step)).for_each(|(_, handle)| handle.abort());
+    }
+
     fn start_step(&mut self, id: StepId, now: Instant) {
         let step = &self.plan.steps[id];
         let times = &mut self.times[id];
@@ -202,7 +260,12 @@ impl Run {
             progress: self.reports.clone(),
         };
         let (context, deadline) = (Arc::clone(&self.context), step.deadline);
+        let intent = self.intend(id);
         let handle = self.running.spawn(async move {
+            if let Some(intent) = intent {
+                // A disk that fails was told of, and holds up no emergency restart.
+                let _ = intent.durable().await;
+            }
             match tokio::time::timeout(deadline, perform(&context, job)).await {
                 Ok(result) => result,
                 Err(_) => Err(Failed::new(format!(
@@ -213,6 +276,22 @@ impl Run {
         });
         self.tasks.insert(handle.id(), id);
         self.aborts.insert(id, handle);
+    }
+
+    /// Writes down what can't be taken back; the step waits for it.
+    fn intend(&mut self, id: StepId) -> Option<Pending> {
+        self.teller.recorder.as_ref()?;
+        let known = |target: &Target| match target {
+            Target::Known { id, .. } => Some(id.clone()),
+            Target::Made { step, .. } => match self.products.get(step) {
+                Some(Product::Container(id)) => Some(id.clone()),
+                _ => None,
+            },
+        };
+        for (step, intent) in self.intents.due(&self.plan, id, known) {
+            self.intents.put(step, self.teller.intend(intent));
+        }
+        self.intents.take(id)
     }
 
     fn ended(&mut self, ended: Result<(Id, Result<Done, Failed>), JoinError>) {
@@ -283,8 +362,10 @@ impl Run {
 
     fn obey(&mut self, command: Command) {
         match command {
+            // Who leaves twice does not even wait for the changes under way.
+            Command::Cancel(Urgency::Leave) if self.left => self.gone = true,
             Command::Cancel(urgency) => {
-                self.left = urgency == Urgency::Leave;
+                self.left |= urgency == Urgency::Leave;
                 self.schedule.cancel(urgency);
                 self.teller.tell(EventKind::CancelRequested { urgency });
             }
@@ -356,6 +437,6 @@ impl Run {
         };
         let finished =
             Finished { outcome, took_ms, serial_ms: self.serial_ms, counts, error: self.error.take(), state };
-        self.teller.tell(EventKind::Finished(finished));
+        self.teller.tell_last(EventKind::Finished(finished)).await;
     }
 }

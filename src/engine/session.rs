@@ -1,6 +1,6 @@
 //! The way in for front ends: one connected engine and what can be asked of it. It reads; to change things takes an [`Operator`](super::Operator).
 
-use super::{Error, Request, clock, doctor, gather, logs};
+use super::{Error, Records, Request, clock, doctor, gather, logs};
 use crate::docker::{Docker, Location, LogOptions};
 use crate::domain::fleet::{EngineInfo, Fleet, FleetState};
 use crate::domain::ids::ImageRef;
@@ -13,12 +13,13 @@ use tokio::sync::{mpsc, watch};
 pub struct Session {
     docker: Docker,
     sandbox_image: Option<ImageRef>,
+    records: Option<Records>,
 }
 
 impl Session {
     /// Connects and asks who is there; touches nothing.
     pub async fn connect(location: &Location) -> Result<Self, Error> {
-        Ok(Self { docker: Docker::connect(location).await?, sandbox_image: None })
+        Ok(Self { docker: Docker::connect(location).await?, sandbox_image: None, records: None })
     }
 
     /// Uses this image for sandboxes instead of the embedded one (engines of another architecture).
@@ -26,6 +27,17 @@ impl Session {
     pub fn with_sandbox_image(mut self, image: Option<ImageRef>) -> Self {
         self.sandbox_image = image;
         self
+    }
+
+    /// Keeps records of operations there; without, none are kept.
+    #[must_use]
+    pub fn with_records(mut self, records: Option<Records>) -> Self {
+        self.records = records;
+        self
+    }
+
+    pub(super) fn records(&self) -> Option<&Records> {
+        self.records.as_ref()
     }
 
     pub(super) fn docker(&self) -> &Docker {

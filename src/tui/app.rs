@@ -12,10 +12,11 @@ use super::model::Model;
 use super::terminal::{self, Screen};
 use super::update::update;
 use super::{fault, own_log, view};
+use crate::config::settings::OnHangup;
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::ImageRef;
-use crate::engine::{Location, Operator, clock};
+use crate::engine::{Location, Operator, Records, clock};
 use crossterm::event::Event;
 use std::io;
 use std::task::Poll;
@@ -41,6 +42,9 @@ pub struct Settings {
     /// The user's keymap: the file's name and text.
     pub keymap: Option<(String, String)>,
     pub read_only: bool,
+    pub on_hangup: OnHangup,
+    /// Where records of operations are kept.
+    pub records: Option<Records>,
 }
 
 /// How the console ended.
@@ -89,7 +93,7 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
     fault::install();
     let screen = Screen::take().map_err(io)?;
     let operate = (!settings.read_only).then_some(Operator::of as Operate);
-    let (bridge, inbox) = Bridge::start(settings.location, settings.sandbox_image, operate);
+    let (bridge, inbox) = Bridge::start(settings.location, settings.sandbox_image, settings.records, operate);
     let mut console = Console {
         model,
         screen,
@@ -99,6 +103,7 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         signals,
         keys: Keys::listen(),
         why: None,
+        on_hangup: settings.on_hangup,
         queue: Vec::new(),
     };
     let why = fault::caught(console.run()).await.unwrap_or(Why::Fault);
@@ -114,6 +119,7 @@ struct Console {
     signals: Signals,
     keys: Keys,
     why: Option<Why>,
+    on_hangup: OnHangup,
     /// Commands for the terminal, done between frames.
     queue: Vec<Command>,
 }
@@ -286,34 +292,53 @@ impl Console {
     /// Gives the terminal back; operations that run are finished or put back first, the more urgently the more often a
     /// signal says so.
     async fn end(mut self, why: Why) -> Ended {
-        drop(self.screen);
+        terminal::restore();
         if why != Why::Asked {
-            let mut urgency = [Urgency::Finish, Urgency::Abort, Urgency::Leave].into_iter();
-            self.bridge.cancel_all(urgency.next().unwrap_or(Urgency::Leave));
-            while self.model.running() > 0 {
-                tokio::select! {
-                    biased;
-                    _ = self.signals.next() => match urgency.next() {
-                        Some(urgency) => self.bridge.cancel_all(urgency),
-                        None => break,
-                    },
-                    msg = self.inbox.recv() => match msg {
-                        Some(msg @ Msg::Op(_)) => drop(update(&mut self.model, msg)),
-                        Some(_) => {}
-                        None => break,
-                    },
-                }
-            }
+            self.let_end(why).await;
         }
         let fault = if why == Why::Fault { fault::first() } else { None };
-        Ended {
-            why,
-            fault,
-            summary: self.model.operations.iter().flat_map(super::operation::OpView::epitaph).collect(),
+        let summary = self.model.operations.iter().flat_map(super::operation::OpView::epitaph).collect();
+        Ended { why, fault, summary }
+    }
+}
+
+impl Console {
+    /// Waits until nothing runs any more: what is in flight is finished, then put back, then left as it is, the more
+    /// urgently the more often a signal says so. That the terminal is gone is said once, however often it is said.
+    async fn let_end(&mut self, why: Why) {
+        let gone = matches!(why, Why::HungUp | Why::Signal(SIGHUP));
+        let mut urgency = [Urgency::Finish, Urgency::Abort, Urgency::Leave].into_iter();
+        let goes_on = gone && self.on_hangup == OnHangup::Finish;
+        if !goes_on {
+            urgency.next().into_iter().for_each(|urgency| self.bridge.cancel_all(urgency));
+        }
+        while self.model.running() > 0 {
+            // Nobody is left to say go.
+            if goes_on {
+                let waits = self.model.operations.iter().filter(|op| op.is_running() && op.waiting().is_some());
+                waits.for_each(|op| self.bridge.cancel(&op.id, Urgency::Finish));
+            }
+            tokio::select! {
+                biased;
+                number = self.signals.next() => if matches!(number, SIGINT | SIGTERM) {
+                    match urgency.next() {
+                        Some(urgency) => self.bridge.cancel_all(urgency),
+                        None => return,
+                    }
+                },
+                msg = self.inbox.recv() => match msg {
+                    Some(msg @ Msg::Op(_)) => drop(update(&mut self.model, msg)),
+                    Some(_) => {}
+                    None => return,
+                },
+            }
         }
     }
 }
 
+const SIGHUP: i32 = 1;
+const SIGINT: i32 = 2;
+const SIGTERM: i32 = 15;
 const SIGCONT: i32 = 18;
 const SIGTSTP: i32 = 20;
 const SIGWINCH: i32 = 28;

@@ -9,7 +9,7 @@ use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ImageRef, OpId};
 use crate::domain::project::ProjectSpec;
-use crate::engine::{Control, Error, Location, LogOptions, Operation, Operator, Session, clock};
+use crate::engine::{Control, Error, Location, LogOptions, Operation, Operator, Records, Session, clock};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -31,6 +31,7 @@ pub type Operate = fn(&Session) -> Operator;
 pub struct Bridge {
     location: Location,
     sandbox_image: Option<ImageRef>,
+    records: Option<Records>,
     session: Arc<OnceLock<Session>>,
     /// How leave to change things is had; `None` in read-only mode.
     operate: Option<Operate>,
@@ -46,12 +47,14 @@ impl Bridge {
     pub fn start(
         location: Location,
         sandbox_image: Option<ImageRef>,
+        records: Option<Records>,
         operate: Option<Operate>,
     ) -> (Self, mpsc::Receiver<Msg>) {
         let (tell, inbox) = mpsc::channel(INBOX);
         let mut bridge = Self {
             location,
             sandbox_image,
+            records,
             session: Arc::default(),
             operate,
             tell,
@@ -69,6 +72,7 @@ impl Bridge {
         let watcher = Watcher {
             location: self.location.clone(),
             sandbox_image: self.sandbox_image.clone(),
+            records: self.records.clone(),
             session: self.session.clone(),
             tell: self.tell.clone(),
             resync: self.resync.clone(),
@@ -142,6 +146,11 @@ impl Bridge {
         self.controls.values().for_each(|control| control.cancel(urgency));
     }
 
+    /// Asks an operation to end.
+    pub fn cancel(&self, id: &OpId, urgency: Urgency) {
+        self.control(id, |control| control.cancel(urgency));
+    }
+
     fn control(&self, id: &OpId, act: impl FnOnce(&Control)) {
         if let Some(control) = self.controls.get(id) {
             act(control);
@@ -184,6 +193,7 @@ impl Bridge {
 struct Watcher {
     location: Location,
     sandbox_image: Option<ImageRef>,
+    records: Option<Records>,
     session: Arc<OnceLock<Session>>,
     tell: mpsc::Sender<Msg>,
     resync: Arc<Notify>,
@@ -219,6 +229,7 @@ impl Watcher {
                     let info = session.info();
                     tracing::info!(host = %info.host, version = %info.version, api = %info.api_version, "connected");
                     let session = session.with_sandbox_image(self.sandbox_image.clone());
+                    let session = session.with_records(self.records.clone());
                     return self.session.get_or_init(|| session).clone();
                 }
                 Err(error) => {

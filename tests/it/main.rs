@@ -18,5 +18,6 @@ mod docs;
 mod floors;
 mod guest;
 mod journeys;
+mod record_robust;
 mod support;
 mod tui;

@@ -6,7 +6,7 @@
 
 mod operation;
 
-pub use operation::{OperationArgs, Warm};
+pub use operation::{OnHangupArg, OperationArgs, Warm};
 
 use crate::domain::duration;
 use clap::builder::BoolishValueParser;
@@ -78,6 +78,9 @@ pub struct Global {
     /// The sandbox image to use instead of the built-in one (an engine of another CPU architecture needs it)
     #[arg(long, value_name = "REF", global = true, env = "PITSTOP_SANDBOX_IMAGE", hide_env_values = true)]
     pub sandbox_image: Option<String>,
+    /// When the terminal is gone: finish the instances in flight and stop there, or finish the operation [default: stop]
+    #[arg(long, value_name = "WHAT", global = true, env = "PITSTOP_ON_HANGUP", hide_env_values = true)]
+    pub on_hangup: Option<OnHangupArg>,
 }
 
 /// What to do.
@@ -103,6 +106,12 @@ pub enum Verb {
     Rm(RemoveArgs),
     /// Logs of an app or an instance
     Logs(LogsArgs),
+    /// Operations of the past: when, who, what, how it ended
+    History(HistoryArgs),
+    /// One operation from its record: plan, steps with their times, verdicts, gaps, what to do next
+    Show(ShowArgs),
+    /// Play an operation again from its record, as it was told then
+    Replay(ReplayArgs),
     /// Check the engine, this terminal and the settings, and say what to do
     Doctor,
     /// Print a completion script for a shell
@@ -218,6 +227,39 @@ pub struct RemoveArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// Only operations on this app, or on a project's apps
+    #[arg(value_name = "APP")]
+    pub app: Option<String>,
+    /// One JSON array instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The operation's id, or a part of it that begins or ends no other
+    #[arg(value_name = "OP")]
+    pub op: String,
+    /// One JSON object, with all events
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// An operation's id (or an unambiguous part of it), or a file of events
+    #[arg(value_name = "FILE|OP")]
+    pub what: String,
+    /// So many times as fast; 0: without waiting [default: 1; 0 with --json]
+    #[arg(long, value_name = "N", value_parser = speed)]
+    pub speed: Option<f64>,
+    /// One event a line on standard output, nothing else there
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct LogsArgs {
     /// An app (all its instances), an instance, or a plain container by name
     #[arg(value_name = "TARGET")]
@@ -246,8 +288,23 @@ impl Verb {
             Self::Rollback(args) => Some(&args.operation),
             Self::Scale(args) => Some(&args.operation),
             Self::Rm(args) => Some(&args.operation),
-            Self::Ps(_) | Self::Logs(_) | Self::Doctor | Self::Completions { .. } | Self::Man { .. } => None,
+            Self::Ps(_)
+            | Self::Logs(_)
+            | Self::History(_)
+            | Self::Show(_)
+            | Self::Replay(_)
+            | Self::Doctor
+            | Self::Completions { .. }
+            | Self::Man { .. } => None,
         }
+    }
+}
+
+/// A factor from 0. The error is a sentence for the user.
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if speed.is_finite() && speed >= 0.0 => Ok(speed),
+        _ => Err(format!("`{text}`: write a number from 0, like 10 or 0.5")),
     }
 }
 

@@ -4,6 +4,7 @@
 //! know what they do.
 #![allow(clippy::doc_markdown)] // these comments are help texts, where backquotes would be shown
 
+use crate::config::settings::OnHangup;
 use crate::domain::duration;
 use crate::domain::options::{BatchSize, Gate, OnFailure, PullPolicy};
 use crate::domain::probe::ProbeSpec;
@@ -111,6 +112,11 @@ words!(
 words!(
     /// The words of `--pull`.
     PullArg(PullPolicy) { Missing = "missing", Always = "always", Never = "never" }
+);
+
+words!(
+    /// The words of `--on-hangup`.
+    OnHangupArg(OnHangup) { Stop = "stop", Finish = "finish" }
 );
 
 /// The words of `--warm`; only `off` is built.

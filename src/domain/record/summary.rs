@@ -1,0 +1,145 @@
+//! A record in a line: what it was, how it ended, what is open, what may go.
+
+use super::Record;
+use crate::domain::event::{Counts, Outcome};
+use crate::domain::ids::OpId;
+use crate::domain::plan::Kind;
+use crate::domain::progress::Progress;
+use jiff::{SignedDuration, Timestamp};
+
+/// How many records are kept.
+const KEEP: usize = 200;
+/// How long.
+const KEEP_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// A record in a line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    pub op: OpId,
+    pub began: Option<Timestamp>,
+    /// `anna@ops1`; empty where it is not known.
+    pub by: String,
+    pub kind: Option<Kind>,
+    pub app: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    /// `None`: its end is not in the record.
+    pub outcome: Option<Outcome>,
+    pub took_ms: u64,
+    pub counts: Counts,
+    pub error: Option<String>,
+    pub resumes: Option<OpId>,
+    pub resumed_by: Option<OpId>,
+    /// A console is writing it at this moment.
+    pub running: bool,
+}
+
+/// Where an operation stands, as far as its record tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Ended(Outcome),
+    Running,
+    /// Its console died.
+    BrokenOff,
+}
+
+impl Record {
+    /// Itself in a line; `running`: a console is writing it.
+    pub fn summary(&self, running: bool) -> Summary {
+        let progress = Progress::of(&self.events);
+        let planned = progress.planned.as_ref();
+        let finished = progress.finished.as_ref();
+        let header = self.header.as_ref();
+        Summary {
+            op: self.op.clone(),
+            began: progress.began,
+            by: header.map(|header| header.by.clone()).unwrap_or_default(),
+            kind: planned.map(|planned| planned.kind),
+            app: planned.map(|planned| planned.app.clone()).unwrap_or_default(),
+            from: planned.and_then(|planned| planned.from.clone()),
+            to: planned.and_then(|planned| planned.to.clone()),
+            outcome: finished.map(|finished| finished.outcome),
+            took_ms: finished.map_or(progress.elapsed_ms, |finished| finished.took_ms),
+            counts: finished.map_or_else(|| progress.counts(), |finished| finished.counts),
+            error: finished.and_then(|finished| finished.error.clone()),
+            resumes: header.and_then(|header| header.resumes.clone()),
+            resumed_by: self.resumed_by.clone(),
+            running,
+        }
+    }
+}
+
+impl Summary {
+    /// Where it stands.
+    pub fn standing(&self) -> Standing {
+        match self.outcome {
+            Some(outcome) => Standing::Ended(outcome),
+            None if self.running => Standing::Running,
+            None => Standing::BrokenOff,
+        }
+    }
+
+    /// Something of it was left to do: broken off, interrupted, or paused on a failure.
+    pub fn is_open(&self) -> bool {
+        use Outcome::{Interrupted, Paused};
+        matches!(self.standing(), Standing::BrokenOff | Standing::Ended(Interrupted | Paused))
+    }
+
+    /// `deploy of shop/web`.
+    pub fn title(&self) -> String {
+        match self.kind {
+            Some(kind) => format!("{kind} of {}", self.app),
+            None => format!("operation {}", self.op),
+        }
+    }
+}
+
+impl Standing {
+    /// As a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ended(Outcome::Succeeded) => "succeeded",
+            Self::Ended(Outcome::Failed) => "failed",
+            Self::Ended(Outcome::Paused) => "paused",
+            Self::Ended(Outcome::Aborted) => "aborted",
+            Self::Ended(Outcome::RolledBack) => "rolled_back",
+            Self::Ended(Outcome::Interrupted) => "interrupted",
+            Self::Running => "running",
+            Self::BrokenOff => "broken_off",
+        }
+    }
+}
+
+/// Operations that were left half-done and that nobody has gone on with, the oldest first: neither by resuming them nor by
+/// a later operation on the same app that came to its end.
+pub fn left_open(all: &[Summary]) -> Vec<&Summary> {
+    let settled = |one: &Summary| {
+        one.resumed_by.is_some()
+            || all.iter().any(|later| {
+                let done = matches!(later.outcome, Some(Outcome::Succeeded | Outcome::RolledBack));
+                done && later.app == one.app && after(later, one)
+            })
+    };
+    let mut open: Vec<&Summary> = all.iter().filter(|one| one.is_open() && !settled(one)).collect();
+    open.sort_by(|a, b| (a.began, &a.op).cmp(&(b.began, &b.op)));
+    open
+}
+
+fn after(later: &Summary, earlier: &Summary) -> bool {
+    (later.began, &later.op) > (earlier.began, &earlier.op)
+}
+
+/// Records that need not be kept: beyond the newest 200, or older than 90 days; never one that is being written, and
+/// never that of an operation left open.
+pub fn expired(all: &[Summary], now: Timestamp) -> Vec<OpId> {
+    let open: Vec<&OpId> = left_open(all).into_iter().map(|one| &one.op).collect();
+    let mut newest: Vec<&Summary> = all.iter().collect();
+    newest.sort_by(|a, b| (b.began, &b.op).cmp(&(a.began, &a.op)));
+    let old = |one: &Summary| one.began.is_some_and(|began| now.duration_since(began) > KEEP_FOR);
+    newest
+        .into_iter()
+        .enumerate()
+        .filter(|(place, one)| (*place >= KEEP || old(one)) && !one.running && !open.contains(&&one.op))
+        .map(|(_, one)| one.op.clone())
+        .collect()
+}
