@@ -4,6 +4,7 @@
 //! GET /             TEXT                     GET /hostname     this UTS namespace's hostname
 //! GET /health       ok                       GET /env/NAME     the environment variable, or 404
 //! GET /file/NAME    the file DIR/NAME        PUT /file/NAME    stores the body there (64 KiB at most)
+//! GET /slow/MS      TEXT after MS milliseconds
 //! ```
 //!
 //! It misbehaves on request: boots slowly, ends by itself, ignores SIGTERM, never listens. One loop over `ppoll`
@@ -38,6 +39,8 @@ struct Options {
 struct Connection {
     socket: Option<Fd>,
     writing: bool,
+    /// When the answer may begin to be written.
+    from: u64,
     deadline: u64,
     at: usize,
     len: usize,
@@ -45,7 +48,7 @@ struct Connection {
 }
 
 impl Connection {
-    const NONE: Self = Self { socket: None, writing: false, deadline: 0, at: 0, len: 0, buffer: [0; BUFFER] };
+    const NONE: Self = Self { socket: None, writing: false, from: 0, deadline: 0, at: 0, len: 0, buffer: [0; BUFFER] };
 }
 
 /// Two megabytes of zeros that cost memory only where touched, unlike the stack, which would be written at start.
@@ -133,6 +136,10 @@ fn serve(options: &Options, signals: &Signals, listener: &Fd) -> ! {
             *fd = PollFd::UNUSED;
             if let Some(socket) = &connection.socket {
                 until = until.min(connection.deadline);
+                if connection.writing && sys::now_us() < connection.from {
+                    until = until.min(connection.from);
+                    continue;
+                }
                 *fd = PollFd::new(socket.raw(), if connection.writing { POLLOUT } else { POLLIN });
             } else {
                 room = true;
@@ -153,8 +160,8 @@ fn serve(options: &Options, signals: &Signals, listener: &Fd) -> ! {
         if fds[1].revents != 0 {
             let free = table.iter_mut().find(|connection| connection.socket.is_none());
             if let (Some(free), Ok(socket)) = (free, sys::accept(listener)) {
-                (free.socket, free.writing, free.deadline, free.at, free.len) =
-                    (Some(socket), false, now + READ_US, 0, 0);
+                (free.socket, free.writing, free.from, free.deadline, free.at, free.len) =
+                    (Some(socket), false, 0, now + READ_US, 0, 0);
             }
         }
     }
@@ -175,12 +182,17 @@ fn advance(connection: &mut Connection, ready: bool, options: &Options) -> bool 
         if matches!(http::parse(&connection.buffer[..connection.len]), Request::Expecting) {
             return sys::write(socket.raw(), http::CONTINUE).is_err();
         }
+        let wait = slowness(&connection.buffer[..connection.len]);
         let Some((start, end)) = answer(&mut connection.buffer, connection.len, options) else {
             return false;
         };
         (connection.at, connection.len) = (start, end);
         connection.writing = true;
-        connection.deadline = sys::now_us() + WRITE_US;
+        connection.from = sys::now_us() + wait;
+        connection.deadline = connection.from + WRITE_US;
+        if wait > 0 {
+            return false;
+        }
     }
     match sys::write(socket.raw(), &connection.buffer[connection.at..connection.len]) {
         Ok(count) => connection.at += count,
@@ -191,6 +203,14 @@ fn advance(connection: &mut Connection, ready: bool, options: &Options) -> bool 
         return true;
     }
     false
+}
+
+/// How many microseconds the request in `bytes` wants its answer to take.
+fn slowness(bytes: &[u8]) -> u64 {
+    let Request::Whole { path, .. } = http::parse(bytes) else { return 0 };
+    let digits = path.strip_prefix(b"/slow/").unwrap_or_default();
+    let number = digits.iter().take(6).filter(|digit| digit.is_ascii_digit());
+    number.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')) * 1000
 }
 
 /// Turns the request in `buffer[..len]` into its answer; gives the answer's place in the buffer, none where the

@@ -48,6 +48,18 @@ fn says_who_it_is() {
 }
 
 #[test]
+fn a_slow_answer_takes_its_time_and_holds_nobody_up() {
+    let port = free_port();
+    let _server = Guest::serving(port, &["v1"]);
+    let began = Instant::now();
+    let slow = std::thread::spawn(move || get(port, "/slow/400").unwrap().body);
+    assert_eq!(get(port, "/").unwrap().body, "v1");
+    assert!(!slow.is_finished());
+    assert_eq!(slow.join().unwrap(), "v1");
+    assert!(began.elapsed().as_millis() >= 400);
+}
+
+#[test]
 fn keeps_files_beyond_its_own_life() {
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");

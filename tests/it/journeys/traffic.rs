@@ -4,11 +4,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::Site;
 use crate::support::docker::Engine;
 use crate::support::haproxy::Haproxy;
+use crate::support::wait::wait_until;
 use crate::support::{http, images};
+
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Two instances that a balancer knows.
 struct Behind {
@@ -104,6 +108,47 @@ fn no_request_fails_while_instances_are_replaced_and_restarted() {
     assert!(asked > 100, "{asked} requests are no load");
     assert_eq!(behind.states(), ["web-1 0", "web-2 0"], "nothing stays drained");
     assert_eq!(behind.site.all_outside(2), before);
+}
+
+/// A request under way at `number`, which takes `ms`; its answer's body, or what cut it off.
+fn slow_request(haproxy: &Haproxy, ms: u32) -> JoinHandle<Result<String, String>> {
+    let (address, path) = (haproxy.address.clone(), format!("/slow/{ms}"));
+    std::thread::spawn(move || match http::get_within(&address, &path, PATIENCE) {
+        Ok(answer) if answer.status == 200 => Ok(answer.body),
+        Ok(answer) => Err(answer.status.to_string()),
+        Err(error) => Err(error.to_string()),
+    })
+}
+
+/// Waits until each of the two servers has a session.
+fn both_are_busy(haproxy: &Haproxy) {
+    wait_until("a session at each server", PATIENCE, || haproxy.sessions() == [1, 1]);
+}
+
+#[test]
+fn a_request_under_way_is_waited_for_as_long_as_told_and_then_cut() {
+    let behind = Behind::new();
+    behind.site.run("deploy", &["-f", "v2.yaml"]).expect_code(0);
+    let slow = [slow_request(&behind.haproxy, 1500), slow_request(&behind.haproxy, 1500)];
+    both_are_busy(&behind.haproxy);
+    let out = behind.site.run("restart", &["--json"]).expect_code(0);
+    for request in slow {
+        assert_eq!(request.join().unwrap().as_deref(), Ok("v2"));
+    }
+    let told = |kind: &str| out.json_lines().into_iter().filter(|e| e["event"] == kind).collect::<Vec<_>>();
+    assert!(
+        told("step_progress").iter().any(|e| e["note"] == "1 session"),
+        "the session is shown while it is waited for"
+    );
+
+    let slow = [slow_request(&behind.haproxy, 60_000), slow_request(&behind.haproxy, 60_000)];
+    both_are_busy(&behind.haproxy);
+    let out = behind.site.run("restart", &["--drain-timeout", "300ms"]).expect_code(0);
+    assert!(out.stdout.contains("1 session cut after 300 ms"), "{}", out.stdout);
+    for request in slow {
+        request.join().unwrap().unwrap_err();
+    }
+    assert_eq!(behind.states(), ["web-1 0", "web-2 0"]);
 }
 
 #[test]

@@ -66,6 +66,14 @@ impl Haproxy {
         rows.map(|row| row.split(' ').collect::<Vec<_>>()).map(|row| format!("{} {}", row[3], row[6])).collect()
     }
 
+    /// The sessions at each server now.
+    #[track_caller]
+    pub fn sessions(&self) -> Vec<u64> {
+        let table = self.tell("show stat web 4 -1");
+        let rows = table.lines().skip(1).filter(|line| !line.is_empty());
+        rows.filter_map(|row| row.split(',').nth(4)?.parse().ok()).collect()
+    }
+
     /// Ends it at once and starts it anew: what it was told at run time is forgotten.
     #[track_caller]
     pub fn restart(&mut self) {
@@ -110,7 +118,7 @@ fn text(folder: &Path, address: &str, servers: &[String]) -> String {
     let folder = folder.display();
     let mut text = format!(
         "global\n  stats socket {folder}/admin.sock mode 600 level admin\n  stats socket {folder}/operator.sock mode 600 level operator\n\
-         defaults\n  mode http\n  timeout connect 2s\n  timeout client 30s\n  timeout server 30s\n  retries 3\n  option redispatch 1\n\
+         defaults\n  mode http\n  timeout connect 2s\n  timeout client 2m\n  timeout server 2m\n  retries 3\n  option redispatch 1\n\
          frontend in\n  bind {address}\n  default_backend web\n\
          backend web\n  balance roundrobin\n"
     );

@@ -19,10 +19,18 @@ pub struct Answer {
 /// # Errors
 /// Whatever connecting, writing or reading said, unchanged; `InvalidData` when the answer is not HTTP.
 pub fn get(address: &str, path: &str) -> std::io::Result<Answer> {
+    get_within(address, path, PATIENCE)
+}
+
+/// The same, for answers that take their time.
+///
+/// # Errors
+/// As [`get`].
+pub fn get_within(address: &str, path: &str, patience: Duration) -> std::io::Result<Answer> {
     let address: SocketAddr =
         address.parse().map_err(|error| Error::new(ErrorKind::InvalidInput, format!("{address}: {error}")))?;
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     // One write: pieces would each wait for the other side's delayed acknowledgement.
     stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
