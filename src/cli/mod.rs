@@ -40,7 +40,6 @@ mod table;
 mod telling;
 
 use crate::config::settings::{Color, Settings};
-use crate::domain::fleet::Fleet;
 use crate::domain::ids::ImageRef;
 use crate::engine::{Error, ErrorKind, Location, Session, clock};
 use args::{Cli, PsArgs, Verb};
@@ -132,13 +131,14 @@ async fn dispatch(out: &mut Output, settings: &Settings, cli: &Cli) -> Result<u8
 }
 
 async fn list(out: &mut Output, settings: &Settings, args: &PsArgs) -> Result<u8, CliError> {
-    let fleet: Fleet = connect(settings).await?.fleet().await?;
-    let fleet = ps::select(fleet, &args.apps).map_err(CliError::usage)?;
+    let session = connect(settings).await?;
+    let fleet = ps::select(session.fleet().await?, &args.apps).map_err(CliError::usage)?;
+    let traffic = session.traffic(&fleet).await;
     if args.json {
-        out.result(&ps::object(&fleet).to_string());
+        out.result(&ps::object(&fleet, &traffic).to_string());
         return Ok(exit::DONE);
     }
-    let table = ps::table(&fleet, clock::wall(), out.glyphs);
+    let table = ps::table(&fleet, &traffic, clock::wall(), out.glyphs);
     out.lines(table);
     if fleet.apps.is_empty() {
         out.note("no containers on this engine; `pitstop create -f compose.yaml` makes the first app");

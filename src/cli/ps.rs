@@ -4,6 +4,7 @@
 
 use super::style::{BAD, CARE, DIM, GOOD, Glyphs, PLAIN};
 use super::table::{self, Cell};
+use crate::domain::balancer::{BalancerSpec, Server, Standing, TrafficSeen};
 use crate::domain::duration::{human, millis};
 use crate::domain::fleet::{App, BoundPort, Container, Fleet, Health, Instance, State};
 use crate::domain::identity::{Address, Hold, Verdict};
@@ -13,6 +14,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const HEADING: [&str; 10] = ["APP", "INSTANCE", "STATE", "READY", "ADDRESS", "HELD", "IMAGE", "REV", "UP", "PORTS"];
+/// The column of images.
+const IMAGE: usize = 6;
 
 /// The fleet with only the apps that were asked for; all without. The error is a sentence for the user.
 pub fn select(mut fleet: Fleet, targets: &[String]) -> Result<Fleet, String> {
@@ -27,11 +30,32 @@ pub fn select(mut fleet: Fleet, targets: &[String]) -> Result<Fleet, String> {
     Ok(fleet)
 }
 
-/// One line per instance.
-pub fn table(fleet: &Fleet, now: Timestamp, glyphs: Glyphs) -> Vec<String> {
-    let rows: Vec<Vec<Cell>> =
+/// One line per instance; what its load balancers show stands before the image, where an app has any.
+pub fn table(fleet: &Fleet, traffic: &TrafficSeen, now: Timestamp, glyphs: Glyphs) -> Vec<String> {
+    let mut heading = HEADING.to_vec();
+    let mut rows: Vec<Vec<Cell>> =
         fleet.apps.iter().flat_map(|app| app.instances.iter().map(move |one| row(app, one, now, glyphs))).collect();
-    table::render(&HEADING, &rows)
+    if !traffic.is_empty() {
+        heading.insert(IMAGE, "TRAFFIC");
+        for (row, instance) in rows.iter_mut().zip(fleet.apps.iter().flat_map(|app| &app.instances)) {
+            row.insert(IMAGE, served(traffic.get(&instance.name).map_or(&[], Vec::as_slice), glyphs));
+        }
+    }
+    table::render(&heading, &rows)
+}
+
+/// Whether requests reach it, and how many sessions it has.
+fn served(servers: &[(BalancerSpec, Server)], glyphs: Glyphs) -> Cell {
+    let Some((standing, sessions)) = Standing::of(servers.iter().map(|(_, server)| server)) else {
+        return Cell(glyphs.none.to_owned(), DIM);
+    };
+    let (glyph, style) = match standing {
+        Standing::Serving => (glyphs.ok, GOOD),
+        Standing::Partly | Standing::Draining | Standing::Drained => (glyphs.care, CARE),
+        Standing::Down => (glyphs.failed, BAD),
+    };
+    let sessions = if sessions == 0 { String::new() } else { format!(" {sessions}") };
+    Cell(format!("{glyph} {}{sessions}", standing.as_str()), style)
 }
 
 fn row(app: &App, instance: &Instance, now: Timestamp, glyphs: Glyphs) -> Vec<Cell> {
@@ -118,14 +142,14 @@ fn ports(ports: &[BoundPort], glyphs: Glyphs) -> String {
 }
 
 /// The contract's object.
-pub fn object(fleet: &Fleet) -> Value {
+pub fn object(fleet: &Fleet, traffic: &TrafficSeen) -> Value {
     json!({
         "engine": fleet.engine,
-        "apps": fleet.apps.iter().map(app_object).collect::<Vec<_>>(),
+        "apps": fleet.apps.iter().map(|app| app_object(app, traffic)).collect::<Vec<_>>(),
     })
 }
 
-fn app_object(app: &App) -> Value {
+fn app_object(app: &App, traffic: &TrafficSeen) -> Value {
     json!({
         "project": Some(&app.id.project).filter(|project| !project.is_empty()),
         "app": app.id.app,
@@ -133,11 +157,11 @@ fn app_object(app: &App) -> Value {
         "image": app.image(),
         "revision": app.revision(),
         "ready": app.ready(),
-        "instances": app.instances.iter().map(instance_object).collect::<Vec<_>>(),
+        "instances": app.instances.iter().map(|one| instance_object(one, traffic)).collect::<Vec<_>>(),
     })
 }
 
-fn instance_object(instance: &Instance) -> Value {
+fn instance_object(instance: &Instance, traffic: &TrafficSeen) -> Value {
     let serving = instance.app.as_ref();
     // An exited container's addresses may be stale: only a running owner has any.
     let owner = instance.owner().filter(|owner| owner.is_running());
@@ -159,5 +183,13 @@ fn instance_object(instance: &Instance) -> Value {
         "container_id": serving.map(|app| &app.id),
         "sandbox_id": instance.sandbox.as_ref().map(|sandbox| &sandbox.id),
         "started_at": serving.and_then(Container::started_at),
+        "traffic": traffic.get(&instance.name).into_iter().flatten().map(|(balancer, server)| json!({
+            "balancer": balancer.to_string(),
+            "server": server.name,
+            "state": Standing::of([server]).map(|(standing, _)| standing),
+            "sessions": server.traffic.sessions,
+            "queued": server.traffic.queued,
+            "errors": server.traffic.errors,
+        })).collect::<Vec<_>>(),
     })
 }

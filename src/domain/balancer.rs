@@ -5,8 +5,9 @@
 
 use super::clean::Clean;
 use super::fleet::{App, Container, Instance};
-use super::ids::ServerName;
+use super::ids::{InstanceName, ServerName};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -120,6 +121,58 @@ impl Admin {
             Self::Ready => "ready",
             Self::Drain => "drain",
             Self::Maint => "maint",
+        }
+    }
+}
+
+/// What the balancers show of the instances; nothing of one that none of them knows.
+pub type TrafficSeen = BTreeMap<InstanceName, Vec<(BalancerSpec, Server)>>;
+
+/// What comes of all an instance's servers together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// Every balancer sends it requests.
+    Serving,
+    /// Some do, some don't.
+    Partly,
+    /// Taken out, and sessions are still under way.
+    Draining,
+    /// Taken out, no session left.
+    Drained,
+    /// Nobody took it out, but its health check fails.
+    Down,
+}
+
+impl Standing {
+    /// Of these servers, with the sessions at all of them; `None` without a server.
+    pub fn of<'a>(servers: impl IntoIterator<Item = &'a Server>) -> Option<(Self, u64)> {
+        let (mut all, mut serving, mut out, mut sessions) = (0, 0, 0, 0);
+        for server in servers {
+            all += 1;
+            serving += usize::from(server.serves());
+            out += usize::from(server.admin != Admin::Ready);
+            sessions += server.traffic.sessions + server.traffic.queued;
+        }
+        let standing = match (serving, out) {
+            _ if all == 0 => return None,
+            (serving, _) if serving == all => Self::Serving,
+            (1.., _) => Self::Partly,
+            (_, 0) => Self::Down,
+            _ if sessions > 0 => Self::Draining,
+            _ => Self::Drained,
+        };
+        Some((standing, sessions))
+    }
+
+    /// The word in tables and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Serving => "serving",
+            Self::Partly => "partly",
+            Self::Draining => "draining",
+            Self::Drained => "drained",
+            Self::Down => "down",
         }
     }
 }
@@ -246,6 +299,29 @@ mod tests {
         assert_eq!(found(&wanted, &unresolved), ["web-1"]);
         let two_ports = [server("http", Some("172.30.0.2:80")), server("grpc", Some("172.30.0.2:90"))];
         assert_eq!(found(&wanted, &two_ports), ["http", "grpc"]);
+    }
+
+    #[test]
+    fn servers_together_have_one_standing() {
+        let with = |admin, up, sessions| {
+            let traffic = Traffic { sessions, ..Traffic::default() };
+            Server { admin, up, traffic, ..server("a", None) }
+        };
+        let serving = with(Admin::Ready, true, 3);
+        let draining = with(Admin::Drain, true, 1);
+        let drained = with(Admin::Maint, false, 0);
+        let down = with(Admin::Ready, false, 0);
+        for (servers, want) in [
+            (vec![], None),
+            (vec![&serving, &serving], Some((Standing::Serving, 6))),
+            (vec![&serving, &drained], Some((Standing::Partly, 3))),
+            (vec![&draining, &drained], Some((Standing::Draining, 1))),
+            (vec![&drained], Some((Standing::Drained, 0))),
+            (vec![&down, &drained], Some((Standing::Drained, 0))),
+            (vec![&down], Some((Standing::Down, 0))),
+        ] {
+            assert_eq!(Standing::of(servers.iter().copied()), want, "{servers:?}");
+        }
     }
 
     #[test]

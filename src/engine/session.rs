@@ -1,7 +1,8 @@
 //! The way in for front ends: one connected engine and what can be asked of it. It reads; to change things takes an [`Operator`](super::Operator).
 
-use super::{Error, Records, Request, clock, doctor, gather, logs};
+use super::{Error, Records, Request, clock, doctor, gather, logs, traffic};
 use crate::docker::{Docker, Location, LogOptions};
+use crate::domain::balancer::TrafficSeen;
 use crate::domain::fleet::{EngineInfo, Fleet, FleetState};
 use crate::domain::ids::ImageRef;
 use crate::domain::plan::Plan;
@@ -61,6 +62,11 @@ impl Session {
     /// The fleet as it changes, for as long as the receiver lives.
     pub fn live(&self) -> watch::Receiver<FleetState> {
         self.docker.live(clock::wall)
+    }
+
+    /// What the load balancers of these apps show of their instances.
+    pub async fn traffic(&self, fleet: &Fleet) -> TrafficSeen {
+        traffic::seen(fleet).await
     }
 
     /// What the request would do, as the engine is now; touches nothing.

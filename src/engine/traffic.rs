@@ -8,8 +8,9 @@ use super::clock;
 use super::perform::{Context, Done, Failed, Outcome};
 use crate::balancer::{Balancer, BalancerError};
 use crate::docker::{DrainNote, PullProgress};
-use crate::domain::balancer::{Admin, Place, Server};
+use crate::domain::balancer::{self, Admin, Place, Server, TrafficSeen, Wanted};
 use crate::domain::duration::{human, millis};
+use crate::domain::fleet::Fleet;
 use crate::domain::ids::ContainerId;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -18,6 +19,31 @@ use tokio::time::Instant;
 const EVERY: Duration = Duration::from_millis(50);
 /// For sessions to be gone after they were cut, and for a balancer to say so.
 const CUT: Duration = Duration::from_secs(10);
+
+/// What the balancers of these apps show of their instances; one that can't be asked shows nothing.
+pub(super) async fn seen(fleet: &Fleet) -> TrafficSeen {
+    let mut seen = TrafficSeen::new();
+    for app in fleet.apps.iter().filter(|app| app.managed) {
+        for spec in balancer::of_app(app) {
+            let servers = match Balancer::of(&spec).servers().await {
+                Ok(servers) => servers,
+                Err(error) => {
+                    tracing::debug!("{error}");
+                    continue;
+                }
+            };
+            for instance in &app.instances {
+                let mine =
+                    Wanted::of(instance).among(&servers).into_iter().map(|server| (spec.clone(), server.clone()));
+                let mine: Vec<_> = mine.collect();
+                if !mine.is_empty() {
+                    seen.entry(instance.name.clone()).or_default().extend(mine);
+                }
+            }
+        }
+    }
+    seen
+}
 
 /// Takes the instance out everywhere and waits until its sessions have ended; what is left after `timeout` is cut, and said.
 pub(super) async fn drain(
@@ -66,7 +92,7 @@ pub(super) async fn drain(
         if clock::instant() >= deadline && cut == 0 {
             cut = left;
             for place in places {
-                balancer(place).cut(&place.server).await.map_err(|error| Failed::new(error.to_string()))?;
+                driver(place).cut(&place.server).await.map_err(|error| Failed::new(error.to_string()))?;
             }
         }
         tokio::time::sleep(EVERY).await;
@@ -117,16 +143,16 @@ async fn until_serving(place: &Place, deadline: Instant) -> Result<(), Failed> {
     }
 }
 
-fn balancer(place: &Place) -> Balancer {
+fn driver(place: &Place) -> Balancer {
     Balancer::of(&place.balancer)
 }
 
 async fn set(place: &Place, admin: Admin) -> Result<(), Failed> {
-    balancer(place).set(&place.server, admin).await.map_err(|error| Failed::new(error.to_string()))
+    driver(place).set(&place.server, admin).await.map_err(|error| Failed::new(error.to_string()))
 }
 
 async fn look(place: &Place) -> Result<Server, BalancerError> {
-    let servers = balancer(place).servers().await?;
+    let servers = driver(place).servers().await?;
     servers
         .into_iter()
         .find(|server| server.name == place.server)

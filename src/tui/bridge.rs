@@ -5,6 +5,7 @@
 
 use super::message::{Command, Msg, Refusal};
 use crate::config::compose::{self, LoadOptions};
+use crate::domain::balancer::{self, TrafficSeen};
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ImageRef, OpId};
@@ -21,6 +22,8 @@ use tokio::task::JoinHandle;
 const INBOX: usize = 1024;
 /// Between attempts to reach an engine: first, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
+/// Between looks at load balancers.
+const TRAFFIC: Duration = Duration::from_secs(1);
 /// Lines of a log to begin with.
 const TAIL: u32 = 500;
 
@@ -203,8 +206,22 @@ impl Watcher {
     async fn run(self) {
         let session = self.reach().await;
         let mut live = session.live();
+        let mut traffic = TrafficSeen::new();
         loop {
             let state = live.borrow_and_update().clone();
+            let balanced = match &state {
+                FleetState::Live(fleet) => fleet.apps.iter().any(|app| !balancer::of_app(app).is_empty()),
+                _ => false,
+            };
+            if let FleetState::Live(fleet) = &state
+                && (balanced || !traffic.is_empty())
+            {
+                let now = session.traffic(fleet).await;
+                if now != traffic {
+                    traffic = now;
+                    let _ = self.tell.send(Msg::Traffic(traffic.clone())).await;
+                }
+            }
             // A new list that is still being read is no news.
             if !matches!(state, FleetState::Loading) && self.tell.send(Msg::Fleet(state)).await.is_err() {
                 return;
@@ -212,6 +229,7 @@ impl Watcher {
             tokio::select! {
                 changed = live.changed() => if changed.is_err() { live = session.live() },
                 () = self.resync.notified() => live = session.live(),
+                () = tokio::time::sleep(TRAFFIC), if balanced => {}
             }
         }
     }

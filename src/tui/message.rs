@@ -1,5 +1,6 @@
 //! What reaches the console, and what it asks to be done.
 
+use crate::domain::balancer::TrafficSeen;
 use crate::domain::event::{OpEvent, Urgency};
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::OpId;
@@ -27,6 +28,8 @@ pub enum Msg {
         now: Duration,
     },
     Fleet(FleetState),
+    /// What the load balancers show of the instances.
+    Traffic(TrafficSeen),
     /// The answer to [`Command::Plan`] with that ticket.
     Planned {
         ticket: u64,

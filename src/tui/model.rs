@@ -10,6 +10,7 @@ use super::operation::OpView;
 use super::own_log::OwnLog;
 use super::rows::{self, AppKey, Row, RowId, Shown};
 use super::theme::{Role, Theme};
+use crate::domain::balancer::TrafficSeen;
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
 use crate::domain::ids::OpId;
 use crate::domain::plan::Plan;
@@ -46,6 +47,8 @@ pub struct Model {
     /// Since the console began, from the monotonic clock.
     pub now: Duration,
     pub state: FleetState,
+    /// What the load balancers show of the instances.
+    pub traffic: TrafficSeen,
     pub screen: Screen,
     pub list: List,
     /// Operations of this console, oldest first.
@@ -188,6 +191,7 @@ impl Model {
             zone: jiff::tz::TimeZone::UTC,
             now: Duration::ZERO,
             state: FleetState::Loading,
+            traffic: TrafficSeen::new(),
             screen: Screen::Fleet,
             list: List::default(),
             operations: Vec::new(),

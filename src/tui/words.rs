@@ -4,6 +4,7 @@
 
 use super::glyphs::Glyphs;
 use super::theme::Role;
+use crate::domain::balancer::Standing;
 use crate::domain::fleet::{App, Health, Instance, State};
 use crate::domain::identity::{Hold, Verdict};
 
@@ -102,6 +103,17 @@ pub fn held_app(app: &App) -> Word {
         _ => 6,
     };
     app.instances.iter().map(held).min_by_key(rank).unwrap_or(word(Symbol::None, "", Role::Dim))
+}
+
+/// Whether requests reach an instance.
+pub fn traffic(standing: Standing) -> Word {
+    match standing {
+        Standing::Serving => word(Symbol::Ready, "serving", Role::Good),
+        Standing::Partly => word(Symbol::Part, "partly", Role::Warn),
+        Standing::Draining => word(Symbol::Part, "draining", Role::Busy),
+        Standing::Drained => word(Symbol::Off, "drained", Role::Warn),
+        Standing::Down => word(Symbol::Bad, "down", Role::Bad),
+    }
 }
 
 /// How much of an app is ready.

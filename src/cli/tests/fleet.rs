@@ -3,9 +3,10 @@
 use super::plain;
 use crate::cli::ps;
 use crate::cli::style::{ASCII, UNICODE};
+use crate::domain::balancer::{Admin, BalancerSpec, Server, Traffic, TrafficSeen};
 use crate::domain::fleet::{BoundPort, Container, Detail, EngineInfo, Fleet, Health, MountSeen, State};
 use crate::domain::identity::Address;
-use crate::domain::ids::{AppId, ContainerId};
+use crate::domain::ids::{AppId, ContainerId, ServerName};
 use crate::domain::labels::{OwnLabels, Role};
 use crate::domain::spec::MountKind;
 use insta::{assert_json_snapshot, assert_snapshot};
@@ -98,16 +99,42 @@ fn fleet() -> Fleet {
     Fleet::assemble(engine, containers)
 }
 
+/// The first serves three sessions, the second is being drained, the third is down, nobody knows the fourth.
+fn traffic() -> TrafficSeen {
+    let web = AppId::new("shop", "web");
+    let haproxy =
+        BalancerSpec::Haproxy { socket: "/run/haproxy/admin.sock".into(), backend: ServerName::new("web").unwrap() };
+    let server = |number, admin, up, sessions| Server {
+        name: ServerName::new(format!("web-{number}")).unwrap(),
+        address: None,
+        admin,
+        up,
+        traffic: Traffic { sessions, ..Traffic::default() },
+        words: "UP".into(),
+    };
+    [(1, Admin::Ready, true, 3), (2, Admin::Drain, true, 1), (3, Admin::Ready, false, 0)]
+        .map(|(number, admin, up, sessions)| {
+            (web.instance(number), vec![(haproxy.clone(), server(number, admin, up, sessions))])
+        })
+        .into()
+}
+
+#[test]
+fn without_a_balancer_there_is_no_column_of_traffic() {
+    let now = "2026-11-22T12:04:31Z".parse().unwrap();
+    assert!(!plain(&ps::table(&fleet(), &TrafficSeen::new(), now, UNICODE)).contains("TRAFFIC"));
+}
+
 #[test]
 fn the_table_has_a_line_per_instance() {
     let now = "2026-11-22T12:04:31Z".parse().unwrap();
-    assert_snapshot!(plain(&ps::table(&fleet(), now, UNICODE)));
-    assert!(plain(&ps::table(&fleet(), now, ASCII)).is_ascii());
+    assert_snapshot!(plain(&ps::table(&fleet(), &traffic(), now, UNICODE)));
+    assert!(plain(&ps::table(&fleet(), &traffic(), now, ASCII)).is_ascii());
 }
 
 #[test]
 fn the_object_is_the_contracts() {
-    assert_json_snapshot!(ps::object(&fleet()));
+    assert_json_snapshot!(ps::object(&fleet(), &traffic()));
 }
 
 #[test]

@@ -47,6 +47,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             fleet::settle(model);
             Vec::new()
         }
+        Msg::Traffic(traffic) => {
+            model.traffic = traffic;
+            Vec::new()
+        }
         Msg::Planned { ticket, answer } => dialog::planned(model, ticket, answer),
         Msg::Began(id) => operation::began(model, id),
         Msg::Op(event) => operation::event(model, &event),

@@ -18,15 +18,17 @@ use super::super::words::{self, Word};
 use super::pen::{Pen, Spans};
 use super::table::{self, Cells, Column, Style};
 use super::{message, page, strip};
+use crate::domain::balancer::Standing;
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
 use ratatui::layout::Rect;
 
 /// The tree of a narrow screen.
-const TREE: [Column; 8] = [
+const TREE: [Column; 9] = [
     Column::new("APP / INSTANCE", 14, 32, 0),
     Column::new("STATE", 14, 14, 0),
     Column::new("ADDRESS", 15, 39, 1),
     Column::new("HELD", 10, 10, 0),
+    Column::new("TRAFFIC", 12, 14, 1),
     Column::images("IMAGE", 9, 2),
     Column::figures("REV", 4, 4),
     Column::figures("UP", 3, 3),
@@ -43,11 +45,12 @@ const APPS: [Column; 5] = [
 ];
 
 /// The right pane of a wide screen.
-const INSTANCES: [Column; 9] = [
+const INSTANCES: [Column; 10] = [
     Column::new("INSTANCE", 10, 32, 0),
     Column::new("STATE", 14, 14, 0),
     Column::new("ADDRESS", 15, 39, 0),
     Column::new("HELD", 10, 10, 0),
+    Column::new("TRAFFIC", 12, 14, 1),
     Column::figures("REV", 4, 2),
     Column::figures("UP", 3, 1),
     Column::new("PORTS", 11, 34, 3),
@@ -297,6 +300,17 @@ fn short_up(sentence: &str) -> String {
     }
 }
 
+/// Whether its load balancers send it requests, and its sessions there.
+fn traffic_cell(pen: &Pen<'_>, model: &Model, instance: &Instance) -> Spans {
+    let servers = model.traffic.get(&instance.name).into_iter().flatten();
+    let Some((standing, sessions)) = Standing::of(servers.map(|(_, server)| server)) else { return Vec::new() };
+    let mut spans = said(pen, words::traffic(standing));
+    if sessions > 0 {
+        spans.push((format!(" {sessions}"), Role::Dim));
+    }
+    spans
+}
+
 fn ports_cell(instance: &Instance) -> Spans {
     let Some(owner) = instance.owner() else { return Vec::new() };
     let mut ports: Vec<String> = owner
@@ -320,6 +334,7 @@ fn instance_cells(pen: &Pen<'_>, model: &Model, app: &App, instance: &Instance) 
         state_cell(pen, instance),
         address_cell(instance),
         said(pen, words::held(instance)),
+        traffic_cell(pen, model, instance),
         revision(instance.revision()),
         up_cell(model, instance),
         ports_cell(instance),
@@ -330,19 +345,20 @@ fn instance_cells(pen: &Pen<'_>, model: &Model, app: &App, instance: &Instance) 
 
 /// A row of the tree: an app of one instance tells that instance's state too.
 fn tree_cells(pen: &Pen<'_>, model: &Model, row: &Row<'_>) -> Cells {
-    let mut cells = vec![Spans::new(); 8];
+    let mut cells = vec![Spans::new(); 9];
     match row {
         Row::Unmanaged(count) => cells[0] = group(pen, model, *count),
         Row::App(app) => {
             cells[0] = vec![marker(pen, model, &row.id()), (app.id.to_string(), Role::Text)];
             cells[3] = said(pen, words::held_app(app));
-            cells[4] = image_cell(app.image());
-            cells[5] = revision(app.revision());
+            cells[5] = image_cell(app.image());
+            cells[6] = revision(app.revision());
             if let [instance] = &app.instances[..] {
                 cells[1] = state_cell(pen, instance);
                 cells[2] = address_cell(instance);
-                cells[6] = up_cell(model, instance);
-                cells[7] = ports_cell(instance);
+                cells[4] = traffic_cell(pen, model, instance);
+                cells[7] = up_cell(model, instance);
+                cells[8] = ports_cell(instance);
             } else {
                 cells[1] = ratio(pen, app);
                 if model.list.shown.folded.contains(&row.id()) {
@@ -357,16 +373,17 @@ fn tree_cells(pen: &Pen<'_>, model: &Model, row: &Row<'_>) -> Cells {
             cells[1] = state_cell(pen, instance);
             cells[2] = address_cell(instance);
             cells[3] = said(pen, words::held(instance));
+            cells[4] = traffic_cell(pen, model, instance);
             let image = instance.app.as_ref().map(|app| &*app.image);
             // What all share stands in the app's row.
             if image != app.image() {
-                cells[4] = image_cell(image);
+                cells[5] = image_cell(image);
             }
             if instance.revision() != app.revision() {
-                cells[5] = revision(instance.revision());
+                cells[6] = revision(instance.revision());
             }
-            cells[6] = up_cell(model, instance);
-            cells[7] = ports_cell(instance);
+            cells[7] = up_cell(model, instance);
+            cells[8] = ports_cell(instance);
         }
     }
     cells

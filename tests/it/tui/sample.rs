@@ -1,6 +1,7 @@
 //! Canned fleets, plans and events, as an engine would give them.
 
 use jiff::Timestamp;
+use pitstop::domain::balancer::{Admin, BalancerSpec, Server, Traffic, TrafficSeen};
 use pitstop::domain::event::{
     Counts, EventKind, Finished, GapMeasured, IdentityJudged, OpEvent, Outcome, Planned, StepFinished, StepResult,
     StepStarted,
@@ -8,7 +9,7 @@ use pitstop::domain::event::{
 use pitstop::domain::facts::Facts;
 use pitstop::domain::fleet::{BoundPort, Container, Detail, EngineInfo, Fleet, Health, MountSeen, State};
 use pitstop::domain::identity::{Address, Identity, Verdict};
-use pitstop::domain::ids::{AppId, ContainerId, InstanceName, OpId};
+use pitstop::domain::ids::{AppId, ContainerId, InstanceName, OpId, ServerName};
 use pitstop::domain::labels::{OwnLabels, Role};
 use pitstop::domain::options::Options;
 use pitstop::domain::plan::{Action, Lane, Plan};
@@ -338,4 +339,24 @@ fn judged(instance: &InstanceName, moved: bool) -> IdentityJudged {
         after: Some(identity(after)),
         reasons,
     }
+}
+
+/// The first instance of `shop/web` serves, the second is being drained, the third is out.
+pub fn traffic() -> TrafficSeen {
+    let haproxy =
+        BalancerSpec::Haproxy { socket: "/run/haproxy/admin.sock".into(), backend: ServerName::new("web").unwrap() };
+    let server = |number, admin, up, sessions| Server {
+        name: ServerName::new(format!("web-{number}")).unwrap(),
+        address: None,
+        admin,
+        up,
+        traffic: Traffic { sessions, ..Traffic::default() },
+        words: "UP".into(),
+    };
+    let web = AppId::new("shop", "web");
+    [(1, Admin::Ready, true, 12), (2, Admin::Drain, true, 3), (3, Admin::Maint, false, 0)]
+        .map(|(number, admin, up, sessions)| {
+            (web.instance(number), vec![(haproxy.clone(), server(number, admin, up, sessions))])
+        })
+        .into()
 }

@@ -47,6 +47,16 @@ fn fleet_on_instances_with_marks() {
 }
 
 #[test]
+fn fleet_behind_a_balancer() {
+    look("fleet_traffic", |size| {
+        let mut model = showing(size, live());
+        update(&mut model, Msg::Traffic(sample::traffic()));
+        press(&mut model, "jjj");
+        model
+    });
+}
+
+#[test]
 fn loading() {
     look("loading", console);
 }
