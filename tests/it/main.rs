@@ -16,6 +16,7 @@ mod docker_real;
 mod docker_wire;
 mod docs;
 mod floors;
+mod fuzz;
 mod guest;
 mod journeys;
 mod record_robust;

@@ -9,6 +9,7 @@
 //! registry  a registry of one's own on loopback
 //! haproxy   a load balancer of one's own on loopback
 //! images    small images with a real HTTP server, made here
+//! fuzz      how many cases generators try
 //! http      one HTTP request, without retries
 //! pitstop   the built program: run to its end, started in the background, or in a terminal
 //! pty       a bare pseudo-terminal: modes, bytes, and its sudden end
@@ -22,6 +23,7 @@
 
 pub mod daemon;
 pub mod docker;
+pub mod fuzz;
 pub mod haproxy;
 pub mod http;
 pub mod images;
