@@ -18,6 +18,7 @@ mod docs;
 mod floors;
 mod fuzz;
 mod guest;
+mod hostile;
 mod journeys;
 mod record_robust;
 mod support;
