@@ -5,11 +5,12 @@
 use super::args::Cli;
 use super::error::CliError;
 use super::{exit, history, locate, sandbox_image, settled};
+use crate::config::file::{self, Unreadable};
 use crate::config::paths;
 use crate::config::settings::{Color, OnHangup};
 use crate::domain::ids::ImageRef;
 use crate::engine::{Location, Records};
-use std::io::{ErrorKind, IsTerminal};
+use std::io::IsTerminal;
 use std::path::{Component, Path};
 
 /// What the console needs to know.
@@ -80,10 +81,10 @@ pub(super) fn start(cli: &Cli) -> Result<Start, CliError> {
 
 /// The file's text; `None` where there is none.
 fn read(path: &Path) -> Result<Option<String>, CliError> {
-    match std::fs::read_to_string(path) {
+    match file::read(path) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(CliError::usage(format!("cannot read {}", path.display())).because(&error)),
+        Err(Unreadable::Missing) => Ok(None),
+        Err(error) => Err(CliError::usage(format!("{}: {error}", path.display()))),
     }
 }
 

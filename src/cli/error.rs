@@ -1,8 +1,10 @@
 //! Why a run of the command line ended before anything was done: message, causes, hint, exit code.
 //!
-//! Only the value and its wording; [`super::output`] prints it.
+//! Words of strangers (file names, the engine's, arguments) are cleaned here once more, whoever brought them. Only the value
+//! and its wording; [`super::output`] prints it.
 
 use super::exit;
+use crate::domain::clean::{clean, clean_lines};
 use crate::engine::{Error, ErrorKind};
 
 /// An error as the user sees it.
@@ -19,7 +21,7 @@ pub struct CliError {
 impl CliError {
     /// The request makes no sense: exit code 2.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { code: exit::USAGE, message: message.into(), causes: Vec::new(), hint: None }
+        Self { code: exit::USAGE, message: clean_lines(&message.into()), causes: Vec::new(), hint: None }
     }
 
     /// Not like this: exit code 4.
@@ -34,7 +36,7 @@ impl CliError {
 
     /// With what to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(clean_lines(&hint.into()));
         self
     }
 
@@ -42,7 +44,7 @@ impl CliError {
     pub fn because(mut self, error: &dyn std::error::Error) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
-            self.causes.push(error.to_string());
+            self.causes.push(clean(&error.to_string()));
             next = error.source();
         }
         self
@@ -57,6 +59,7 @@ impl From<Error> for CliError {
             ErrorKind::Unreachable => exit::UNREACHABLE,
             ErrorKind::Failed => exit::FAILED,
         };
-        Self { code, message: error.to_string(), causes: Vec::new(), hint: error.hint() }
+        let hint = error.hint().map(|hint| clean_lines(&hint));
+        Self { code, hint, ..Self::usage(error.to_string()) }
     }
 }

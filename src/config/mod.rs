@@ -4,5 +4,6 @@
 //! whether a network or an image is there is asked elsewhere.
 
 pub mod compose;
+pub mod file;
 pub mod paths;
 pub mod settings;

@@ -2,6 +2,7 @@
 //!
 //! Flag wins over variable wins over this file; the first two are the command line's work. Every key may be missing.
 
+use super::file::{self, Unreadable};
 use super::paths;
 use crate::domain::clean::clean;
 use crate::domain::duration;
@@ -9,7 +10,6 @@ use crate::domain::options::{BatchSize, Gate, OnFailure, Options, PullPolicy};
 use crate::domain::probe::ProbeSpec;
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -141,23 +141,16 @@ impl std::error::Error for SettingsError {}
 
 /// Reads the file named by `--config`, which must be there, or else the one in the configuration directory, which need not.
 pub fn load(named: Option<&Path>) -> Result<Settings, SettingsError> {
-    let file = match (named, paths::config_dir()) {
-        (Some(file), _) => file.to_owned(),
+    let path = match (named, paths::config_dir()) {
+        (Some(path), _) => path.to_owned(),
         (None, Ok(directory)) => directory.join("config.toml"),
         // Without a home there is no file, and nothing to complain about.
         (None, Err(_)) => return Ok(Settings::default()),
     };
-    match std::fs::read_to_string(&file) {
-        Ok(text) => parse(&file, &text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => Ok(Settings::default()),
-        Err(error) => {
-            let message = match error.kind() {
-                io::ErrorKind::NotFound => "does not exist".to_owned(),
-                io::ErrorKind::InvalidData => "is not UTF-8 text".to_owned(),
-                _ => format!("cannot be read: {error}"),
-            };
-            Err(SettingsError { file, place: None, message })
-        }
+    match file::read(&path) {
+        Ok(text) => parse(&path, &text),
+        Err(Unreadable::Missing) if named.is_none() => Ok(Settings::default()),
+        Err(error) => Err(SettingsError { file: path, place: None, message: clean(&error.to_string()) }),
     }
 }
 

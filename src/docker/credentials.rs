@@ -48,7 +48,7 @@ struct Secret {
 pub(super) async fn find(image: &str) -> Option<DockerCredentials> {
     let dir = std::env::var_os("DOCKER_CONFIG").filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let dir = dir.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".docker")))?;
-    let text = tokio::fs::read(dir.join("config.json")).await.ok()?;
+    let text = super::file::read(&dir.join("config.json")).ok()?;
     let config: Config = serde_json::from_slice(&text).ok()?;
     let registry = registry(image);
     let helper = config.helpers.get(registry).map_or(config.store.as_str(), String::as_str);

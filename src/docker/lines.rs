@@ -105,6 +105,8 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     fn frame(stream: u8, text: &[u8]) -> Vec<u8> {
         let size = u32::try_from(text.len()).unwrap().to_be_bytes();
@@ -116,7 +118,7 @@ mod tests {
         std::iter::from_fn(|| lines.pop()).map(|(stderr, text)| (stderr, String::from_utf8(text).unwrap())).collect()
     }
 
-    proptest::proptest! {
+    proptest! {
         #[test]
         fn however_the_bytes_are_cut_the_lines_are_the_same(cut in 1_usize..40) {
             let bytes = [frame(1, b"one\ntw"), frame(2, b"bad\n"), frame(1, b""), frame(1, b"o\n\nend")].concat();
@@ -127,7 +129,47 @@ mod tests {
             let mut seen = all(&mut lines);
             seen.sort();
             let text = |text: &str| (false, text.to_owned());
-            proptest::prop_assert_eq!(seen, [text(""), text("end"), text("one"), text("two"), (true, "bad".to_owned())]);
+            prop_assert_eq!(seen, [text(""), text("end"), text("one"), text("two"), (true, "bad".to_owned())]);
+        }
+    }
+
+    /// `PITSTOP_FUZZ_CASES` asks for more.
+    fn cases() -> ProptestConfig {
+        let more = std::env::var("PITSTOP_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok());
+        let rng_seed = if more.is_some() { RngSeed::Random } else { RngSeed::Fixed(42) };
+        ProptestConfig { cases: more.unwrap_or(500), rng_seed, failure_persistence: None, ..ProptestConfig::default() }
+    }
+
+    proptest! {
+        #![proptest_config(cases())]
+
+        #[test]
+        fn whatever_comes_is_lines_or_an_error_and_no_line_is_too_long(
+            chunks in prop::collection::vec(
+                prop_oneof![
+                    prop::collection::vec(any::<u8>(), 0..40),
+                    (0_u8..4, prop::collection::vec(prop::sample::select(&b"ab\n\r\0"[..]), 0..60))
+                        .prop_map(|(stream, text)| frame(stream, &text)),
+                    (0_usize..3 * MAX_LINE).prop_map(|size| frame(1, &vec![b'x'; size])),
+                ],
+                0..12,
+            ),
+            plain in any::<bool>(),
+        ) {
+            let mut lines = Lines::new(if plain { Framing::Plain } else { Framing::Frames });
+            let fed: usize = chunks.iter().map(Vec::len).sum();
+            for chunk in &chunks {
+                if lines.feed(chunk).is_err() {
+                    break;
+                }
+            }
+            lines.end();
+            let mut seen = 0;
+            while let Some((_, line)) = lines.pop() {
+                prop_assert!(line.len() <= MAX_LINE && !line.contains(&b'\n'));
+                seen += line.len();
+            }
+            prop_assert!(seen <= fed);
         }
     }
 

@@ -114,7 +114,7 @@ impl Surroundings<'_> {
     fn current_context(&self) -> Result<String, DockerError> {
         let Some(path) = self.config_dir().map(|dir| dir.join("config.json")) else { return Ok(String::new()) };
         let shown = path.display().to_string();
-        match std::fs::read(&path) {
+        match super::file::read(&path) {
             Ok(text) => serde_json::from_slice::<Config>(&text)
                 .map(|config| config.current_context)
                 .map_err(|error| invalid(&shown, format!("is no valid Docker configuration: {error}"))),
@@ -131,7 +131,7 @@ impl Surroundings<'_> {
         let root = self.config_dir().unwrap_or_default().join("contexts");
         let mut known = Vec::new();
         for entry in std::fs::read_dir(root.join("meta")).into_iter().flatten().flatten() {
-            let Ok(text) = std::fs::read(entry.path().join("meta.json")) else { continue };
+            let Ok(text) = super::file::read(&entry.path().join("meta.json")) else { continue };
             let Ok(meta) = serde_json::from_slice::<Meta>(&text) else { continue };
             if meta.name != name {
                 known.push(meta.name);

@@ -26,6 +26,7 @@ mod credentials;
 mod drain_note;
 mod error;
 mod exec;
+mod file;
 pub mod image_archive;
 mod images;
 mod lines;

@@ -1,6 +1,7 @@
 //! The engine's models into `domain` values. Pure; everything foreign is cleaned on the way.
 
 use crate::domain::clean::Clean;
+use crate::domain::environment::Environment;
 use crate::domain::facts::ImageSeen;
 use crate::domain::fleet::{BoundPort, Container, Detail, Health, MountSeen, NetworkSeen, State, VolumeSeen};
 use crate::domain::identity::Address;
@@ -326,7 +327,7 @@ fn restart(policy: Option<bollard::models::RestartPolicy>) -> RestartPolicy {
 }
 
 /// Values are kept exactly: they go back into containers.
-fn environment(entries: Vec<String>) -> BTreeMap<String, String> {
+fn environment(entries: Vec<String>) -> Environment {
     let pair = |entry: String| entry.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
     entries.into_iter().filter_map(pair).collect()
 }

@@ -6,9 +6,12 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use unicode_width::UnicodeWidthChar;
 
 /// Longest text kept, in characters; what is longer ends in `…`.
 pub const MAX_CHARS: usize = 4096;
+/// Marks of no width of their own (accents) that one character may carry; more of them climb over other lines.
+pub const MAX_MARKS: usize = 2;
 
 /// One line of text without control sequences, control characters, bidirectional overrides or zero-width marks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,10 +61,14 @@ impl fmt::Display for Clean {
     }
 }
 
-/// Removes whole escape sequences, then every character a terminal would act on; line breaks and tabs become spaces.
+/// Removes whole escape sequences, then every character a terminal would act on or a reader would not see; line breaks and
+/// tabs become spaces, and no character carries more than [`MAX_MARKS`] marks.
 pub fn clean(text: &str) -> String {
+    if text.len() <= MAX_CHARS && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && !text.ends_with(' ') {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len().min(MAX_CHARS));
-    let mut kept = 0;
+    let (mut kept, mut marks) = (0, MAX_MARKS);
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         if kept == MAX_CHARS {
@@ -75,13 +82,16 @@ pub fn clean(text: &str) -> String {
             '\n' | '\r' | '\t' => {
                 if !out.ends_with(' ') && !out.is_empty() {
                     out.push(' ');
-                    kept += 1;
+                    (kept, marks) = (kept + 1, 0);
                 }
             }
             c if is_trouble(c) => {}
             c => {
-                out.push(c);
-                kept += 1;
+                marks = if c.width() == Some(0) { marks + 1 } else { 0 };
+                if marks <= MAX_MARKS {
+                    out.push(c);
+                    kept += 1;
+                }
             }
         }
     }
@@ -89,12 +99,19 @@ pub fn clean(text: &str) -> String {
     out
 }
 
+/// [`clean`] for a text whose lines mean something: each by itself.
+pub fn clean_lines(text: &str) -> String {
+    text.lines().map(clean).collect::<Vec<_>>().join("\n")
+}
+
 /// Control, formatting and invisible characters that change what a reader sees around them.
 fn is_trouble(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{13430}'..='\u{1345f}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
@@ -123,16 +140,11 @@ fn skip_csi(chars: &mut Chars<'_>) {
     chars.next_if(|c| ('@'..='~').contains(c));
 }
 
-/// Up to BEL or ST. An unterminated string swallows the rest, as a terminal would.
+/// Up to BEL or ST, or to the ESC of whatever comes next. An unterminated string swallows the rest, as a terminal would.
 fn skip_string(chars: &mut Chars<'_>) {
-    while let Some(c) = chars.next() {
-        match c {
-            '\u{7}' | '\u{9c}' => return,
-            '\u{1b}' => {
-                chars.next_if_eq(&'\\');
-                return;
-            }
-            _ => {}
+    while let Some(c) = chars.next_if(|c| *c != '\u{1b}') {
+        if matches!(c, '\u{7}' | '\u{9c}') {
+            return;
         }
     }
 }
@@ -152,6 +164,11 @@ mod tests {
             ("two\r\nlines\tand tab\n", "two lines and tab"),
             ("bidi\u{202e}txt\u{200b}", "biditxt"),
             ("日本 ✓", "日本 ✓"),
+            ("e\u{301}\u{302}\u{303}\u{304}f", "e\u{301}\u{302}f"),
+            ("\u{301}no base", "no base"),
+            ("heart \u{2764}\u{fe0f} a\u{115f}b\u{3164}c", "heart \u{2764} abc"),
+            ("tag\u{e0041}\u{e0101}s", "tags"),
+            ("a\u{1b}P unterminated \u{1b}[31m", "a"),
             ("\u{1b}", ""),
             ("\u{1b}(B ok", " ok"),
         ] {
@@ -165,6 +182,7 @@ mod tests {
     }
 
     proptest::proptest! {
+        // Denser and longer: `tests/it/fuzz.rs`.
         #[test]
         fn nothing_a_terminal_acts_on_survives(raw in ".*") {
             let out = clean(&raw);

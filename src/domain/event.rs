@@ -3,6 +3,7 @@
 //! CLI, console, JSON lines, records and tests all read these same events; the contract fixes their names. Fields are
 //! only ever added; readers ignore kinds and fields they do not know.
 
+use super::clean::clean;
 use super::identity::{Identity, Verdict};
 use super::ids::{InstanceName, OpId};
 use super::plan::{Action, Kind, Lane, Plan, StepId};
@@ -218,16 +219,16 @@ impl Planned {
             action: step.task.action(),
             needs: step.needs.clone(),
             lane: step.lane,
-            cause: step.cause.clone(),
+            cause: clean(&step.cause),
         };
         Self {
             kind: plan.kind,
             app: plan.app.clone(),
-            from: plan.from.clone(),
-            to: plan.to.clone(),
+            from: plan.from.as_deref().map(clean),
+            to: plan.to.as_deref().map(clean),
             batches: plan.batches.clone(),
             steps: plan.steps.iter().enumerate().map(step).collect(),
-            notes: plan.notes.clone(),
+            notes: plan.notes.iter().map(|note| clean(note)).collect(),
         }
     }
 }

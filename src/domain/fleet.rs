@@ -6,6 +6,7 @@
 mod assemble;
 
 use super::clean::Clean;
+use super::environment::Environment;
 use super::identity::{Address, Hold, Identity, Verdict};
 use super::ids::{AppId, ContainerId, InstanceName};
 use super::labels::OwnLabels;
@@ -124,7 +125,7 @@ pub struct Detail {
     /// The engine removes it as soon as it ends (`docker run --rm`).
     pub auto_remove: bool,
     /// Values are secrets: for plans, never for display without asking.
-    pub environment: BTreeMap<String, String>,
+    pub environment: Environment,
     /// Addresses asked for at creation, by network.
     pub pinned: BTreeMap<String, Address>,
     /// Milliseconds; `None`: the engine's default of 10 s.

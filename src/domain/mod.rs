@@ -8,6 +8,7 @@ pub mod address;
 pub mod balancer;
 pub mod clean;
 pub mod duration;
+pub mod environment;
 pub mod event;
 pub mod facts;
 pub mod fleet;

@@ -5,6 +5,7 @@
 //! that equal specs have equal hashes. Must not know Compose syntax or the engine's wire format.
 
 use super::balancer::BalancerSpec;
+use super::environment::Environment;
 use super::options::{BatchSize, Gate, OnFailure, PullPolicy};
 use super::probe::ProbeSpec;
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,7 @@ pub struct ContainerSpec {
     /// `None`: the image's own.
     pub command: Option<Vec<String>>,
     /// In the `.spec` label the values are empty: they are read from the container itself.
-    pub environment: BTreeMap<String, String>,
+    pub environment: Environment,
     pub user: Option<String>,
     pub working_dir: Option<String>,
     /// The user's own labels.
@@ -218,8 +219,8 @@ impl AppSpec {
         self.container.environment = self
             .container
             .environment
-            .into_keys()
-            .filter_map(|name| container.get(&name).map(|value| (name, value.clone())))
+            .into_iter()
+            .filter_map(|(name, _)| container.get(&name).map(|value| (name, value.clone())))
             .collect();
         self
     }

@@ -6,6 +6,7 @@
 use super::message::{Command, Msg, Refusal};
 use crate::config::compose::{self, LoadOptions};
 use crate::domain::balancer::{self, TrafficSeen};
+use crate::domain::clean::clean_lines;
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ImageRef, OpId};
@@ -253,7 +254,7 @@ impl Watcher {
                 Err(error) => {
                     tracing::warn!("{error}");
                     let hint = error.hint().map_or_else(String::new, |hint| format!("\n{hint}"));
-                    let error = format!("tried {}\n{error}{hint}", self.location.host);
+                    let error = clean_lines(&format!("tried {}\n{error}{hint}", self.location.host));
                     let state = FleetState::Stale { fleet: None, since, error, retry_in: pause };
                     if self.tell.send(Msg::Fleet(state)).await.is_err() {
                         std::future::pending::<()>().await;
@@ -270,7 +271,7 @@ impl Watcher {
 }
 
 fn refusal(error: &Error) -> Refusal {
-    Refusal { message: error.to_string(), hint: error.hint() }
+    Refusal { message: clean_lines(&error.to_string()), hint: error.hint().map(|hint| clean_lines(&hint)) }
 }
 
 /// Files in the current directory that look like Compose files, those with Compose's own names first.

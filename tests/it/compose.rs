@@ -4,15 +4,15 @@
 //! more a file; its last lines say what has to be said of it: `# expect LINE:COLUMN: PATH: MESSAGE`.
 
 use pitstop::config::compose::{ComposeErrors, LoadOptions, load};
+use pitstop::domain::environment::Environment;
 use pitstop::domain::project::ProjectSpec;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 fn directory(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compose").join(kind)
 }
 
-fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+fn env(pairs: &[(&str, &str)]) -> Environment {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
@@ -86,14 +86,14 @@ fn files_that_cannot_be_read() {
     let at = |name: &str| scratch.path().join(name);
     std::fs::write(at("empty.yaml"), "# nothing\n").unwrap();
     std::fs::write(at("latin1.yaml"), b"services:\n  caf\xe9: {}\n").unwrap();
-    std::fs::write(at("large.yaml"), "#".repeat(1024 * 1024 + 1)).unwrap();
+    std::fs::write(at("large.yaml"), "#".repeat((4 << 20) + 1)).unwrap();
     std::fs::create_dir(at("directory")).unwrap();
     for (name, phrase) in [
         ("missing.yaml", "does not exist"),
         ("directory", "is a directory"),
         ("empty.yaml", "is empty; it needs at least `services:`"),
         ("latin1.yaml", "is not UTF-8 text (line 2)"),
-        ("large.yaml", "is larger than 1 MB"),
+        ("large.yaml", "is larger than 4 MB"),
     ] {
         let error = only_error(load(&[at(name)], &fixed(&[])));
         assert!(error.starts_with(&format!("{}: {phrase}", at(name).display())), "{error}");

@@ -17,7 +17,7 @@ fn app(lines: &str) -> Result<Value, String> {
     let options = LoadOptions {
         project: Some("p".to_owned()),
         project_dir: Some("/srv/p".into()),
-        env: BTreeMap::from([("OUTER".to_owned(), "o".to_owned())]),
+        env: BTreeMap::from([("OUTER".to_owned(), "o".to_owned())]).into(),
         ..LoadOptions::default()
     };
     let project = load(&[file], &options).map_err(|errors| errors.to_string())?;

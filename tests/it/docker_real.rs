@@ -128,7 +128,7 @@ async fn an_instance_is_created_as_specified_and_keeps_its_address() {
         ..Mount::default()
     };
     let spec = ContainerSpec {
-        environment: BTreeMap::from([("TOKEN".into(), "a=b c".into())]),
+        environment: BTreeMap::from([("TOKEN".into(), "a=b c".into())]).into(),
         labels: BTreeMap::from([("team".into(), "shop".into())]),
         mounts: vec![
             mount(MountKind::Volume, &volume, "/data"),

@@ -22,6 +22,7 @@ mod variables;
 
 pub use report::{ComposeError, ComposeErrors};
 
+use crate::domain::environment::Environment;
 use crate::domain::ids::{AppId, ObjectName, is_project_name, is_service_name};
 use crate::domain::project::ProjectSpec;
 use context::{Context, without_dots};
@@ -40,7 +41,7 @@ pub struct LoadOptions {
     /// `--profile`; those of `COMPOSE_PROFILES` are added. `*` is all.
     pub profiles: Vec<String>,
     /// The process's environment.
-    pub env: BTreeMap<String, String>,
+    pub env: Environment,
     /// Where relative paths start and `.env` is; `None`: the first file's directory.
     pub project_dir: Option<PathBuf>,
     /// `--env-file`, instead of `.env`.

@@ -6,6 +6,7 @@ use super::read::{At, Fields, Keys};
 use super::source;
 use super::variables::dotenv;
 use super::{networks, ports, process, resources, rollout};
+use crate::domain::environment::Environment;
 use crate::domain::ids::ImageRef;
 use crate::domain::project::{AppEntry, Dependency, DependencyCondition};
 use crate::domain::spec::{AppSpec, ContainerSpec, Rollout, SandboxSpec};
@@ -230,9 +231,9 @@ fn image(fields: &Fields<'_>) -> Option<String> {
 }
 
 /// The files of `env_file` in order, then `environment` over them; a name without a value takes it from outside.
-fn environment(context: &Context<'_>, fields: &Fields<'_>) -> BTreeMap<String, String> {
+fn environment(context: &Context<'_>, fields: &Fields<'_>) -> Environment {
     const FILE: Keys = Keys::only(&["path", "required", "format"]);
-    let mut environment = BTreeMap::new();
+    let mut environment = Environment::default();
     for item in fields.get("env_file").map(|at| at.items_or_one()).unwrap_or_default() {
         let long = item.fields_if_map(&FILE);
         let path = match &long {

@@ -9,8 +9,10 @@
 //! registry  a registry of one's own on loopback
 //! haproxy   a load balancer of one's own on loopback
 //! images    small images with a real HTTP server, made here
+//! fuzz      how many cases generators try
 //! http      one HTTP request, without retries
 //! pitstop   the built program: run to its end, started in the background, or in a terminal
+//! poison    a hostile engine in front of the real one
 //! pty       a bare pseudo-terminal: modes, bytes, and its sudden end
 //! term      a terminal that a test types into and looks at
 //! ```
@@ -22,10 +24,12 @@
 
 pub mod daemon;
 pub mod docker;
+pub mod fuzz;
 pub mod haproxy;
 pub mod http;
 pub mod images;
 pub mod pitstop;
+pub mod poison;
 pub mod pty;
 pub mod registry;
 pub mod term;

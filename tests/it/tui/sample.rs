@@ -56,7 +56,7 @@ pub fn container(name: &str, image: &str, up: Option<i64>) -> Container {
         started_at: Some(ago(up.unwrap_or(7200))),
         exit_code: 0,
         restart: RestartPolicy::UnlessStopped,
-        environment: BTreeMap::from([("TOKEN".into(), "hush".into()), ("PORT".into(), "8080".into())]),
+        environment: BTreeMap::from([("TOKEN".into(), "hush".into()), ("PORT".into(), "8080".into())]).into(),
         ..Detail::default()
     };
     Container {

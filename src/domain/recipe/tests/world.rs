@@ -158,7 +158,7 @@ impl Seed {
             ];
             app.detail = Some(Detail {
                 started_at: Some(Timestamp::from_second(10).unwrap()),
-                environment: BTreeMap::from([("TOKEN".to_owned(), "hush".to_owned())]),
+                environment: BTreeMap::from([("TOKEN".to_owned(), "hush".to_owned())]).into(),
                 restart: crate::domain::spec::RestartPolicy::Always,
                 ..Detail::default()
             });

@@ -1,0 +1,100 @@
+//! Files that people name: settings, themes, keymaps, app files and what those name in turn.
+//!
+//! Read whole, and only where that can neither hang nor fill the memory: a regular file of a size that people write. A pipe
+//! or a device that stands where a file is meant is named, not waited for.
+
+use rustix::fs::{Mode, OFlags};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// More than any file written by people; a larger one is a mistaken name.
+pub const MOST_BYTES: u64 = 4 << 20;
+
+/// Why a file's text is not to be had; a sentence that goes on from the file's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    #[error("does not exist")]
+    Missing,
+    #[error("{0}")]
+    Because(String),
+}
+
+impl Unreadable {
+    fn because(why: impl Into<String>) -> Self {
+        Self::Because(why.into())
+    }
+}
+
+impl From<io::Error> for Unreadable {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Missing,
+            io::ErrorKind::PermissionDenied => Self::because("cannot be read: permission denied"),
+            _ => Self::because(format!("cannot be read: {error}")),
+        }
+    }
+}
+
+/// The text of a regular file.
+pub fn read(path: &Path) -> Result<String, Unreadable> {
+    // Without O_NONBLOCK, opening a pipe would wait for its writer.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file: File = rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from)?.into();
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(Unreadable::because("is a directory; name the file in it"));
+    }
+    if !metadata.is_file() {
+        return Err(Unreadable::because("is no regular file, but a pipe or a device"));
+    }
+    text(file)
+}
+
+/// The text that `reader` has until its end.
+pub(super) fn text(reader: impl Read) -> Result<String, Unreadable> {
+    let mut bytes = Vec::new();
+    reader.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(Unreadable::because("is larger than 4 MB, which no such file is"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.split(|byte| *byte == b'\n').count();
+        Unreadable::because(format!("is not UTF-8 text (line {line}); convert it, e.g. with iconv"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, FileType, mknodat};
+
+    #[test]
+    fn only_a_regular_file_of_a_sane_size_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        std::fs::write(at("good"), "text").unwrap();
+        std::os::unix::fs::symlink(at("good"), at("link")).unwrap();
+        for name in ["good", "link"] {
+            assert_eq!(read(&at(name)).unwrap(), "text");
+        }
+        File::create(at("large")).unwrap().set_len(MOST_BYTES + 1).unwrap();
+        std::fs::write(at("latin"), b"one\ntw\xf6").unwrap();
+        mknodat(CWD, at("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        std::os::unix::fs::symlink("loop", at("loop")).unwrap();
+        for (path, why) in [
+            (at("none"), "does not exist"),
+            (at("large"), "is larger than 4 MB"),
+            (at("latin"), "is not UTF-8 text (line 2)"),
+            (at("pipe"), "is no regular file"),
+            (at("loop"), "cannot be read"),
+            (directory.path().to_owned(), "is a directory"),
+            ("/dev/zero".into(), "is no regular file"),
+            ("/dev/tty".into(), ""),
+        ] {
+            let said = read(&path).unwrap_err().to_string();
+            assert!(said.starts_with(why), "{}: {said}", path.display());
+        }
+    }
+}
