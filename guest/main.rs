@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! pitstop-guest [pause] [--until-stdin-closes] [--lease-ms N]        commands on stdin: see commands.rs
+//! pitstop-guest lock [--lease-ms N]                                  held by its stdin: see lock.rs
 //! pitstop-guest watch tcp:PORT|http:PORT/PATH [--every MS] [--timeout MS] [--for MS] [--until-stdin-closes]
 //! pitstop-guest serve PORT TEXT [--boot-ms N] [--exit-after-ms N [--exit-code N]] [--ignore-term]
 //!                               [--never-listen] [--data DIR]
@@ -23,6 +24,7 @@
 mod args;
 mod commands;
 mod http;
+mod lock;
 mod mem;
 mod pause;
 mod probe;
@@ -72,6 +74,7 @@ extern "C" fn begin(stack: *const usize) -> ! {
     match args.next().unwrap_or(b"pause") {
         b"pause" => pause::run(args),
         b"watch" => watch::run(args),
+        b"lock" => lock::run(args),
         b"serve" => serve::run(args),
         b"version" => {
             let mut line = Line::<64>::new();

@@ -32,6 +32,13 @@ pub fn lines(event: &OpEvent, names: &Names, glyphs: Glyphs) -> Vec<String> {
         EventKind::Resumed { reason } => vec![said(at, GOOD, &format!("going on: {reason}"))],
         EventKind::CancelRequested { urgency } => vec![said(at, CARE, cancelled(*urgency))],
         EventKind::Noted { message } => vec![said(at, CARE, message)],
+        EventKind::EngineLost { grace_ms } => {
+            let text = format!("the engine does not answer: waiting for it, at most {}; nothing is lost", human(*grace_ms));
+            vec![said(at, CARE, &text)]
+        }
+        EventKind::EngineBack { after_ms } => {
+            vec![said(at, GOOD, &format!("the engine is back after {}: going on", human(*after_ms)))]
+        }
         EventKind::StepStarted(_) | EventKind::StepProgress(_) | EventKind::Finished(_) | EventKind::Unknown => {
             Vec::new()
         }

@@ -65,6 +65,8 @@ pub fn options(args: &OperationArgs, settings: &Settings) -> Result<(Options, Op
         probe: args.probe.clone(),
         pull: args.pull.map(|pull| pull.0),
         pull_timeout: args.pull_timeout,
+        wait_lock: args.wait_lock,
+        engine_grace: args.engine_grace,
     };
     Ok((said.over(settings.defaults.clone()).options(args.allow_recreate.unwrap_or(false)), note))
 }

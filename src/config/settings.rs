@@ -77,6 +77,10 @@ pub struct Choices {
     pub pull: Option<PullPolicy>,
     #[serde(deserialize_with = "time")]
     pub pull_timeout: Option<Duration>,
+    #[serde(deserialize_with = "time")]
+    pub wait_lock: Option<Duration>,
+    #[serde(deserialize_with = "time")]
+    pub engine_grace: Option<Duration>,
 }
 
 impl Choices {
@@ -95,6 +99,8 @@ impl Choices {
             probe: self.probe.or(weaker.probe),
             pull: self.pull.or(weaker.pull),
             pull_timeout: self.pull_timeout.or(weaker.pull_timeout),
+            wait_lock: self.wait_lock.or(weaker.wait_lock),
+            engine_grace: self.engine_grace.or(weaker.engine_grace),
         }
     }
 
@@ -113,6 +119,8 @@ impl Choices {
             min_ready: self.min_ready,
             pull: self.pull,
             pull_timeout: self.pull_timeout.unwrap_or(default.pull_timeout),
+            wait_lock: self.wait_lock.unwrap_or(default.wait_lock),
+            engine_grace: self.engine_grace.unwrap_or(default.engine_grace),
             allow_recreate,
         }
     }
@@ -215,7 +223,8 @@ mod tests {
             "host = 'unix:///run/x.sock'\ntheme = 'dusk'\nread_only = true\ncolor = 'never'\nsandbox_image = 's:1'\n\
              on_hangup = 'finish'\n\
              [defaults]\nbatch = '25%'\nparallel = 3\ngate = 'first'\non_failure = 'rollback'\ndrain_timeout = '1m'\n\
-             stop_grace = 5\nready_timeout = 1.5\nmin_ready = '2s'\nprobe = 'tcp:80'\npull = 'never'\npull_timeout = '1h'\n",
+             stop_grace = 5\nready_timeout = 1.5\nmin_ready = '2s'\nprobe = 'tcp:80'\npull = 'never'\npull_timeout = '1h'\nwait_lock = 5\n\
+             engine_grace = '2m'\n",
         )
         .unwrap();
         assert_eq!((settings.color, settings.on_hangup), (Some(Color::Never), Some(OnHangup::Finish)));
@@ -232,6 +241,8 @@ mod tests {
             probe: Some(ProbeSpec::Tcp { port: 80 }),
             pull: Some(PullPolicy::Never),
             pull_timeout: seconds(3600),
+            wait_lock: seconds(5),
+            engine_grace: seconds(120),
         };
         assert_eq!(settings.defaults, want);
         // What is said wins, and what nobody says is the default.

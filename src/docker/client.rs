@@ -23,6 +23,8 @@ use tokio::sync::{Mutex, Semaphore};
 
 /// For requests that only read one thing.
 pub(super) const READ: Duration = Duration::from_secs(10);
+/// For a sign of life.
+const PING: Duration = Duration::from_secs(2);
 /// For lists: a thousand containers take a busy engine most of a second.
 pub(super) const LIST: Duration = Duration::from_secs(30);
 pub(super) const CREATE: Duration = Duration::from_secs(60);
@@ -95,6 +97,12 @@ impl Docker {
     pub(super) fn new(client: bollard::Docker, location: Location, info: EngineInfo, api: ApiVersion) -> Self {
         let (slots, loading, names) = (Semaphore::new(REQUESTS), Mutex::new(()), std::sync::Mutex::default());
         Self { inner: Arc::new(Inner { client, location, info, api, slots, loading, names }) }
+    }
+
+    /// Whether an engine answers there now. Its version is asked for: while it starts or ends, a bare ping may be answered
+    /// by whoever holds its socket.
+    pub async fn answers(&self) -> bool {
+        within("ask", "the engine", PING, self.client().version()).await.is_ok()
     }
 
     /// What a container is called, if it was seen; else its short id.

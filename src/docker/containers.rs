@@ -18,9 +18,6 @@ use std::time::Duration;
 /// What the engine waits between signal and kill when neither we nor the container say.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
-/// The exit code of a process that SIGKILL ended.
-const KILLED: i64 = 137;
-
 /// How a container ended when it was asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopped {
@@ -29,6 +26,11 @@ pub struct Stopped {
     pub killed: bool,
     /// It did not run in the first place.
     pub already: bool,
+}
+
+impl Stopped {
+    /// The exit code of a process that SIGKILL ended.
+    pub const KILLED: i64 = 137;
 }
 
 impl Docker {
@@ -135,7 +137,7 @@ impl Changes {
             return Ok(Stopped { exit_code: 0, killed: false, already: false });
         };
         let exit_code = code(&after);
-        Ok(Stopped { exit_code, killed: exit_code == KILLED, already: false })
+        Ok(Stopped { exit_code, killed: exit_code == Stopped::KILLED, already: false })
     }
 
     /// Removes it, with its anonymous volumes when told; fine when it is gone. A running one is killed.

@@ -78,7 +78,7 @@ impl Changes {
         self.create("create", &creation.name, write::app(creation)).await
     }
 
-    async fn create(
+    pub(super) async fn create(
         &self,
         operation: &'static str,
         name: &ObjectName,

@@ -69,6 +69,21 @@ impl DockerError {
         self
     }
 
+    /// What was there a moment ago is not there any more.
+    pub fn vanished(operation: &'static str, subject: &str) -> Self {
+        Self::new(operation, subject, Failure::NotFound, "it was there a moment ago and is gone: somebody removed it")
+    }
+
+    /// The engine went away before the outcome could be told.
+    #[must_use]
+    pub fn unknown(mut self) -> Self {
+        self.message = Clean::new(&format!(
+            "{}; the engine did not come back in time, so what became of this is unknown",
+            self.message
+        ));
+        self.advise("run the same command again when the engine is back: it begins with what is there then")
+    }
+
     /// The client library's error, translated.
     pub(super) fn of_client(operation: &'static str, subject: &str, error: &ClientError) -> Self {
         let new = |failure, message: &str| Self::new(operation, subject, failure, message);

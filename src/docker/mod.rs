@@ -14,6 +14,7 @@
 //! watch        an app's port seen from its sandbox       attach   asking the sandbox's first process
 //! drain_note   that an instance was taken out of its balancers, kept in the sandbox
 //! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
+//! lock         one container a lock, held by its standard input
 //! read, write  conversions: the engine's models to domain values and back
 //! ```
 
@@ -32,6 +33,7 @@ mod images;
 mod lines;
 mod live;
 mod location;
+mod lock;
 mod logs;
 mod networks;
 mod read;
@@ -49,6 +51,7 @@ pub use error::{DockerError, Failure};
 pub use exec::ExecResult;
 pub use images::PullProgress;
 pub use location::Location;
+pub use lock::{Grip, LockSeen};
 pub use logs::{LogLine, LogOptions, LogStream};
 pub use watch::{Watch, WatchLine};
 pub use write::is_predefined;

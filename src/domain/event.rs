@@ -57,6 +57,14 @@ pub enum EventKind {
     Noted {
         message: String,
     },
+    /// The engine does not answer; it is waited for until `grace_ms` have passed.
+    EngineLost {
+        grace_ms: u64,
+    },
+    /// It answers again, so long after.
+    EngineBack {
+        after_ms: u64,
+    },
     Finished(Finished),
     /// A kind of a later version.
     #[serde(other)]

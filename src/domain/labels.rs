@@ -61,11 +61,12 @@ impl OwnLabels {
         let get = |key: &str| labels.get(key).map_or("", String::as_str);
         let role = [Role::Sandbox, Role::App, Role::Lock].into_iter().find(|role| role.as_str() == get(ROLE))?;
         let (project, app) = (get(PROJECT), get(APP));
-        if !is_project_name(project) || !is_service_name(app) {
+        // A lock may be an unmanaged container's, which has no project.
+        if role != Role::Lock && (!is_project_name(project) || !is_service_name(app)) {
             return None;
         }
         Some(Self {
-            app: AppId::new(project, app),
+            app: AppId::new(super::clean::clean(project), super::clean::clean(app)),
             number: get(INSTANCE)
                 .parse()
                 .ok()

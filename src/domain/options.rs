@@ -125,6 +125,10 @@ pub struct Options {
     pub pull: Option<PullPolicy>,
     /// For a whole pull.
     pub pull_timeout: Duration,
+    /// How long somebody else's lock is waited for.
+    pub wait_lock: Duration,
+    /// How long an engine that goes away in the middle is waited for.
+    pub engine_grace: Duration,
     /// Changes that need a new sandbox (another address may result) are allowed.
     pub allow_recreate: bool,
 }
@@ -143,6 +147,8 @@ impl Default for Options {
             min_ready: None,
             pull: None,
             pull_timeout: Duration::from_secs(600),
+            wait_lock: Duration::ZERO,
+            engine_grace: Duration::from_secs(60),
             allow_recreate: false,
         }
     }

@@ -35,6 +35,8 @@ pub struct Progress {
     pub gate: Option<(usize, String)>,
     /// It was paused, and why.
     pub paused: Option<String>,
+    /// The engine is gone: since when (of `elapsed_ms`), and for how long it is waited for.
+    pub engine_lost: Option<(u64, u64)>,
     /// The user wants out.
     pub cancelled: Option<Urgency>,
     /// What was worth knowing on the way.
@@ -128,6 +130,8 @@ impl Progress {
             EventKind::Paused { reason } => self.paused = Some(reason.clone()),
             EventKind::Resumed { .. } => (self.paused, self.gate) = (None, None),
             EventKind::CancelRequested { urgency } => self.cancelled = self.cancelled.max(Some(*urgency)),
+            EventKind::EngineLost { grace_ms } => self.engine_lost = Some((event.elapsed_ms, *grace_ms)),
+            EventKind::EngineBack { .. } => self.engine_lost = None,
             EventKind::Finished(finished) => {
                 self.gate = None;
                 self.finished = Some(finished.clone());

@@ -3,7 +3,8 @@
 //! One exec, started before the old container stops, tells every transition with the guest's own clock. Distance and
 //! jitter between console and engine therefore change when a figure is *seen*, never the figure.
 
-use crate::docker::{Changes, DockerError, Watch, WatchLine};
+use super::certain::Certain;
+use crate::docker::{DockerError, Watch, WatchLine};
 use crate::domain::clean::Clean;
 use crate::domain::ids::ContainerId;
 use crate::domain::probe::ProbeSpec;
@@ -36,7 +37,7 @@ pub(super) struct GapWatch {
 
 impl GapWatch {
     /// Starts the guest in `sandbox` and waits for its first answer, so that nothing is missed afterwards.
-    pub async fn start(docker: &Changes, sandbox: &ContainerId, probe: &ProbeSpec) -> Result<Self, DockerError> {
+    pub async fn start(docker: &Certain, sandbox: &ContainerId, probe: &ProbeSpec) -> Result<Self, DockerError> {
         let watch = docker.watch(sandbox, probe).await?;
         let (tell, mut seen) = watch::channel(Seen::default());
         let reader = tokio::spawn(read(watch, tell));

@@ -2,9 +2,10 @@
 //!
 //! A name that is taken is never fought for: its holder is told and left alone.
 
+use super::certain::Certain;
 use super::perform::{Context, Done, Failed, Job, Outcome, Product};
 use super::pins::Picked;
-use crate::docker::{AppCreation, Changes, DockerError, Failure, SandboxCreation};
+use crate::docker::{AppCreation, DockerError, Failure, SandboxCreation};
 use crate::domain::fleet::Container;
 use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
 use crate::domain::labels::{OwnLabels, Role};
@@ -13,7 +14,7 @@ use crate::domain::project::{NetworkSpec, VolumeSpec};
 use crate::domain::spec::AppSpec;
 
 /// A network, unless it is there.
-pub(super) async fn network(docker: &Changes, spec: &NetworkSpec, project: &str) -> Outcome {
+pub(super) async fn network(docker: &Certain, spec: &NetworkSpec, project: &str) -> Outcome {
     let name = ObjectName::new(&*spec.name).map_err(|error| Failed::new(error.to_string()))?;
     if docker.network(&name).await?.is_some() {
         return Ok(Done::saying(format!("{name} is there")));
@@ -28,7 +29,7 @@ pub(super) async fn network(docker: &Changes, spec: &NetworkSpec, project: &str)
 }
 
 /// A volume, unless it is there.
-pub(super) async fn volume(docker: &Changes, spec: &VolumeSpec, project: &str) -> Outcome {
+pub(super) async fn volume(docker: &Certain, spec: &VolumeSpec, project: &str) -> Outcome {
     docker.create_volume(spec, project).await?;
     Ok(Done::saying(spec.name.clone()))
 }
@@ -75,7 +76,7 @@ pub(super) async fn sandbox(context: &Context, draft: &SandboxDraft) -> Outcome 
 
 /// On a network whose subnet the engine may have chosen itself, only a start tells whether an address can be pinned.
 async fn try_pin(
-    docker: &Changes,
+    docker: &Certain,
     id: ContainerId,
     creation: &mut SandboxCreation,
     picked: &mut Picked,
@@ -111,7 +112,7 @@ fn drop_doubtful(creation: &mut SandboxCreation, picked: &mut Picked) {
 }
 
 /// Removes what a creation that failed left under its name, if this very operation made it.
-async fn remove_half_made(docker: &Changes, name: &ObjectName, own: &OwnLabels) -> Result<(), Failed> {
+async fn remove_half_made(docker: &Certain, name: &ObjectName, own: &OwnLabels) -> Result<(), Failed> {
     let left = docker.find(name).await?;
     let made_here = |seen: &OwnLabels| seen.role == own.role && seen.operation == own.operation;
     if let Some(left) = left.filter(|left| left.own.as_ref().is_some_and(made_here)) {
@@ -121,7 +122,7 @@ async fn remove_half_made(docker: &Changes, name: &ObjectName, own: &OwnLabels) 
 }
 
 /// Starts a sandbox; an address that is taken is told with its holder.
-pub(super) async fn start_sandbox(docker: &Changes, id: &ContainerId, name: &str) -> Outcome {
+pub(super) async fn start_sandbox(docker: &Certain, id: &ContainerId, name: &str) -> Outcome {
     let Err(error) = docker.start(id).await else { return Ok(Done::default()) };
     if !error.message.to_ascii_lowercase().contains("address already in use") {
         return Err(error.into());
@@ -198,7 +199,7 @@ fn valid_name(name: &str) -> Result<ObjectName, Failed> {
 }
 
 /// A name that is taken is told with its holder, which is never touched.
-async fn explain_conflict<T>(docker: &Changes, result: Result<T, DockerError>, name: &ObjectName) -> Result<T, Failed> {
+async fn explain_conflict<T>(docker: &Certain, result: Result<T, DockerError>, name: &ObjectName) -> Result<T, Failed> {
     match result {
         Err(error) if error.failure == Failure::Conflict => Err(match docker.find(name).await {
             Ok(Some(holder)) => Failed::new(format!(

@@ -15,9 +15,11 @@
 //! pins      picks addresses for new sandboxes                  state  says what runs where at the end
 //! record    what is written down of an operation, and read again
 //! who       sits at this console
+//! certain   changes whose outcome is certain              outage  an engine that goes away and comes back
 //! clock     the only place that reads time                     doctor  is all well?
 //! ```
 
+mod certain;
 pub mod clock;
 mod doctor;
 mod error;
@@ -26,6 +28,7 @@ mod gather;
 mod logs;
 mod make;
 mod operator;
+mod outage;
 mod perform;
 mod pins;
 mod ready;

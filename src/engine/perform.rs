@@ -3,12 +3,13 @@
 //! Each function is one action on the engine, with errors that a person at 3 a.m. can act on. Must not look at the
 //! plan, and must not start anything that outlives its step but the watch of the gap.
 
+use super::certain::Certain;
 use super::gap::{GapWatch, Seen};
 use super::make;
 use super::pins::Pins;
 use super::ready::{self, Wait};
 use super::traffic;
-use crate::docker::{Changes, DockerError, PullProgress};
+use crate::docker::{DockerError, PullProgress};
 use crate::domain::fleet::Instance;
 use crate::domain::identity::{Hold, Identity, Judgement, judge};
 use crate::domain::ids::{ContainerId, ImageRef, InstanceName, OpId};
@@ -22,7 +23,7 @@ use tokio::sync::{OnceCell, mpsc, watch};
 
 /// What all steps of an operation share.
 pub(super) struct Context {
-    pub docker: Changes,
+    pub docker: Certain,
     pub op: OpId,
     pub given_sandbox_image: Option<ImageRef>,
     pub sandbox_image: OnceCell<ImageRef>,
@@ -214,7 +215,7 @@ fn short_id(id: &str) -> &str {
     id.get(.."sha256:".len() + 12).unwrap_or(id)
 }
 
-async fn stop(docker: &Changes, id: &ContainerId, grace: Option<Duration>) -> Outcome {
+async fn stop(docker: &Certain, id: &ContainerId, grace: Option<Duration>) -> Outcome {
     let stopped = docker.stop(id, grace).await?;
     Ok(Done::saying(match (stopped.already, stopped.killed) {
         (true, _) => "was stopped already".to_owned(),
@@ -223,7 +224,7 @@ async fn stop(docker: &Changes, id: &ContainerId, grace: Option<Duration>) -> Ou
     }))
 }
 
-async fn start(docker: &Changes, id: &ContainerId, restart: Option<&RestartPolicy>) -> Outcome {
+async fn start(docker: &Certain, id: &ContainerId, restart: Option<&RestartPolicy>) -> Outcome {
     if let Some(policy) = restart {
         docker.set_restart(id, policy).await?;
     }
@@ -233,7 +234,7 @@ async fn start(docker: &Changes, id: &ContainerId, restart: Option<&RestartPolic
 
 /// Reads an instance's two halves afresh.
 async fn look(
-    docker: &Changes,
+    docker: &Certain,
     job: &Job,
     app: Option<&ContainerId>,
     sandbox: Option<&ContainerId>,
@@ -250,7 +251,7 @@ async fn look(
 /// What can fail fails here, before anything is touched: the parts are there, the sandbox runs, the identity is read,
 /// the watch answers.
 async fn preflight(
-    docker: &Changes,
+    docker: &Certain,
     job: &Job,
     container: Option<&Target>,
     sandbox: Option<&Target>,
@@ -295,7 +296,7 @@ async fn preflight(
     Ok(Done { before, gap, detail: Some(address), ..Done::default() })
 }
 
-async fn verify(docker: &Changes, job: &Job, container: &Target, sandbox: Option<&Target>) -> Outcome {
+async fn verify(docker: &Certain, job: &Job, container: &Target, sandbox: Option<&Target>) -> Outcome {
     let (app, owner) = (job.container(container)?, job.sandbox(sandbox)?);
     let instance = look(docker, job, Some(&app), owner.as_ref()).await?;
     let after = instance.app.as_ref().filter(|app| app.is_running()).and_then(|_| instance.identity());

@@ -2,7 +2,8 @@
 //!
 //! One book per operation. It knows what running containers use and what stopped sandboxes are pinned to.
 
-use crate::docker::{Docker, DockerError, is_predefined};
+use super::certain::Certain;
+use crate::docker::{DockerError, is_predefined};
 use crate::domain::address;
 use crate::domain::fleet::{Container, NetworkSeen};
 use crate::domain::ids::ObjectName;
@@ -34,7 +35,7 @@ pub(super) struct Picked {
 
 impl Pins {
     /// Picks and reserves an address on each of the draft's networks where that is possible.
-    pub async fn pick(&self, docker: &Docker, draft: &SandboxDraft) -> Result<Picked, DockerError> {
+    pub async fn pick(&self, docker: &Certain, draft: &SandboxDraft) -> Result<Picked, DockerError> {
         let mut books = self.0.lock().await;
         let mut picked = Picked::default();
         for attach in draft.spec.networks.iter().filter(|attach| !is_predefined(&attach.network)) {
@@ -62,7 +63,7 @@ fn wish(attach: &NetworkAttach, draft: &SandboxDraft) -> Option<Ipv4Addr> {
 }
 
 /// Reads one network; `None` when it is not there (the creation will say so) or is none with addresses.
-async fn open(docker: &Docker, name: &str) -> Result<Option<Book>, DockerError> {
+async fn open(docker: &Certain, name: &str) -> Result<Option<Book>, DockerError> {
     let Ok(valid) = ObjectName::new(name) else { return Ok(None) };
     let Some(network) = docker.network(&valid).await? else { return Ok(None) };
     let mut used: BTreeSet<Ipv4Addr> =

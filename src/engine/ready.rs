@@ -4,10 +4,11 @@
 //! after a whole interval (30 s by default). A container that exits or restarts meanwhile ends the wait at once, with
 //! its exit code and last words. Any restart or failed check begins `min_ready` anew.
 
+use super::certain::Certain;
 use super::clock;
 use super::gap::{GapWatch, Seen};
 use super::perform::Failed;
-use crate::docker::{Changes, LogOptions};
+use crate::docker::LogOptions;
 use crate::domain::clean::Clean;
 use crate::domain::duration;
 use crate::domain::fleet::{Container, State};
@@ -27,7 +28,7 @@ const LAST_LINES: u32 = 5;
 
 /// What is waited for.
 pub(super) struct Wait<'a> {
-    pub docker: &'a Changes,
+    pub docker: &'a Certain,
     pub container: &'a ContainerId,
     pub name: &'a str,
     pub sandbox: Option<&'a ContainerId>,
@@ -50,7 +51,7 @@ struct Answer {
 /// The probe to ask: where nobody chose one, the container's own HEALTHCHECK goes before `probe`. Only now does the
 /// container tell: before, its image may not have been pulled.
 pub(super) async fn probe(
-    docker: &Changes,
+    docker: &Certain,
     container: &ContainerId,
     probe: &ProbeSpec,
     prefer_health: bool,
@@ -82,7 +83,7 @@ impl Wait<'_> {
             good = self.until_good(answers.clone()) => Ok(self.success(&good, started)),
             crash = self.until_crash() => Err(self.with_last_lines(crash).await),
             broken = self.ask(tell) => Err(Failed::new(format!("{}: the probe {} can't be run: {broken}", self.name, self.probe))),
-            () = tokio::time::sleep(self.timeout + self.min_ready) => {
+            () = self.docker.outage().passed(self.timeout + self.min_ready) => {
                 let last = answers.borrow().clone();
                 Err(self.too_late(&last).await)
             }

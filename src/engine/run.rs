@@ -3,8 +3,10 @@
 //! One task owns everything about the operation; steps run in tasks of their own and only report back. A step that
 //! panics fails its instance, nothing else. Changes under way are never cut off: their outcome would be unknown.
 
+use super::certain::Certain;
 use super::clock;
 use super::gap::GapWatch;
+use super::outage::{Outage, Sign};
 use super::perform::{Context, Done, Failed, Job, Product, perform};
 use super::record::{Intents, Pending, Recorder};
 use super::request::{Command, Control, Operation};
@@ -23,6 +25,7 @@ use crate::domain::record::Intent;
 use crate::domain::schedule::Schedule;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
@@ -34,17 +37,19 @@ pub(super) fn start(
     op: OpId,
     plan: Plan,
     recorder: Option<Recorder>,
+    engine_grace: Duration,
 ) -> Operation {
     let (events, receiver) = mpsc::unbounded_channel();
     let (commands, commanded) = mpsc::unbounded_channel();
+    let (outage, signs) = Outage::new(&docker, engine_grace);
     let context = Context {
-        docker,
+        docker: Certain::new(docker, outage),
         op: op.clone(),
         given_sandbox_image: sandbox_image,
         sandbox_image: tokio::sync::OnceCell::new(),
         pins: super::pins::Pins::default(),
     };
-    let run = Run::new(context, plan, Teller::new(op.clone(), events, recorder));
+    let run = Run::new(context, plan, Teller::new(op.clone(), events, recorder), signs);
     tokio::spawn(run.drive(commanded));
     Operation { id: op, events: receiver, control: Control(commands) }
 }
@@ -143,6 +148,8 @@ struct Run {
     /// Where steps report to while they run, and where those reports arrive.
     reports: mpsc::UnboundedSender<Report>,
     reported: mpsc::UnboundedReceiver<Report>,
+    /// What is heard of the engine's being there.
+    signs: mpsc::UnboundedReceiver<Sign>,
     serial_ms: u64,
     error: Option<String>,
     /// Nothing new begins; only changes under way are waited for.
@@ -151,7 +158,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(context: Context, plan: Plan, teller: Teller) -> Self {
+    fn new(context: Context, plan: Plan, teller: Teller, signs: mpsc::UnboundedReceiver<Sign>) -> Self {
         let (reports, reported) = mpsc::unbounded_channel();
         Self {
             context: Arc::new(context),
@@ -167,6 +174,7 @@ impl Run {
             reports,
             reported,
             intents: Intents::default(),
+            signs,
             serial_ms: 0,
             error: None,
             left: false,
@@ -188,6 +196,10 @@ impl Run {
             tokio::select! {
                 biased;
                 Some(command) = commands.recv() => self.obey(command),
+                Some(sign) = self.signs.recv() => self.teller.tell(match sign {
+                    Sign::Lost { grace_ms } => EventKind::EngineLost { grace_ms },
+                    Sign::Back { after_ms } => EventKind::EngineBack { after_ms },
+                }),
                 Some((step, progress)) = self.reported.recv() => self.tell_progress(step, progress),
                 why = self.teller.record_lost() => self.teller.tell(EventKind::Noted {
                     message: format!("no complete record is kept of this operation: {why}"),
@@ -266,9 +278,9 @@ impl Run {
                 // A disk that fails was told of, and holds up no emergency restart.
                 let _ = intent.durable().await;
             }
-            match tokio::time::timeout(deadline, perform(&context, job)).await {
-                Ok(result) => result,
-                Err(_) => Err(Failed::new(format!(
+            match context.docker.outage().within(deadline, perform(&context, job)).await {
+                Some(result) => result,
+                None => Err(Failed::new(format!(
                     "no answer within {}: what became of it is unknown; look with `pitstop ps`",
                     duration::human(duration::millis(deadline))
                 ))),

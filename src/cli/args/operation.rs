@@ -58,6 +58,14 @@ pub struct OperationArgs {
     #[arg(long, value_name = "D", env = "PITSTOP_PULL_TIMEOUT", hide_env_values = true, help_heading = ROLLOUT,
         value_parser = duration::parse)]
     pub pull_timeout: Option<Duration>,
+    /// Wait so long for another operation on the same app to end, then plan anew [default: 0s]
+    #[arg(long, value_name = "D", env = "PITSTOP_WAIT_LOCK", hide_env_values = true, help_heading = ROLLOUT,
+        value_parser = duration::parse)]
+    pub wait_lock: Option<Duration>,
+    /// Wait so long for an engine that goes away in the middle [default: 60s]
+    #[arg(long, value_name = "D", env = "PITSTOP_ENGINE_GRACE", hide_env_values = true, help_heading = ROLLOUT,
+        value_parser = duration::parse)]
+    pub engine_grace: Option<Duration>,
     /// Allow what cannot be done in place: a new sandbox, which may get another address
     #[arg(long, value_name = "BOOL", env = "PITSTOP_ALLOW_RECREATE", hide_env_values = true, help_heading = ROLLOUT,
         num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true,
