@@ -33,7 +33,8 @@ pub fn lines(event: &OpEvent, names: &Names, glyphs: Glyphs) -> Vec<String> {
         EventKind::CancelRequested { urgency } => vec![said(at, CARE, cancelled(*urgency))],
         EventKind::Noted { message } => vec![said(at, CARE, message)],
         EventKind::EngineLost { grace_ms } => {
-            let text = format!("the engine does not answer: waiting for it, at most {}; nothing is lost", human(*grace_ms));
+            let text =
+                format!("the engine does not answer: waiting for it, at most {}; nothing is lost", human(*grace_ms));
             vec![said(at, CARE, &text)]
         }
         EventKind::EngineBack { after_ms } => {

@@ -5,7 +5,9 @@
 
 use super::clock;
 use super::outage::Outage;
-use crate::docker::{AppCreation, Changes, DockerError, DrainNote, Failure, PullProgress, SandboxCreation, Stopped, Watch};
+use crate::docker::{
+    AppCreation, Changes, DockerError, DrainNote, Failure, PullProgress, SandboxCreation, Stopped, Watch,
+};
 use crate::domain::facts::ImageSeen;
 use crate::domain::fleet::{Container, NetworkSeen, State};
 use crate::domain::ids::{ContainerId, ImageRef, ObjectName};

@@ -30,7 +30,14 @@ impl Operator {
             let header = header(self.session.info());
             Recorder::start(records.clone(), op.clone(), header, Mask::of(&plan))
         });
-        run::start(self.changes.clone(), self.session.sandbox_image().cloned(), op, plan, recorder, std::time::Duration::from_secs(60))
+        run::start(
+            self.changes.clone(),
+            self.session.sandbox_image().cloned(),
+            op,
+            plan,
+            recorder,
+            std::time::Duration::from_secs(60),
+        )
     }
 }
 

@@ -83,7 +83,11 @@ impl Mask {
                 *reason = self.hide(reason);
             }
             EventKind::Noted { message } => *message = self.hide(message),
-            EventKind::StepStarted(_) | EventKind::CancelRequested { .. } | EventKind::Unknown => return None,
+            EventKind::StepStarted(_)
+            | EventKind::CancelRequested { .. }
+            | EventKind::EngineLost { .. }
+            | EventKind::EngineBack { .. }
+            | EventKind::Unknown => return None,
         }
         Some(event)
     }
