@@ -46,7 +46,6 @@ fn what_is_wrong_is_usage() {
         ("restart web --warm hot", ErrorKind::InvalidValue),
         ("restart web --ready-timeout soon", ErrorKind::ValueValidation),
         ("restart web --probe http:0/", ErrorKind::ValueValidation),
-        ("restart web --wait-lock 3s", ErrorKind::UnknownArgument),
         ("ps --color purple", ErrorKind::InvalidValue),
         ("completions cmd", ErrorKind::InvalidValue),
     ];
