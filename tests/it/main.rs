@@ -19,5 +19,6 @@ mod floors;
 mod guest;
 mod journeys;
 mod record_robust;
+mod sim;
 mod support;
 mod tui;

@@ -1,6 +1,6 @@
 //! What the tests share: real engines, registries, images and terminals, each cleaned up by its guard's `Drop`.
 //!
-//! Nothing here pretends to be something else, and nothing here sleeps but [`wait`].
+//! Nothing here but `sim` pretends to be something else, and nothing here sleeps but [`wait`].
 //!
 //! ```text
 //! wait      the one place that waits for a condition
@@ -12,6 +12,7 @@
 //! http      one HTTP request, without retries
 //! pitstop   the built program: run to its end, started in the background, or in a terminal
 //! pty       a bare pseudo-terminal: modes, bytes, and its sudden end
+//! sim       a simulated engine of one's own
 //! term      a terminal that a test types into and looks at
 //! ```
 
@@ -28,5 +29,6 @@ pub mod images;
 pub mod pitstop;
 pub mod pty;
 pub mod registry;
+pub mod sim;
 pub mod term;
 pub mod wait;
