@@ -7,6 +7,7 @@
 //! cli/            tui/                 front ends: requests into operations, events into output
 //! engine/                              gathers facts, asks domain for a plan, runs it
 //! docker/  balancer/  probe/  config/  one outside thing each; never import one another
+//! sim/                                 a Docker Engine that is none: what `docker` talks to in the demo and in tests
 //! domain/                              values and decisions: pure, no async, no clock, no I/O
 //! ```
 
@@ -18,4 +19,5 @@ pub mod config;
 pub mod docker;
 pub mod domain;
 pub mod engine;
+pub mod sim;
 pub mod tui;

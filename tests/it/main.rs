@@ -21,5 +21,6 @@ mod guest;
 mod hostile;
 mod journeys;
 mod record_robust;
+mod sim;
 mod support;
 mod tui;

@@ -1,6 +1,6 @@
 //! What the tests share: real engines, registries, images and terminals, each cleaned up by its guard's `Drop`.
 //!
-//! Nothing here pretends to be something else, and nothing here sleeps but [`wait`].
+//! Nothing here but `sim` pretends to be something else, and nothing here sleeps but [`wait`].
 //!
 //! ```text
 //! wait      the one place that waits for a condition
@@ -14,6 +14,7 @@
 //! pitstop   the built program: run to its end, started in the background, or in a terminal
 //! poison    a hostile engine in front of the real one
 //! pty       a bare pseudo-terminal: modes, bytes, and its sudden end
+//! sim       a simulated engine of one's own
 //! term      a terminal that a test types into and looks at
 //! ```
 
@@ -32,5 +33,6 @@ pub mod pitstop;
 pub mod poison;
 pub mod pty;
 pub mod registry;
+pub mod sim;
 pub mod term;
 pub mod wait;
