@@ -36,7 +36,7 @@ pub fn records() -> Option<Records> {
     paths::state_dir().ok().map(Records::at)
 }
 
-fn store() -> Result<Records, CliError> {
+pub fn store() -> Result<Records, CliError> {
     paths::state_dir().map(Records::at).map_err(|error| CliError::usage(error.to_string()))
 }
 
@@ -58,14 +58,21 @@ pub fn history(out: &mut Output, args: &HistoryArgs) -> Result<u8, CliError> {
         return Ok(exit::DONE);
     }
     out.lines(table::render(&["WHEN", "OP", "KIND", "APP", "OUTCOME", "TOOK", "IDENTITIES", "BY"], &rows));
-    for one in left_open(&all).into_iter().filter(wanted) {
-        out.note(&format!("{} was left half-done: `pitstop resume {}`", one.title(), one.op));
-    }
+    let left: Vec<Summary> = left_open(&all).into_iter().filter(wanted).cloned().collect();
+    unfinished(out, &left);
     Ok(exit::DONE)
 }
 
+/// What was left half-done, and what can be done about it: beside the result, so on standard error.
+pub fn unfinished(out: &mut Output, left: &[Summary]) {
+    for one in left {
+        let (sentence, op) = (one.sentence(clock::wall()), &one.op);
+        out.note(&format!("{sentence}: `pitstop resume {op}` goes on, `pitstop abort {op}` takes it back"));
+    }
+}
+
 /// `shop/web`, `web` or `shop`.
-fn is_about(app: &str, wanted: &str) -> bool {
+pub fn is_about(app: &str, wanted: &str) -> bool {
     app == wanted || app.split('/').any(|part| part == wanted) || app.starts_with(&format!("{wanted}-"))
 }
 
@@ -119,7 +126,7 @@ fn identities(counts: Counts, glyphs: Glyphs) -> Cell {
     if said.is_empty() { Cell(glyphs.none.to_owned(), DIM) } else { said.join(", ").into() }
 }
 
-fn object(one: &Summary, open: bool) -> Value {
+pub fn object(one: &Summary, open: bool) -> Value {
     json!({
         "op": one.op,
         "at": one.began.map(|at| format!("{at:.3}")),
@@ -184,6 +191,7 @@ fn whole(record: &Record, summary: &Summary, glyphs: Glyphs) -> Vec<String> {
         batches: Vec::new(),
         steps: Vec::new(),
         notes: Vec::new(),
+        resumes: None,
     });
     let names = Names::of(&crate::domain::event::Planned {
         steps: progress.steps.iter().map(|step| step.plan.clone()).collect(),

@@ -7,6 +7,7 @@
 //! args      what clap reads                settled   flag, variable, settings file: one value each
 //! operate   the verbs that change          files     which Compose files are meant
 //! follow    a running operation            signals   Ctrl-C, SIGTERM, SIGHUP as values
+//! resume    which operation to go on with
 //! history   show, replay: records              telling   an operation's lines, live or played again
 //! ps logs doctor docs                      one verb each                  console   how the other front end starts and ends
 //! preview   a plan in lines                human     events in lines      summary  the end in lines
@@ -32,6 +33,7 @@ mod operate;
 mod output;
 mod preview;
 mod ps;
+mod resume;
 mod settled;
 mod signals;
 mod style;
@@ -132,10 +134,12 @@ async fn dispatch(out: &mut Output, settings: &Settings, cli: &Cli) -> Result<u8
 
 async fn list(out: &mut Output, settings: &Settings, args: &PsArgs) -> Result<u8, CliError> {
     let session = connect(settings).await?;
-    let fleet = ps::select(session.fleet().await?, &args.apps).map_err(CliError::usage)?;
+    let (fleet, left) = tokio::join!(session.fleet(), session.left_open());
+    let fleet = ps::select(fleet?, &args.apps).map_err(CliError::usage)?;
+    let left = ps::concerned(left, &fleet, &args.apps);
     let traffic = session.traffic(&fleet).await;
     if args.json {
-        out.result(&ps::object(&fleet, &traffic).to_string());
+        out.result(&ps::object(&fleet, &traffic, &left).to_string());
         return Ok(exit::DONE);
     }
     let table = ps::table(&fleet, &traffic, clock::wall(), out.glyphs);
@@ -143,6 +147,7 @@ async fn list(out: &mut Output, settings: &Settings, args: &PsArgs) -> Result<u8
     if fleet.apps.is_empty() {
         out.note("no containers on this engine; `pitstop create -f compose.yaml` makes the first app");
     }
+    history::unfinished(out, &left);
     Ok(exit::DONE)
 }
 

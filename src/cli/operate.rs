@@ -5,12 +5,12 @@ use super::error::CliError;
 use super::output::Output;
 use super::settled;
 use super::signals::Signals;
-use super::{connect, exit, files, follow, preview};
+use super::{connect, exit, files, follow, preview, resume};
 use crate::config::settings::Settings;
 use crate::domain::event::{EventKind, OpEvent, Planned, VERSION};
 use crate::domain::options::{Gate, Options};
 use crate::domain::plan::Plan;
-use crate::engine::{Operator, Request, clock};
+use crate::engine::{Operator, Request, Session, clock};
 
 /// Carries `verb` out; returns the exit code.
 pub async fn operate(out: &mut Output, settings: &Settings, verb: &Verb, args: &OperationArgs) -> Result<u8, CliError> {
@@ -23,11 +23,42 @@ pub async fn operate(out: &mut Output, settings: &Settings, verb: &Verb, args: &
     if let Some(note) = note {
         out.note(note);
     }
-    let request = request(out, verb, options)?;
+    let (ops, all) = match verb {
+        Verb::Resume(args) => (args.op.as_deref(), false),
+        Verb::Abort(args) => (args.op.as_deref(), args.all),
+        _ => {
+            let request = request(out, verb, options)?;
+            let session = connect(settings).await?;
+            return carry_out(out, settings, verb, args, &session, &request).await;
+        }
+    };
     let session = connect(settings).await?;
-    let plan = session.plan(&request).await?;
+    let resume = matches!(verb, Verb::Resume(_));
+    let mut code = exit::DONE;
+    for op in resume::meant(out, &session, if resume { "resume" } else { "abort" }, ops, all).await? {
+        let options = options.clone();
+        let request = if resume { Request::Resume { op, options } } else { Request::Abort { op, options } };
+        let this = carry_out(out, settings, verb, args, &session, &request).await?;
+        // The first that did not end well decides.
+        code = if code == exit::DONE { this } else { code };
+    }
+    Ok(code)
+}
+
+/// Plans the request, and shows or runs its plan.
+async fn carry_out(
+    out: &mut Output,
+    settings: &Settings,
+    verb: &Verb,
+    args: &OperationArgs,
+    session: &Session,
+    request: &Request,
+) -> Result<u8, CliError> {
+    let plan = session.plan(request).await?;
     let planned = Planned::of(&plan);
-    if args.dry_run {
+    // What has come to its end needs no operation to say so.
+    let ended = matches!(verb, Verb::Resume(_) | Verb::Abort(_)) && plan.is_empty() && plan.resumes.is_none();
+    if args.dry_run || ended {
         show(out, args, planned);
         return Ok(exit::DONE);
     }
@@ -45,8 +76,8 @@ pub async fn operate(out: &mut Output, settings: &Settings, verb: &Verb, args: &
         return Ok(exit::ABORTED);
     }
     let signals = Signals::take()?;
-    Ok(follow::follow(out, Operator::of(&session).run(plan), signals, settings.on_hangup.unwrap_or_default(), ask)
-        .await)
+    let on_hangup = settings.on_hangup.unwrap_or_default();
+    Ok(follow::follow(out, Operator::of(session).run(plan), signals, on_hangup, ask).await)
 }
 
 fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, CliError> {
@@ -72,6 +103,8 @@ fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, C
         | Verb::History(_)
         | Verb::Show(_)
         | Verb::Replay(_)
+        | Verb::Resume(_)
+        | Verb::Abort(_)
         | Verb::Doctor
         | Verb::Completions { .. }
         | Verb::Man { .. } => {

@@ -2,12 +2,14 @@
 //!
 //! From a [`Fleet`] to text; the moment of reading is passed in. The JSON's shape is a contract: keys are only added.
 
+use super::history::{self, is_about};
 use super::style::{BAD, CARE, DIM, GOOD, Glyphs, PLAIN};
 use super::table::{self, Cell};
 use crate::domain::balancer::{BalancerSpec, Server, Standing, TrafficSeen};
 use crate::domain::duration::{human, millis};
 use crate::domain::fleet::{App, BoundPort, Container, Fleet, Health, Instance, State};
 use crate::domain::identity::{Address, Hold, Verdict};
+use crate::domain::record::Summary;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -28,6 +30,14 @@ pub fn select(mut fleet: Fleet, targets: &[String]) -> Result<Fleet, String> {
     }
     fleet.apps.retain(|app| wanted.contains(&app.id));
     Ok(fleet)
+}
+
+/// Of the operations left half-done, those on apps that were asked for; all without.
+pub fn concerned(mut left: Vec<Summary>, fleet: &Fleet, targets: &[String]) -> Vec<Summary> {
+    if !targets.is_empty() {
+        left.retain(|one| fleet.apps.iter().any(|app| is_about(&one.app, &app.id.to_string())));
+    }
+    left
 }
 
 /// One line per instance; what its load balancers show stands before the image, where an app has any.
@@ -142,10 +152,11 @@ fn ports(ports: &[BoundPort], glyphs: Glyphs) -> String {
 }
 
 /// The contract's object.
-pub fn object(fleet: &Fleet, traffic: &TrafficSeen) -> Value {
+pub fn object(fleet: &Fleet, traffic: &TrafficSeen, left: &[Summary]) -> Value {
     json!({
         "engine": fleet.engine,
         "apps": fleet.apps.iter().map(|app| app_object(app, traffic)).collect::<Vec<_>>(),
+        "unfinished": left.iter().map(|one| history::object(one, true)).collect::<Vec<_>>(),
     })
 }
 

@@ -76,7 +76,10 @@ pub fn state(progress: &Progress, names: &Names) -> Vec<String> {
     };
     let done = list(progress.instances.iter().filter(|instance| progress.is_complete(instance)).collect(), "done");
     let half = list(progress.in_flight().collect(), "half done");
-    let next = "next: run the same command again; what is done already is left alone".to_owned();
+    let next = progress.op.as_ref().map_or_else(
+        || "next: run the same command again; what is done already is left alone".to_owned(),
+        |op| format!("next: `pitstop resume {op}` does what is left, `pitstop abort {op}` takes back what is done"),
+    );
     done.into_iter().chain(half).chain([next]).collect()
 }
 

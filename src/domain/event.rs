@@ -82,6 +82,9 @@ pub struct Planned {
     pub steps: Vec<PlannedStep>,
     #[serde(default)]
     pub notes: Vec<String>,
+    /// The operation that this one goes on with or takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<OpId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -237,6 +240,7 @@ impl Planned {
             batches: plan.batches.clone(),
             steps: plan.steps.iter().enumerate().map(step).collect(),
             notes: plan.notes.iter().map(|note| clean(note)).collect(),
+            resumes: plan.resumes.clone(),
         }
     }
 }

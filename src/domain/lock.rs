@@ -157,20 +157,11 @@ pub fn meeting(state: State, age: Duration) -> Meeting {
 mod tests {
     use super::*;
     use crate::domain::ids::InstanceName;
-    use crate::domain::options::{Gate, OnFailure};
 
     fn plan(instances: &[&str]) -> Plan {
         Plan {
-            kind: Kind::Deploy,
-            app: "shop".into(),
-            from: None,
-            to: None,
             batches: instances.iter().map(|name| vec![InstanceName((*name).to_owned())]).collect(),
-            steps: Vec::new(),
-            gate: Gate::Auto,
-            on_failure: OnFailure::Pause,
-            parallel: 1,
-            notes: Vec::new(),
+            ..Plan::nothing(Kind::Deploy, "shop".into(), String::new())
         }
     }
 

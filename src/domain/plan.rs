@@ -6,10 +6,11 @@
 
 use super::balancer::Place;
 use super::fleet::MountSeen;
-use super::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName};
+use super::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName, OpId};
 use super::options::{Gate, OnFailure, PullPolicy};
 use super::probe::ProbeSpec;
 use super::project::{NetworkSpec, VolumeSpec};
+use super::record::Goal;
 use super::spec::{AppSpec, RestartPolicy, SandboxSpec};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -74,6 +75,12 @@ pub struct Plan {
     /// Image references before and after, where they apply.
     pub from: Option<String>,
     pub to: Option<String>,
+    /// The earlier revision that a rollback brings back.
+    pub revision: Option<u32>,
+    /// The operation that this one goes on with or takes back.
+    pub resumes: Option<OpId>,
+    /// What was asked for, for going on with it after the console has died.
+    pub goal: Option<Goal>,
     pub batches: Vec<Vec<InstanceName>>,
     pub steps: Vec<Step>,
     /// Where a person is asked, settled from options and spec.
@@ -353,6 +360,25 @@ impl Target {
 }
 
 impl Plan {
+    /// One that does nothing, and says why.
+    pub fn nothing(kind: Kind, app: String, why: String) -> Self {
+        Self {
+            kind,
+            app,
+            from: None,
+            to: None,
+            revision: None,
+            resumes: None,
+            goal: None,
+            batches: Vec::new(),
+            steps: Vec::new(),
+            gate: Gate::default(),
+            on_failure: OnFailure::default(),
+            parallel: 1,
+            notes: vec![why],
+        }
+    }
+
     /// Nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()

@@ -15,6 +15,9 @@ pub struct ProjectSpec {
     pub networks: IndexMap<String, NetworkSpec>,
     /// By real name; only those that an app uses.
     pub volumes: IndexMap<String, VolumeSpec>,
+    /// Where it was read from, absolute; empty when that can't be read again.
+    #[serde(skip)]
+    pub files: Vec<String>,
     /// Keys that change nothing that runs and were passed over, each a sentence with file and line.
     pub warnings: Vec<String>,
 }

@@ -5,11 +5,13 @@
 //! it. Reading takes what is there: unknown kinds and fields of later versions are passed over, a line that was being written
 //! when the console died is left out. A record may come from anywhere, so its texts are cleaned here. Must not open files.
 
+mod goal;
 mod mask;
 mod summary;
 #[cfg(test)]
 mod tests;
 
+pub use goal::{Goal, revision_before};
 pub use mask::Mask;
 pub use summary::{Standing, Summary, expired, left_open};
 
@@ -42,7 +44,7 @@ pub struct Header {
     /// The operation that this one goes on with or takes back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resumes: Option<OpId>,
-    /// What was asked for, as `domain::goal` writes it.
+    /// What was asked for: a [`Goal`], or that of a later version.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub goal: Value,
 }

@@ -6,6 +6,8 @@ use crate::domain::balancer::{self, BalancerSpec, Server, Wanted};
 use crate::domain::fleet::{App, Fleet, Instance};
 use crate::domain::identity::Verdict;
 use crate::domain::ids::ImageRef;
+use crate::domain::record::Summary;
+use jiff::Timestamp;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +40,19 @@ pub(super) async fn examine(docker: &Docker, given: Option<&ImageRef>) -> Vec<Ch
         Err(error) => checks.push(check(Level::Fail, "containers", error.to_string(), error.hint())),
     }
     checks
+}
+
+/// What was left half-done.
+pub(super) fn unfinished(left: &[Summary], now: Timestamp) -> Check {
+    if left.is_empty() {
+        return check(Level::Ok, "operations", "none was left half-done", None);
+    }
+    let sentences: Vec<String> = left.iter().map(|one| one.sentence(now)).collect();
+    let advice = left
+        .iter()
+        .map(|one| format!("`pitstop resume {}` goes on with it, `pitstop abort {}` takes it back", one.op, one.op));
+    let advice = advice.collect::<Vec<_>>().join("\n");
+    check(Level::Warn, "operations", sentences.join("; "), Some(advice))
 }
 
 fn check(level: Level, subject: &'static str, finding: impl Into<String>, advice: Option<String>) -> Check {

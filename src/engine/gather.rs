@@ -56,6 +56,8 @@ fn concerns(request: &Request, fleet: &Fleet, app: &App) -> bool {
         Request::Remove { apps, .. } => {
             apps.iter().any(|target| named(target) || fleet.find(target).is_ok_and(|a| a.id.project == app.id.project))
         }
+        // What they come down to is asked for instead.
+        Request::Resume { .. } | Request::Abort { .. } => false,
         Request::Restart { targets, .. } => targets
             .iter()
             .any(|target| named(target) || fleet.find_instance(target).is_some_and(|(owner, _)| owner.id == app.id)),

@@ -7,6 +7,7 @@
 //! session   the way in: connect, fleet, plan, logs; reads only
 //! operator  leave to change things: begins operations
 //! request   what may be asked for, and what an operation gives back
+//! resume    which request goes on with what was left half-done, or takes it back
 //! gather    reads the facts a request needs                    (docker reads)
 //! run       runs a plan: starts what the schedule allows, reports every event
 //! perform   does one step                                      (docker changes)   make  makes containers, networks, volumes
@@ -34,6 +35,7 @@ mod pins;
 mod ready;
 mod record;
 mod request;
+mod resume;
 mod run;
 mod session;
 mod state;

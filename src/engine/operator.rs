@@ -27,7 +27,7 @@ impl Operator {
     pub fn run(&self, plan: Plan) -> Operation {
         let op = clock::operation_id();
         let recorder = self.session.records().map(|records| {
-            let header = header(self.session.info());
+            let header = header(self.session.info(), &plan);
             Recorder::start(records.clone(), op.clone(), header, Mask::of(&plan))
         });
         run::start(
@@ -41,12 +41,13 @@ impl Operator {
     }
 }
 
-fn header(engine: &EngineInfo) -> Header {
+fn header(engine: &EngineInfo, plan: &Plan) -> Header {
     Header {
         pitstop: env!("CARGO_PKG_VERSION").into(),
         engine: Engine { host: engine.host.clone(), name: engine.name.clone(), version: engine.version.clone() },
         by: who::am_i(),
         pid: std::process::id(),
-        ..Header::default()
+        resumes: plan.resumes.clone(),
+        goal: serde_json::to_value(&plan.goal).unwrap_or_default(),
     }
 }

@@ -45,9 +45,27 @@ pub enum Request {
         volumes: bool,
         options: Options,
     },
+    /// Go on with an operation that was left half-done.
+    Resume {
+        op: OpId,
+        options: Options,
+    },
+    /// Take back an operation that was left half-done.
+    Abort {
+        op: OpId,
+        options: Options,
+    },
 }
 
 impl Request {
+    /// The operation that it goes on with or takes back.
+    pub(super) fn resumes(&self) -> Option<&OpId> {
+        match self {
+            Self::Resume { op, .. } | Self::Abort { op, .. } => Some(op),
+            _ => None,
+        }
+    }
+
     /// The app as the request's file has it, if it brings one.
     pub(super) fn spec_in_file(&self, app: &AppId) -> Option<&AppSpec> {
         let project = match self {

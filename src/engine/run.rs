@@ -430,9 +430,10 @@ impl Run {
         let outcome = if self.left { Outcome::Interrupted } else { self.schedule.outcome() };
         self.parts.values_mut().for_each(|part| part.gap = None);
         let took_ms = clock::since(self.teller.started);
+        let op = self.teller.recorder.is_some().then_some(&self.context.op);
         let state = match outcome {
             Outcome::Succeeded => Vec::new(),
-            _ => state::what_runs(&self.context.docker, &self.plan, outcome).await,
+            _ => state::what_runs(&self.context.docker, &self.plan, outcome, op).await,
         };
         let count = |wanted: &[Verdict]| {
             let judged = self.parts.values().filter(|part| part.verdict.is_some_and(|v| wanted.contains(&v))).count();

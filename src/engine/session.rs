@@ -1,12 +1,14 @@
 //! The way in for front ends: one connected engine and what can be asked of it. It reads; to change things takes an [`Operator`](super::Operator).
 
+use super::resume::{self, Next, Way};
 use super::{Error, Records, Request, clock, doctor, gather, logs, traffic};
 use crate::docker::{Docker, Location, LogOptions};
 use crate::domain::balancer::TrafficSeen;
 use crate::domain::fleet::{EngineInfo, Fleet, FleetState};
 use crate::domain::ids::ImageRef;
-use crate::domain::plan::Plan;
+use crate::domain::plan::{Kind, Plan, Refusal};
 use crate::domain::recipe;
+use crate::domain::record::{Summary, left_open};
 use tokio::sync::{mpsc, watch};
 
 /// A connected engine. Cheap to clone.
@@ -54,6 +56,21 @@ impl Session {
         self.docker.info()
     }
 
+    /// Operations on this engine that were left half-done and that nobody has gone on with, as far as this console's
+    /// records tell; the oldest first.
+    pub async fn left_open(&self) -> Vec<Summary> {
+        let Some(records) = self.records.clone() else { return Vec::new() };
+        let all = tokio::task::spawn_blocking(move || records.list()).await;
+        let all = match all.map_err(|error| error.to_string()).and_then(|all| all.map_err(|error| error.to_string())) {
+            Ok(all) => all,
+            Err(error) => {
+                tracing::warn!("records can't be read: {error}");
+                return Vec::new();
+            }
+        };
+        left_open(&all).into_iter().filter(|one| one.is_on(self.info())).cloned().collect()
+    }
+
     /// Everything the engine has now.
     pub async fn fleet(&self) -> Result<Fleet, Error> {
         Ok(self.docker.fleet().await?)
@@ -71,6 +88,9 @@ impl Session {
 
     /// What the request would do, as the engine is now; touches nothing.
     pub async fn plan(&self, request: &Request) -> Result<Plan, Error> {
+        if request.resumes().is_some() {
+            return Box::pin(self.resumed(request)).await;
+        }
         let facts = gather::facts(&self.docker, request).await?;
         let plan = match request {
             Request::Create { project, services, scale, options } => {
@@ -83,8 +103,38 @@ impl Session {
             Request::Rollback { app, to, options } => recipe::rollback(app, *to, &facts, options),
             Request::Scale { app, replicas, options } => recipe::scale(app, *replicas, &facts, options),
             Request::Remove { apps, volumes, options } => recipe::remove(apps, *volumes, &facts, options),
+            // Settled above.
+            Request::Resume { op, .. } | Request::Abort { op, .. } => {
+                return Err(Refusal::Usage(format!("{op} can't be asked for like this")).into());
+            }
         };
-        Ok(plan?)
+        let plan = plan?;
+        Ok(Plan { goal: resume::goal(request, &plan), ..plan })
+    }
+
+    /// The plan that goes on with an operation, or takes it back.
+    async fn resumed(&self, request: &Request) -> Result<Plan, Error> {
+        let (Request::Resume { op, options } | Request::Abort { op, options }) = request else {
+            return self.plan(request).await;
+        };
+        let way = if matches!(request, Request::Resume { .. }) { Way::On } else { Way::Back };
+        let fleet = self.fleet().await?;
+        let (record, summary) = resume::read(self.records(), op, self.info())?;
+        let plan = match resume::next(&record, &summary, way, options, &fleet)? {
+            Next::Ask(request) => {
+                let plan = self.plan(&request).await?;
+                let words = if way == Way::On { "goes on with" } else { "takes back" };
+                let notes = std::iter::once(format!("{words} {op}, the {}", summary.title())).chain(plan.notes);
+                // Where it went on from counts, not where it was half-way.
+                let goal = if way == Way::On { resume::wanted(&record).or(plan.goal) } else { plan.goal };
+                Plan { notes: notes.collect(), goal, ..plan }
+            }
+            Next::Nothing(why) => {
+                let kind = summary.kind.unwrap_or(Kind::Deploy);
+                Plan::nothing(kind, summary.app.clone(), format!("{why}: nothing to do"))
+            }
+        };
+        Ok(Plan { resumes: summary.is_open().then(|| op.clone()), ..plan })
     }
 
     /// Log lines of an app's instances, of one instance, or of an unmanaged container, interleaved as they come.
@@ -98,6 +148,8 @@ impl Session {
 
     /// Is all well with this engine, and what does it mean for the promises?
     pub async fn doctor(&self) -> Vec<doctor::Check> {
-        doctor::examine(&self.docker, self.sandbox_image.as_ref()).await
+        let mut checks = doctor::examine(&self.docker, self.sandbox_image.as_ref()).await;
+        checks.push(doctor::unfinished(&self.left_open().await, clock::wall()));
+        checks
     }
 }

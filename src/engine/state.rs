@@ -5,17 +5,17 @@
 use crate::docker::Docker;
 use crate::domain::event::Outcome;
 use crate::domain::fleet::{Fleet, Instance};
-use crate::domain::ids::InstanceName;
+use crate::domain::ids::{InstanceName, OpId};
 use crate::domain::plan::{Kind, Plan};
 use std::collections::BTreeSet;
 
-/// A line per instance of the plan, then what to do next.
-pub(super) async fn what_runs(docker: &Docker, plan: &Plan, outcome: Outcome) -> Vec<String> {
+/// A line per instance of the plan, then what to do next; `op`: the operation's id, if it has a record to go on with.
+pub(super) async fn what_runs(docker: &Docker, plan: &Plan, outcome: Outcome, op: Option<&OpId>) -> Vec<String> {
     let mut lines = match docker.fleet().await {
         Ok(fleet) => plan.batches.iter().flatten().map(|name| line(&fleet, name)).collect(),
         Err(error) => vec![format!("what runs now can't be told: {error}")],
     };
-    lines.extend(next_step(plan, outcome));
+    lines.extend(next_step(plan, outcome, op));
     lines
 }
 
@@ -41,7 +41,11 @@ fn extra(instance: &Instance) -> String {
     format!("; also there, not serving: {}", names.into_iter().collect::<Vec<_>>().join(", "))
 }
 
-fn next_step(plan: &Plan, outcome: Outcome) -> Option<String> {
+fn resumable(op: &OpId) -> String {
+    format!("next: `pitstop resume {op}` does what is left, `pitstop abort {op}` takes back what is done")
+}
+
+fn next_step(plan: &Plan, outcome: Outcome, op: Option<&OpId>) -> Option<String> {
     let app = &plan.app;
     let text = match (outcome, plan.kind) {
         (Outcome::Succeeded, _) => return None,
@@ -56,6 +60,7 @@ fn next_step(plan: &Plan, outcome: Outcome) -> Option<String> {
                 "next: correct the cause and run the same `create` again; it goes on from here. `pitstop rm {app}` removes what was made"
             )
         }
+        (Outcome::Interrupted, _) if op.is_some() => resumable(op?),
         (Outcome::Interrupted | Outcome::Aborted, _) => {
             "next: run the same command again; what is done already is left alone".to_owned()
         }

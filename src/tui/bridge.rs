@@ -111,6 +111,7 @@ impl Bridge {
                 let Operation { id, mut events, control } = operate(session).run(*plan);
                 tracing::info!(operation = %id, "operation started");
                 self.controls.insert(id.clone(), control);
+                let session = session.clone();
                 let tell = self.tell.clone();
                 tokio::spawn(async move {
                     while let Some(event) = events.recv().await {
@@ -118,6 +119,8 @@ impl Bridge {
                             return;
                         }
                     }
+                    // What it left, or has put right.
+                    let _ = tell.send(Msg::LeftOpen(session.left_open().await)).await;
                 });
                 return vec![Msg::Began(id)];
             }
@@ -208,6 +211,7 @@ impl Watcher {
         let session = self.reach().await;
         let mut live = session.live();
         let mut traffic = TrafficSeen::new();
+        self.tell_left_open(&session);
         loop {
             let state = live.borrow_and_update().clone();
             let balanced = match &state {
@@ -229,10 +233,22 @@ impl Watcher {
             }
             tokio::select! {
                 changed = live.changed() => if changed.is_err() { live = session.live() },
-                () = self.resync.notified() => live = session.live(),
+                () = self.resync.notified() => {
+                    live = session.live();
+                    self.tell_left_open(&session);
+                }
                 () = tokio::time::sleep(TRAFFIC), if balanced => {}
             }
         }
+    }
+
+    /// Looks what was left half-done, beside everything else.
+    fn tell_left_open(&self, session: &Session) {
+        let (session, tell) = (session.clone(), self.tell.clone());
+        tokio::spawn(async move {
+            // A console that has gone needs no answer.
+            let _ = tell.send(Msg::LeftOpen(session.left_open().await)).await;
+        });
     }
 
     /// Tries until an engine answers, saying each time why not and when next.

@@ -55,6 +55,8 @@ actions! {
     Fold = "fold", "fold", "fold or unfold the group or the app's instances";
     Into = "into", "instances", "to the instances";
     OutOf = "out_of", "apps", "back to the apps";
+    Resume = "resume", "resume", "go on with the operation that was left half-done";
+    TakeBack = "take_back", "abort", "take back the operation that was left half-done";
     Pause = "pause", "pause", "begin no new instance until told to go on";
     Go = "go", "go", "pass the gate, or go on after a pause";
     Abort = "abort", "abort", "finish or put back what is in flight, and begin nothing new";
@@ -268,7 +270,7 @@ mod tests {
     #[test]
     fn a_lower_case_key_never_destroys() {
         let map = Keymap::default();
-        for action in [Action::Remove, Action::Deploy, Action::Rollback, Action::Scale] {
+        for action in [Action::Remove, Action::Deploy, Action::Rollback, Action::Scale, Action::TakeBack] {
             for key in map.keys(Place::Fleet, action) {
                 assert!(key.chars().any(char::is_uppercase), "{action:?} is on {key}");
             }

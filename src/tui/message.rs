@@ -6,6 +6,7 @@ use crate::domain::fleet::FleetState;
 use crate::domain::ids::OpId;
 use crate::domain::plan::Plan;
 use crate::domain::project::ProjectSpec;
+use crate::domain::record::Summary;
 use crate::engine::Request;
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
@@ -30,6 +31,8 @@ pub enum Msg {
     Fleet(FleetState),
     /// What the load balancers show of the instances.
     Traffic(TrafficSeen),
+    /// Operations that were left half-done, the oldest first.
+    LeftOpen(Vec<Summary>),
     /// The answer to [`Command::Plan`] with that ticket.
     Planned {
         ticket: u64,

@@ -14,6 +14,7 @@ use crate::domain::balancer::TrafficSeen;
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
 use crate::domain::ids::OpId;
 use crate::domain::plan::Plan;
+use crate::domain::record::Summary;
 use crate::engine::Request;
 use jiff::Timestamp;
 use ratatui::style::Style;
@@ -51,6 +52,8 @@ pub struct Model {
     pub traffic: TrafficSeen,
     pub screen: Screen,
     pub list: List,
+    /// Operations that were left half-done before this console, or by it; the oldest first.
+    pub left_open: Vec<Summary>,
     /// Operations of this console, oldest first.
     pub operations: Vec<OpView>,
     pub dialog: Option<Dialog>,
@@ -194,6 +197,7 @@ impl Model {
             traffic: TrafficSeen::new(),
             screen: Screen::Fleet,
             list: List::default(),
+            left_open: Vec::new(),
             operations: Vec::new(),
             dialog: None,
             notice: None,
@@ -253,6 +257,12 @@ impl Model {
             _ => app.instances.first().filter(|_| app.instances.len() == 1)?,
         };
         Some((app, instance))
+    }
+
+    /// What was left half-done on the app the cursor is on, else the oldest that was.
+    pub fn left(&self) -> Option<&Summary> {
+        let here = self.app().map(|app| app.id.to_string());
+        self.left_open.iter().find(|one| here.as_ref() == Some(&one.app)).or(self.left_open.first())
     }
 
     /// Where keys are pressed.

@@ -34,7 +34,7 @@ Exit codes:
     6  done, but an address changed or could not be compared
     7  aborted by the user
    70  a fault of pitstop itself
-  130  interrupted by Ctrl-C (143: by SIGTERM or SIGHUP); the same command does what is left
+  130  interrupted by Ctrl-C (143: by SIGTERM or SIGHUP); pitstop resume goes on with it
 
 Every option can be set by its variable or in $XDG_CONFIG_HOME/pitstop/config.toml;
 an option on the command line wins over its variable, and the variable over the file.";
@@ -112,6 +112,14 @@ pub enum Verb {
     Show(ShowArgs),
     /// Play an operation again from its record, as it was told then
     Replay(ReplayArgs),
+    /// Go on with an operation whose console died, or that was interrupted or paused
+    ///
+    /// Looks what there is and does what is left; doing it twice does nothing the second time.
+    Resume(ResumeArgs),
+    /// Take back an operation whose console died, or that was interrupted or paused
+    ///
+    /// Instances that were changed already get back what they ran before, in place.
+    Abort(AbortArgs),
     /// Check the engine, this terminal and the settings, and say what to do
     Doctor,
     /// Print a completion script for a shell
@@ -260,6 +268,27 @@ pub struct ReplayArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The operation's id, or an unambiguous part of it; without, the only one that was left half-done
+    #[arg(value_name = "OP")]
+    pub op: Option<String>,
+    #[command(flatten)]
+    pub operation: OperationArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct AbortArgs {
+    /// The operation's id, or an unambiguous part of it; without, the only one that was left half-done
+    #[arg(value_name = "OP", conflicts_with = "all")]
+    pub op: Option<String>,
+    /// All that were left half-done on this engine, one after the other
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub operation: OperationArgs,
+}
+
+#[derive(Debug, Args)]
 pub struct LogsArgs {
     /// An app (all its instances), an instance, or a plain container by name
     #[arg(value_name = "TARGET")]
@@ -288,6 +317,8 @@ impl Verb {
             Self::Rollback(args) => Some(&args.operation),
             Self::Scale(args) => Some(&args.operation),
             Self::Rm(args) => Some(&args.operation),
+            Self::Resume(args) => Some(&args.operation),
+            Self::Abort(args) => Some(&args.operation),
             Self::Ps(_)
             | Self::Logs(_)
             | Self::History(_)

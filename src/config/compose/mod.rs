@@ -113,7 +113,16 @@ fn read_all(files: &[PathBuf], options: &LoadOptions, report: &Report) -> Option
         files: BTreeMap::new(),
     };
     context.declare(&top);
-    Some(services(&context, &top, options))
+    Some(ProjectSpec { files: named(&files), ..services(&context, &top, options) })
+}
+
+/// Where the files are, for reading them again; nothing where one of them can't be.
+fn named(files: &[PathBuf]) -> Vec<String> {
+    let name = |file: &PathBuf| Some(std::path::absolute(file).ok()?.to_str()?.to_owned());
+    if files.iter().any(|file| file == Path::new("-")) {
+        return Vec::new();
+    }
+    files.iter().map(name).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// The files to read, and the project's absolute directory.

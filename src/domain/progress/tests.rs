@@ -44,6 +44,7 @@ fn planned(instances: usize) -> Planned {
         batches: (1..=instances).map(|number| vec![name(number)]).collect(),
         steps,
         notes: Vec::new(),
+        resumes: None,
     }
 }
 

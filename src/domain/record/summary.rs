@@ -1,7 +1,8 @@
 //! A record in a line: what it was, how it ended, what is open, what may go.
 
-use super::Record;
+use super::{Engine, Record};
 use crate::domain::event::{Counts, Outcome};
+use crate::domain::fleet::EngineInfo;
 use crate::domain::ids::OpId;
 use crate::domain::plan::Kind;
 use crate::domain::progress::Progress;
@@ -19,6 +20,8 @@ pub struct Summary {
     pub began: Option<Timestamp>,
     /// `anna@ops1`; empty where it is not known.
     pub by: String,
+    /// Where it ran, as far as that is known.
+    pub engine: Engine,
     pub kind: Option<Kind>,
     pub app: String,
     pub from: Option<String>,
@@ -54,6 +57,7 @@ impl Record {
             op: self.op.clone(),
             began: progress.began,
             by: header.map(|header| header.by.clone()).unwrap_or_default(),
+            engine: header.map(|header| header.engine.clone()).unwrap_or_default(),
             kind: planned.map(|planned| planned.kind),
             app: planned.map(|planned| planned.app.clone()).unwrap_or_default(),
             from: planned.and_then(|planned| planned.from.clone()),
@@ -85,6 +89,19 @@ impl Summary {
         matches!(self.standing(), Standing::BrokenOff | Standing::Ended(Interrupted | Paused))
     }
 
+    /// It ran on that engine: by the name it has itself, else by the address it was reached at.
+    pub fn is_on(&self, engine: &EngineInfo) -> bool {
+        let Engine { host, name, .. } = &self.engine;
+        if name.is_empty() || engine.name.is_empty() { *host == engine.host } else { *name == *engine.name }
+    }
+
+    /// `deploy of shop/web left half-done 12 min ago by anna@ops1`.
+    pub fn sentence(&self, now: Timestamp) -> String {
+        let ago = self.began.map_or_else(String::new, |began| format!(" {}", ago(began, now)));
+        let by = if self.by.is_empty() { String::new() } else { format!(" by {}", self.by) };
+        format!("{} left half-done{ago}{by}", self.title())
+    }
+
     /// `deploy of shop/web`.
     pub fn title(&self) -> String {
         match self.kind {
@@ -107,6 +124,16 @@ impl Standing {
             Self::Running => "running",
             Self::BrokenOff => "broken_off",
         }
+    }
+}
+
+/// `12 min ago`.
+fn ago(at: Timestamp, now: Timestamp) -> String {
+    match u64::try_from(now.duration_since(at).as_secs()).unwrap_or(0) {
+        0..60 => "just now".to_owned(),
+        s @ 60..3600 => format!("{} min ago", s / 60),
+        s @ 3600..86400 => format!("{} h ago", s / 3600),
+        s => format!("{} days ago", s / 86400),
     }
 }
 

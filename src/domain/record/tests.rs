@@ -36,6 +36,7 @@ fn planned() -> EventKind {
         batches: vec![vec![InstanceName("shop/web-1".into())]],
         steps: vec![step],
         notes: vec!["a note".into()],
+        resumes: None,
     })
 }
 
@@ -238,4 +239,24 @@ fn the_newest_stay_and_what_is_unfinished_never_goes() {
     let later = at(250 + 90 * 24 * 3600);
     assert_eq!(expired(&all, later).len(), 248, "all but those two are older than 90 days");
     assert!(expired(&all[200..], at(300)).is_empty());
+}
+
+#[test]
+fn what_was_left_is_told_in_a_sentence() {
+    let mut one = summary("op-1", 0, "shop/web", None);
+    for (seconds, ago) in
+        [(-5, "just now"), (59, "just now"), (12 * 60, "12 min ago"), (7200, "2 h ago"), (200_000, "2 days ago")]
+    {
+        let want = format!("restart of shop/web left half-done {ago} by anna@ops1");
+        assert_eq!(one.sentence(at(seconds)), want);
+    }
+    let engine = |host: &str, name: &str| crate::domain::fleet::EngineInfo {
+        host: host.into(),
+        name: name.into(),
+        ..crate::domain::fleet::EngineInfo::default()
+    };
+    one.engine = Engine { host: "unix:///run/docker.sock".into(), name: "ops1".into(), version: String::new() };
+    assert!(one.is_on(&engine("ssh://ops1", "ops1")) && !one.is_on(&engine("unix:///run/docker.sock", "ops2")));
+    one.engine.name = String::new();
+    assert!(one.is_on(&engine("unix:///run/docker.sock", "ops2")) && !one.is_on(&engine("ssh://ops1", "ops1")));
 }

@@ -119,7 +119,15 @@ async fn write(
     tell: mpsc::UnboundedSender<String>,
 ) {
     let store = records.clone();
-    let begun = tokio::task::spawn_blocking(move || Book::begin(&store, &op, header)).await;
+    let begun = tokio::task::spawn_blocking(move || {
+        let book = Book::begin(&store, &op, &header)?;
+        // Once this one can be gone on with, the one before it is settled.
+        if let Some(Err(error)) = header.resumes.map(|before| store.resumed(&before, &op)) {
+            tracing::warn!("the record of the operation before still looks unfinished: {error}");
+        }
+        Ok::<_, RecordError>(book)
+    });
+    let begun = begun.await;
     let mut book = match begun {
         Ok(Ok(book)) => book,
         Ok(Err(why)) => {
@@ -157,8 +165,8 @@ async fn write(
 }
 
 impl Book {
-    fn begin(records: &Records, op: &OpId, header: Header) -> Result<Self, RecordError> {
-        let (file, path) = records.begin(op, header)?;
+    fn begin(records: &Records, op: &OpId, header: &Header) -> Result<Self, RecordError> {
+        let (file, path) = records.begin(op, header.clone())?;
         let good = file.metadata().map_or(0, |seen| seen.len());
         Ok(Self { file, path, good, failed: false, dead: false })
     }

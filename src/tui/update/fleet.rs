@@ -14,8 +14,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// Does what a key means here.
 pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
-    use Action::{Create, Deploy, Remove, Restart, Rollback, Scale};
-    if model.read_only && matches!(action, Create | Deploy | Remove | Restart | Rollback | Scale) {
+    use Action::{Create, Deploy, Remove, Restart, Resume, Rollback, Scale, TakeBack};
+    if model.read_only && matches!(action, Create | Deploy | Remove | Restart | Resume | Rollback | Scale | TakeBack) {
         say(model, "this console is read-only", Role::Warn);
         return Vec::new();
     }
@@ -42,6 +42,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Inspect => return inspect(model),
         Action::Logs => return logs(model),
         Restart => return restart(model),
+        Resume | TakeBack => return settle_left(model, action == Resume),
         Create => {
             ask(model, Question::File, "", Vec::new());
             return vec![Command::Files];
@@ -115,6 +116,21 @@ fn settle_among_apps(model: &mut Model) {
         model.list.place = model.list.place.min(last);
         model.list.cursor = Some(ids[model.list.place].clone());
     }
+}
+
+/// Goes on with what was left half-done, or takes it back.
+fn settle_left(model: &mut Model, resume: bool) -> Vec<Command> {
+    let Some(left) = model.left() else {
+        say(model, "nothing was left half-done", Role::Dim);
+        return Vec::new();
+    };
+    let (op, title, options) = (left.op.clone(), left.title(), Options::default());
+    let (request, what) = if resume {
+        (Request::Resume { op, options }, format!("go on with the {title}"))
+    } else {
+        (Request::Abort { op, options }, format!("take back the {title}"))
+    };
+    dialog::plan(model, request, what)
 }
 
 fn go_to(model: &mut Model, place: usize) {

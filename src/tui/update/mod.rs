@@ -51,6 +51,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             model.traffic = traffic;
             Vec::new()
         }
+        Msg::LeftOpen(left) => {
+            model.left_open = left;
+            Vec::new()
+        }
         Msg::Planned { ticket, answer } => dialog::planned(model, ticket, answer),
         Msg::Began(id) => operation::began(model, id),
         Msg::Op(event) => operation::event(model, &event),

@@ -10,6 +10,7 @@
 //! └ hints ───────────────────────┘       └ hints ──────────────────────────────────────┘
 //! ```
 
+use super::super::keymap::{Action, Place};
 use super::super::model::Model;
 use super::super::rows::{self, AppKey, Row, RowId};
 use super::super::text;
@@ -59,7 +60,11 @@ const INSTANCES: [Column; 10] = [
 ];
 
 /// Draws the fleet, or why there is none.
-pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
+pub fn draw(pen: &mut Pen<'_>, model: &Model, mut area: Rect) {
+    if !model.left_open.is_empty() && model.fleet().is_some() && area.height > 6 {
+        left_open(pen, model, Rect { height: 1, ..area });
+        area = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    }
     match (&model.state, model.fleet()) {
         (FleetState::Loading, _) => message::loading(pen, area),
         (FleetState::Stale { error, retry_in, .. }, None) => message::no_engine(pen, model, area, error, *retry_in),
@@ -68,6 +73,23 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
         (_, Some(fleet)) => narrow(pen, model, fleet, area),
         (FleetState::Live(_), None) => {}
     }
+}
+
+/// What was left half-done, and the keys for it.
+fn left_open(pen: &mut Pen<'_>, model: &Model, area: Rect) {
+    let Some(one) = model.left() else { return };
+    let key = |action| model.keys.key(Place::Fleet, action).unwrap_or_default().to_owned();
+    let mut keys: Spans = Vec::new();
+    for action in [Action::Resume, Action::TakeBack].into_iter().filter(|_| !model.read_only) {
+        keys.extend([(format!("  {}", key(action)), Role::Key), (format!(" {}", action.hint()), Role::Dim)]);
+    }
+    let right = pen.spans_right(area.x, area.y, area.right().saturating_sub(1), &keys);
+    let text = match model.left_open.len() {
+        1 => one.sentence(model.wall),
+        more => format!("{more} left half-done, here: {}", one.title()),
+    };
+    let x = pen.put(area.x + 1, area.y, right, &format!("{} ", pen.glyphs().warn), Role::Warn);
+    pen.put(x, area.y, right, &text, Role::Warn);
 }
 
 fn narrow(pen: &mut Pen<'_>, model: &Model, fleet: &Fleet, area: Rect) {

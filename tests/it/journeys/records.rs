@@ -2,23 +2,26 @@
 
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::events::{kinds, of};
-use super::{SECRET, Site};
+use super::events::{check, kinds, of};
+use super::{SECRET, Site, get};
 use crate::support::docker::Engine;
 use crate::support::images;
 use crate::support::pitstop::Pitstop;
+use crate::support::wait::wait_until;
 
-/// The files of records, oldest first.
+/// The files of records, the one written last at the end.
 fn files(pitstop: &Pitstop) -> Vec<PathBuf> {
     let directory = pitstop.home().join("state/pitstop");
     let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
-    files.sort();
+    // Ids of the same second are in no order.
+    files.sort_by_key(|file| file.metadata().unwrap().modified().unwrap());
     files
 }
 
@@ -155,4 +158,188 @@ fn a_terminal_that_goes_stops_the_operation_or_does_not_as_wished() {
         assert_eq!((&last["event"], &last["outcome"]), (&"finished".into(), &outcome.into()), "{how}");
         assert_eq!(site.all_outside(3), before);
     }
+}
+
+#[test]
+fn what_a_killed_console_left_is_said_until_it_is_settled() {
+    let engine = Engine::machine();
+    let v1 = images::slow_boot(&engine, "v1", 300);
+    let site = Site::open(&engine, &v1, 2);
+    let unfinished = || {
+        let out = site.run("ps", &["--json"]).expect_code(0);
+        let fleet: Value = serde_json::from_str(&out.stdout).unwrap();
+        fleet["unfinished"].as_array().unwrap().clone()
+    };
+    assert_eq!(unfinished(), Vec::<Value>::new());
+    assert!(site.pitstop.run(&["doctor"]).stdout.contains("none was left half-done"));
+
+    let before = site.all_outside(2);
+    let running = site.pitstop.start(&["restart", &site.web(), "--json"]);
+    running.wait_for_stdout(r#""action":"stop","lane":"main","result":"ok""#);
+    let history = site.run("history", &[]).expect_code(0);
+    assert!(history.stdout.contains("running") && history.stderr.is_empty(), "{history:?}");
+    assert_eq!(unfinished(), Vec::<Value>::new(), "it is still running");
+    running.signal(Signal::KILL);
+    let told = running.wait().stdout;
+    let op = serde_json::from_str::<Value>(told.lines().next().unwrap()).unwrap()["op"].as_str().unwrap().to_owned();
+
+    let left = unfinished();
+    assert_eq!((left.len(), &left[0]["op"], &left[0]["outcome"]), (1, &op.as_str().into(), &"broken_off".into()));
+    for out in [site.run("ps", &[]), site.run("history", &[])] {
+        let said = format!("restart of {} left half-done", site.web());
+        assert!(out.stderr.contains(&said) && out.stderr.contains(&format!("pitstop resume {op}")), "{out:?}");
+    }
+    assert!(site.pitstop.run(&["doctor"]).stdout.contains("left half-done"));
+    let shown = site.pitstop.run(&["show", &op]).expect_code(0).stdout;
+    assert!(shown.contains("broken off") && shown.contains("not begun"), "{shown}");
+
+    site.run("restart", &["-q"]).expect_code(0);
+    assert_eq!(unfinished(), Vec::<Value>::new(), "a later operation came to its end");
+    assert_eq!(site.all_outside(2), before);
+}
+
+/// The id of the operation whose record is the newest.
+fn newest(pitstop: &Pitstop) -> String {
+    files(pitstop).pop().unwrap().file_stem().unwrap().to_string_lossy().into_owned()
+}
+
+/// Kills `pitstop VERB PROJECT/web ARGS…` when it has said `moment`; gives the operation's id.
+#[track_caller]
+fn killed(site: &Site, verb: &str, args: &[&str], moment: &str) -> String {
+    let running = site.pitstop.start(&[&[verb, &site.web(), "--json"], args].concat());
+    running.wait_for_stdout(moment);
+    running.signal(Signal::KILL);
+    running.wait();
+    newest(&site.pitstop)
+}
+
+const STOPPED: &str = r#""action":"stop","lane":"main","result":"ok""#;
+const VERIFIED: &str = r#""event":"gap_measured","instance""#;
+
+#[test]
+fn a_deployment_whose_console_was_killed_is_gone_on_with() {
+    let engine = Engine::machine();
+    let site = Site::open(&engine, &images::app(&engine, "v1"), 3);
+    let before = site.all_outside(3);
+    let v2 = images::slow_boot(&engine, "v2", 300);
+    for moment in [STOPPED, VERIFIED] {
+        site.run("deploy", &["--image", &images::app(&engine, "v1"), "-q"]).expect_code(0);
+        let op = killed(&site, "deploy", &["--image", &v2], moment);
+        let dry = site.pitstop.run(&["resume", &op[op.len() - 6..], "--dry-run"]).expect_code(0);
+        assert!(dry.stdout.contains(&format!("goes on with {op}")), "{}", dry.stdout);
+        let out = site.pitstop.run(&["resume", "--json"]).expect_code(0);
+        let events = out.json_lines();
+        check(&events);
+        assert_eq!((&events[0]["resumes"], events[0]["op"] == op.as_str()), (&op.as_str().into(), false));
+        assert_eq!(site.all_outside(3), before);
+        for outside in &before {
+            assert_eq!(get(&outside.address(), "/"), "v2");
+        }
+        assert_eq!(site.containers().len(), 6, "nothing is left over: {:?}", site.containers());
+        // Each says what became of the other, and nothing is left to do.
+        let shown = site.pitstop.run(&["show", &op, "--json"]).expect_code(0).stdout;
+        let shown: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!((&shown["resumed_by"], &shown["unfinished"]), (&events[0]["op"], &false.into()));
+        let untouched = site.containers();
+        for again in [&["resume", &op][..], &["resume"], &["abort", &op], &["abort", "--all"]] {
+            let out = site.pitstop.run(again).expect_code(0);
+            assert!(format!("{}{}", out.stdout, out.stderr).contains("noth"), "{out:?}");
+        }
+        assert_eq!(site.containers(), untouched);
+    }
+}
+
+#[test]
+fn a_deployment_whose_console_was_killed_is_taken_back() {
+    let engine = Engine::machine();
+    let site = Site::open(&engine, &images::app(&engine, "v1"), 3);
+    let before = site.all_outside(3);
+    let v2 = images::slow_boot(&engine, "v2", 300);
+    for moment in [STOPPED, VERIFIED] {
+        let op = killed(&site, "deploy", &["--image", &v2], moment);
+        site.pitstop.run(&["abort", &op]).expect_code(0);
+        assert_eq!(site.all_outside(3), before);
+        for outside in &before {
+            assert_eq!(get(&outside.address(), "/"), "v1");
+        }
+        assert_eq!(site.containers().len(), 6, "nothing is left over: {:?}", site.containers());
+        assert_eq!(site.pitstop.run(&["abort"]).expect_code(0).stderr, "nothing was left half-done here\n");
+    }
+}
+
+#[test]
+fn a_restart_goes_on_with_what_was_not_restarted_yet() {
+    let engine = Engine::machine();
+    let site = Site::open(&engine, &images::app(&engine, "v1"), 3);
+    let before = site.all_outside(3);
+    let started = |site: &Site| (1..=3).map(|n| site.told(n)["started_at"].clone()).collect::<Vec<_>>();
+    let first = started(&site);
+    let op = killed(&site, "restart", &[], VERIFIED);
+    let then = started(&site);
+    let out = site.pitstop.run(&["resume", &op, "--json"]).expect_code(0).json_lines();
+    let named: Vec<_> = out[0]["batches"].as_array().unwrap().iter().flat_map(|b| b.as_array().unwrap()).collect();
+    assert!(!named.iter().any(|name| name.as_str().unwrap().ends_with("-1")), "the first was done: {named:?}");
+    let last = started(&site);
+    assert_eq!((last[0] == then[0], last[1] != first[1], last[2] != first[2]), (true, true, true));
+    assert_eq!(site.all_outside(3), before);
+}
+
+#[test]
+fn a_creation_is_gone_on_with_from_its_file() {
+    let engine = Engine::machine();
+    let site = Site::new(&engine);
+    site.file("compose.yaml", &images::slow_boot(&engine, "v1", 300), 2, "");
+    let running = site.pitstop.start(&["create", "--json"]);
+    running.wait_for_stdout(r#""action":"sandbox_start","lane":"main","result":"ok""#);
+    running.signal(Signal::KILL);
+    running.wait();
+    let op = newest(&site.pitstop);
+    assert_eq!(site.pitstop.run(&["abort", &op]).expect_code(4).stdout, "");
+    site.pitstop.run(&["resume", &op]).expect_code(0);
+    for outside in site.all_outside(2) {
+        assert_eq!(get(&outside.address(), "/"), "v1");
+    }
+}
+
+#[test]
+fn what_is_still_running_elsewhere_is_left_alone() {
+    let engine = Engine::machine();
+    let site = Site::open(&engine, &images::slow_boot(&engine, "v1", 1000), 1);
+    let running = site.pitstop.start(&["restart", &site.web(), "--json"]);
+    running.wait_for_stdout(STOPPED);
+    let op = newest(&site.pitstop);
+    for verb in ["resume", "abort"] {
+        let out = site.pitstop.run(&[verb, &op]).expect_code(4);
+        assert!(out.stderr.contains("still running") && out.stderr.contains("process "), "{}", out.stderr);
+    }
+    running.wait().expect_code(0);
+    assert!(site.pitstop.run(&["resume", &op]).expect_code(0).stdout.contains("come to its end (succeeded)"));
+    site.pitstop.run(&["resume", "nobody"]).expect_code(2);
+}
+
+#[test]
+fn who_leaves_hears_what_is_half_done_and_goes_on_later() {
+    let engine = Engine::machine();
+    let site = Site::open(&engine, &images::ignores_sigterm(&engine, "v1"), 2);
+    let before = site.all_outside(2);
+    let running = site.pitstop.start(&["restart", &site.web(), "--stop-grace", "8s"]);
+    wait_until("the intent to stop", Duration::from_secs(60), || {
+        files(&site.pitstop).len() == 2
+            && files(&site.pitstop).iter().all(|file| std::fs::read_to_string(file).unwrap().contains(r#""intent""#))
+    });
+    for said in ["Ctrl-C again aborts", "Ctrl-C again leaves", "leaving as soon as"] {
+        running.signal(Signal::INT);
+        running.wait_for_stdout(said);
+    }
+    let out = running.wait().expect_code(130);
+    let op = newest(&site.pitstop);
+    assert!(out.stderr.contains(&format!("pitstop resume {op}")), "{}", out.stderr);
+    // The stop under way was waited for, so it is known how it ended.
+    let last = read(&files(&site.pitstop).pop().unwrap());
+    let stopped = |step: &&&Value| step["action"] == "stop" && step["result"] == "ok";
+    assert_eq!(of(&last, "step_finished").iter().filter(stopped).count(), 1, "{last:?}");
+    assert_eq!(last.last().unwrap()["outcome"], "interrupted");
+    assert_eq!(site.told(1)["state"], "exited");
+    site.pitstop.run(&["abort", &op]).expect_code(0);
+    assert_eq!(site.all_outside(2), before);
 }

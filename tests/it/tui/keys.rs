@@ -154,6 +154,24 @@ fn keys_ask_for_plans() {
 }
 
 #[test]
+fn what_was_left_half_done_is_gone_on_with_or_taken_back() {
+    let mut model = wide();
+    assert!(press(&mut model, "R").is_empty() && press(&mut model, "A").is_empty(), "nothing was left");
+    let web = sample::broken_off("20261122-115200-3f2a01", "shop/web", 720);
+    let api = sample::broken_off("20261122-115300-3f2a02", "shop/api", 600);
+    update(&mut model, Msg::LeftOpen(vec![web.clone(), api.clone()]));
+    // The oldest, unless the cursor is on an app that has one of its own.
+    let commands = press(&mut model, "R");
+    assert!(matches!(request(&commands), Request::Resume { op, .. } if *op == web.op), "{commands:?}");
+    press(&mut model, "<esc>j");
+    let commands = press(&mut model, "A");
+    assert!(matches!(request(&commands), Request::Abort { op, .. } if *op == api.op), "{commands:?}");
+    press(&mut model, "<esc>");
+    model.read_only = true;
+    assert!(press(&mut model, "R").is_empty() && press(&mut model, "A").is_empty());
+}
+
+#[test]
 fn volumes_go_only_when_the_name_is_typed() {
     for (typed, volumes) in [("", false), ("shop/web", true)] {
         let mut model = wide();

@@ -14,6 +14,7 @@ use pitstop::domain::labels::{OwnLabels, Role};
 use pitstop::domain::options::Options;
 use pitstop::domain::plan::{Action, Lane, Plan};
 use pitstop::domain::recipe;
+use pitstop::domain::record::{Extra, ExtraLine, Header, Record, Summary};
 use pitstop::domain::spec::{AppSpec, MountKind, RestartPolicy};
 use std::collections::BTreeMap;
 
@@ -359,4 +360,15 @@ pub fn traffic() -> TrafficSeen {
             (web.instance(number), vec![(haproxy.clone(), server(number, admin, up, sessions))])
         })
         .into()
+}
+
+/// A deployment whose console died.
+pub fn broken_off(id: &str, app: &str, seconds: i64) -> Summary {
+    let header = Header { by: "anna@ops1".into(), ..Header::default() };
+    let kind = EventKind::Planned(Planned { app: app.into(), ..Planned::of(&deploy_plan()) });
+    let op = OpId::new(id).unwrap();
+    let planned = OpEvent { v: 1, op: op.clone(), seq: 0, at: ago(seconds), elapsed_ms: 0, kind };
+    let head = ExtraLine::new(op, 0, ago(seconds), 0, Extra::Recorded(header)).line().unwrap();
+    let text = [head, serde_json::to_vec(&planned).unwrap(), b"\n".to_vec()].concat();
+    Record::read(&text).unwrap().summary(false)
 }

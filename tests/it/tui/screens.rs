@@ -183,3 +183,20 @@ fn a_refusal() {
         model
     });
 }
+
+#[test]
+fn what_was_left_half_done() {
+    let web = sample::broken_off("20261122-115200-3f2a01", "shop/web", 12 * 60);
+    look("left_open", |size| {
+        let mut model = showing(size, live());
+        update(&mut model, Msg::LeftOpen(vec![web.clone()]));
+        model
+    });
+    look("left_open_two", |size| {
+        let mut model = showing(size, live());
+        let api = sample::broken_off("20261122-115300-3f2a02", "shop/api", 600);
+        update(&mut model, Msg::LeftOpen(vec![web.clone(), api]));
+        press(&mut model, "jjj");
+        model
+    });
+}

@@ -1,0 +1,221 @@
+//! Going on with an operation that was left half-done, and taking it back: which request that is.
+//!
+//! Both are planning again from what the engine shows, never from what the record says was done; the record only says what
+//! was asked for. So going on twice does nothing the second time. Must not change anything.
+
+use super::{Records, Request};
+use crate::config::compose::{self, LoadOptions};
+use crate::domain::fleet::{EngineInfo, Fleet};
+use crate::domain::ids::OpId;
+use crate::domain::options::Options;
+use crate::domain::plan::{Action, Plan, Refusal};
+use crate::domain::progress::Progress;
+use crate::domain::project::ProjectSpec;
+use crate::domain::record::{Goal, Record, Standing, Summary, revision_before};
+use std::path::PathBuf;
+
+/// Forward or back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    On,
+    Back,
+}
+
+/// What is to be asked for.
+pub(super) enum Next {
+    Ask(Box<Request>),
+    /// There is nothing to do, and why.
+    Nothing(String),
+}
+
+/// Reads the operation's record; blocks on the disk. An operation that still runs is left alone.
+pub(super) fn read(records: Option<&Records>, op: &OpId, engine: &EngineInfo) -> Result<(Record, Summary), Refusal> {
+    let records =
+        records.ok_or_else(|| Refusal::Usage("no records are kept here: there is no home directory".into()))?;
+    let (record, running) = records.read(op).map_err(|error| Refusal::Usage(error.to_string()))?;
+    let summary = record.summary(running);
+    if summary.standing() == Standing::Running {
+        let pid = record.header.as_ref().map_or(0, |header| header.pid);
+        return Err(Refusal::Refused(format!(
+            "{} ({op}) is still running: {}, process {pid}; nothing was touched",
+            summary.title(),
+            if summary.by.is_empty() { "by somebody unknown" } else { &summary.by },
+        )));
+    }
+    if !summary.is_on(engine) {
+        return Err(Refusal::Usage(format!(
+            "{} ({op}) ran on another engine, {} at {}; name that one with --host or --context",
+            summary.title(),
+            summary.engine.name,
+            summary.engine.host
+        )));
+    }
+    Ok((record, summary))
+}
+
+/// The request that goes on with it, or takes it back.
+pub(super) fn next(
+    record: &Record,
+    summary: &Summary,
+    way: Way,
+    options: &Options,
+    fleet: &Fleet,
+) -> Result<Next, Refusal> {
+    if let Some(by) = &record.resumed_by {
+        return Ok(Next::Nothing(format!("{by} has gone on with it already")));
+    }
+    if !summary.is_open() {
+        let how = summary.standing().as_str().replace('_', " ");
+        return Ok(Next::Nothing(format!(
+            "{} has come to its end ({how}): nothing was left half-done",
+            summary.title()
+        )));
+    }
+    let title = summary.title();
+    let goal = wanted(record).ok_or_else(|| {
+        Refusal::Refused(format!(
+            "the record of the {title} does not say what was asked for; run the same command again"
+        ))
+    })?;
+    match way {
+        Way::On => on(goal, record, options.clone(), fleet),
+        Way::Back => back(goal, record, &title, options.clone()),
+    }
+}
+
+/// What was asked for.
+pub(super) fn wanted(record: &Record) -> Option<Goal> {
+    record.header.as_ref()?.goal()
+}
+
+fn on(goal: Goal, record: &Record, options: Options, fleet: &Fleet) -> Result<Next, Refusal> {
+    let request = match goal {
+        Goal::Create { project, files, services, scale } => {
+            Request::Create { project: file(&files, &project)?, services, scale, options }
+        }
+        Goal::Deploy { app, image, files, .. } => {
+            let project = app.split('/').next().unwrap_or_default().to_owned();
+            let project = if files.is_empty() { None } else { Some(file(&files, &project)?) };
+            Request::Deploy { app, image, project, options }
+        }
+        Goal::Restart => {
+            let progress = Progress::of(&record.events);
+            let left = progress.instances.iter().filter(|instance| !progress.is_complete(instance));
+            let targets: Vec<String> = left.map(|instance| instance.name.0.clone()).collect();
+            if targets.is_empty() {
+                return Ok(Next::Nothing("every instance was restarted".into()));
+            }
+            Request::Restart { targets, options }
+        }
+        Goal::Rollback { app, to, .. } => Request::Rollback { app, to: Some(to), options },
+        Goal::Scale { app, replicas, .. } => Request::Scale { app, replicas, options },
+        Goal::Remove { apps, volumes } => {
+            let apps: Vec<String> = apps.into_iter().filter(|app| fleet.find(app).is_ok()).collect();
+            if apps.is_empty() {
+                return Ok(Next::Nothing("nothing of it is there any more".into()));
+            }
+            Request::Remove { apps, volumes, options }
+        }
+    };
+    Ok(Next::Ask(Box::new(request)))
+}
+
+fn back(goal: Goal, record: &Record, title: &str, options: Options) -> Result<Next, Refusal> {
+    let request = match goal {
+        Goal::Deploy { app, before: Some(before), .. } | Goal::Rollback { app, before: Some(before), .. } => {
+            Request::Rollback { app, to: Some(before), options }
+        }
+        Goal::Deploy { app, .. } | Goal::Rollback { app, .. } => {
+            return Err(Refusal::Refused(format!(
+                "the record of the {title} does not say which revision ran before; `pitstop rollback {app} --to REV` goes back to it"
+            )));
+        }
+        Goal::Scale { app, before, .. } => Request::Scale { app, replicas: before, options },
+        // Stopping and starting can't be taken back; an instance in the middle of it can be finished.
+        Goal::Restart => {
+            let progress = Progress::of(&record.events);
+            let begun = |step: &&usize| {
+                progress
+                    .steps
+                    .get(**step)
+                    .is_some_and(|step| step.plan.action == Action::Stop && step.started_ms.is_some())
+            };
+            let half = progress
+                .instances
+                .iter()
+                .filter(|one| !progress.is_complete(one) && one.steps.iter().any(|step| begun(&step)));
+            let targets: Vec<String> = half.map(|instance| instance.name.0.clone()).collect();
+            if targets.is_empty() {
+                return Ok(Next::Nothing("no instance is in the middle of its restart".into()));
+            }
+            Request::Restart { targets, options }
+        }
+        Goal::Create { project, .. } => {
+            return Err(Refusal::Refused(format!(
+                "a creation is not taken back, for what it made may be in use: `pitstop resume` goes on with it, `pitstop rm` removes apps of {project}"
+            )));
+        }
+        Goal::Remove { apps, .. } => {
+            return Err(Refusal::Refused(format!(
+                "what was removed can't be brought back: `pitstop resume` removes the rest, `pitstop create -f FILE` makes {} anew",
+                apps.join(", ")
+            )));
+        }
+    };
+    Ok(Next::Ask(Box::new(request)))
+}
+
+/// The files as they are now, with this process's environment.
+fn file(files: &[String], project: &str) -> Result<ProjectSpec, Refusal> {
+    if files.is_empty() {
+        return Err(Refusal::Refused(
+            "its file came from standard input and is not kept; run the same command again".into(),
+        ));
+    }
+    let env =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+    let options = LoadOptions {
+        project: Some(project.to_owned()),
+        // Which services were meant is known by name.
+        profiles: vec!["*".into()],
+        env: env.collect(),
+        ..LoadOptions::default()
+    };
+    compose::load(&files, &options).map_err(|errors| Refusal::Usage(errors.to_string()))
+}
+
+/// What is written down of a request and its plan, so that somebody can go on with it.
+pub(super) fn goal(request: &Request, plan: &Plan) -> Option<Goal> {
+    let before = revision_before(plan);
+    let instances = || u32::try_from(plan.batches.iter().map(Vec::len).sum::<usize>()).unwrap_or(u32::MAX);
+    Some(match request {
+        Request::Create { project, services, scale, .. } => Goal::Create {
+            project: project.name.clone(),
+            files: project.files.clone(),
+            services: if services.is_empty() { project.apps.keys().cloned().collect() } else { services.clone() },
+            scale: scale.clone(),
+        },
+        Request::Deploy { image, project, .. } => {
+            let files = project.as_ref().map(|project| project.files.clone());
+            // A file that can't be named can't be read again.
+            if files.as_ref().is_some_and(Vec::is_empty) {
+                return None;
+            }
+            Goal::Deploy { app: plan.app.clone(), image: image.clone(), files: files.unwrap_or_default(), before }
+        }
+        Request::Restart { .. } => Goal::Restart,
+        Request::Rollback { .. } => Goal::Rollback { app: plan.app.clone(), to: plan.revision?, before },
+        Request::Scale { replicas, .. } => {
+            let adds =
+                plan.steps.iter().any(|step| matches!(step.task.action(), Action::SandboxCreate | Action::Create));
+            let before = if adds { replicas.saturating_sub(instances()) } else { replicas.saturating_add(instances()) };
+            Goal::Scale { app: plan.app.clone(), replicas: *replicas, before }
+        }
+        Request::Remove { apps, volumes, .. } => {
+            let apps = if apps.len() == 1 { vec![plan.app.clone()] } else { apps.clone() };
+            Goal::Remove { apps, volumes: *volumes }
+        }
+        Request::Resume { .. } | Request::Abort { .. } => return None,
+    })
+}
