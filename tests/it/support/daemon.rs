@@ -260,12 +260,13 @@ fn a_private_daemon_answers_restarts_and_is_gone_afterwards() {
     let mut daemon = PrivateDockerd::start(&Options { live_restore: true, ..Options::default() });
     let engine = daemon.engine();
     let image = images::app(&engine, "v1");
-    engine.docker(&["run", "-d", "--name", "web", "-p", "127.0.0.1:18080:8080", &image]);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let published = free.to_string();
+    engine.docker(&["run", "-d", "--name", "web", "-p", &format!("{published}:8080"), &image]);
     let pid = engine.pid("web");
     // Nothing is published on the machine, only inside: two daemons never meet.
-    let published = "127.0.0.1:18080";
-    daemon.inside(|| wait_for("an answer", Duration::from_secs(20), || http::get(published, "/").ok()));
-    assert!(http::get(published, "/").is_err());
+    daemon.inside(|| wait_for("an answer", Duration::from_secs(20), || http::get(&published, "/").ok()));
+    assert!(http::get(&published, "/").is_err());
 
     daemon.kill9();
     assert!(engine.try_docker(&["ps"]).is_err());
