@@ -10,6 +10,7 @@
 //! haproxy   a load balancer of one's own on loopback
 //! images    small images with a real HTTP server, made here
 //! http      one HTTP request, without retries
+//! paused    a clock that stands still but for timers, exact through sockets
 //! pitstop   the built program: run to its end, started in the background, or in a terminal
 //! pty       a bare pseudo-terminal: modes, bytes, and its sudden end
 //! sim       a simulated engine of one's own
@@ -26,6 +27,7 @@ pub mod docker;
 pub mod haproxy;
 pub mod http;
 pub mod images;
+pub mod paused;
 pub mod pitstop;
 pub mod pty;
 pub mod registry;
