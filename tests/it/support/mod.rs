@@ -11,6 +11,7 @@
 //! images    small images with a real HTTP server, made here
 //! fuzz      how many cases generators try
 //! http      one HTTP request, without retries
+//! paused    a clock that stands still but for timers, exact through sockets
 //! pitstop   the built program: run to its end, started in the background, or in a terminal
 //! poison    a hostile engine in front of the real one
 //! pty       a bare pseudo-terminal: modes, bytes, and its sudden end
@@ -29,6 +30,7 @@ pub mod fuzz;
 pub mod haproxy;
 pub mod http;
 pub mod images;
+pub mod paused;
 pub mod pitstop;
 pub mod poison;
 pub mod pty;
