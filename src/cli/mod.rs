@@ -9,7 +9,7 @@
 //! follow    a running operation            signals   Ctrl-C, SIGTERM, SIGHUP as values
 //! resume    which operation to go on with
 //! history   show, replay: records              telling   an operation's lines, live or played again
-//! ps logs doctor docs                      one verb each                  console   how the other front end starts and ends
+//! ps logs doctor docs demo                 one verb each                  console   how the other front end starts and ends
 //! preview   a plan in lines                human     events in lines      summary  the end in lines
 //! output    the only printing              style, table, names            how lines look
 //! exit      the codes                      error     message, causes, hint      fault  a panic in words
@@ -17,6 +17,7 @@
 
 pub mod args;
 pub mod console;
+mod demo;
 mod docs;
 mod doctor;
 pub mod error;
@@ -113,6 +114,7 @@ async fn dispatch(out: &mut Output, settings: &Settings, cli: &Cli) -> Result<u8
         Some(Verb::Show(args)) => history::show(out, args),
         Some(Verb::Replay(args)) => history::replay(out, args).await,
         Some(Verb::Doctor) => doctor::doctor(out, settings).await,
+        Some(Verb::Demo(args)) => Box::pin(demo::real::real(out, settings, args)).await,
         Some(Verb::Completions { shell }) => {
             out.text(&docs::completions(*shell));
             Ok(exit::DONE)

@@ -106,6 +106,7 @@ fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, C
         | Verb::Resume(_)
         | Verb::Abort(_)
         | Verb::Doctor
+        | Verb::Demo(_)
         | Verb::Completions { .. }
         | Verb::Man { .. } => {
             return Err(CliError::usage("this verb is no operation"));

@@ -44,7 +44,10 @@ impl Docker {
         self.list_where(HashMap::from([("id".to_owned(), ids.iter().map(ToString::to_string).collect())])).await
     }
 
-    async fn list_where(&self, filters: HashMap<String, Vec<String>>) -> Result<Vec<Container>, DockerError> {
+    pub(super) async fn list_where(
+        &self,
+        filters: HashMap<String, Vec<String>>,
+    ) -> Result<Vec<Container>, DockerError> {
         let filters = (!filters.is_empty()).then_some(filters);
         let options = ListContainersOptions { all: true, filters, ..ListContainersOptions::default() };
         let list = self.call("list", "containers", LIST, self.client().list_containers(Some(options))).await?;

@@ -58,7 +58,7 @@ pub enum Failure {
 
 impl DockerError {
     /// An error of our own making.
-    pub(super) fn new(operation: &'static str, subject: &str, failure: Failure, message: &str) -> Self {
+    pub fn new(operation: &'static str, subject: &str, failure: Failure, message: &str) -> Self {
         let (subject, message) = (Clean::new(subject), Clean::new(message));
         Self { operation, subject, failure, message, status: None, hint: None }
     }

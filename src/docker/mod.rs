@@ -15,6 +15,7 @@
 //! drain_note   that an instance was taken out of its balancers, kept in the sandbox
 //! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
 //! lock         one container a lock, held by its standard input
+//! demo         what only the demo needs
 //! read, write  conversions: the engine's models to domain values and back
 //! ```
 
@@ -24,6 +25,7 @@ mod connect;
 mod containers;
 mod create;
 mod credentials;
+mod demo;
 mod drain_note;
 mod error;
 mod exec;

@@ -17,11 +17,13 @@
 //! record    what is written down of an operation, and read again
 //! who       sits at this console
 //! certain   changes whose outcome is certain              outage  an engine that goes away and comes back
+//! demo      the demo's fleet on a real engine
 //! clock     the only place that reads time                     doctor  is all well?
 //! ```
 
 mod certain;
 pub mod clock;
+mod demo;
 mod doctor;
 mod error;
 mod gap;
@@ -43,6 +45,7 @@ mod traffic;
 mod who;
 
 pub use crate::docker::{Location, LogOptions};
+pub use demo::{DemoApps, LABEL as DEMO_LABEL};
 pub use doctor::{Check, Level};
 pub use error::{Error, ErrorKind};
 pub use logs::InstanceLine;

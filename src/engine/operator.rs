@@ -23,6 +23,10 @@ impl Operator {
         Self { session: session.clone(), changes: Changes::of(session.docker()) }
     }
 
+    pub(super) fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
     /// Runs a plan on the runtime; the operation goes on whether or not its events are read.
     pub fn run(&self, plan: Plan) -> Operation {
         let op = clock::operation_id();

@@ -19,7 +19,7 @@ fn help_and_version_go_to_standard_output() {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{verb}: {}", help.stdout);
         assert!(pitstop.run(&[verb, "--help"]).expect_code(0).stderr.is_empty());
     }
-    for later in ["adopt", "repair", "demo", "bench", "themes"] {
+    for later in ["adopt", "repair", "bench", "themes"] {
         assert!(!help.stdout.contains(&format!("\n  {later} ")), "{later} is listed but does not work");
         pitstop.run(&[later]).expect_code(2);
     }

@@ -11,6 +11,7 @@ mod cli_engine;
 mod compose;
 mod compose_robust;
 mod compose_services;
+mod demo;
 mod docker_pull;
 mod docker_real;
 mod docker_wire;

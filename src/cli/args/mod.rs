@@ -122,6 +122,8 @@ pub enum Verb {
     Abort(AbortArgs),
     /// Check the engine, this terminal and the settings, and say what to do
     Doctor,
+    /// A sample fleet to try everything on
+    Demo(DemoArgs),
     /// Print a completion script for a shell
     Completions {
         /// bash, elvish, fish, powershell or zsh
@@ -289,6 +291,16 @@ pub struct AbortArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Set the fleet up on the Docker Engine, from images made here: no registry needed
+    #[arg(long)]
+    pub docker: bool,
+    /// Take away from the engine what --docker has made, and nothing else
+    #[arg(long, conflicts_with = "docker")]
+    pub down: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct LogsArgs {
     /// An app (all its instances), an instance, or a plain container by name
     #[arg(value_name = "TARGET")]
@@ -325,6 +337,7 @@ impl Verb {
             | Self::Show(_)
             | Self::Replay(_)
             | Self::Doctor
+            | Self::Demo(_)
             | Self::Completions { .. }
             | Self::Man { .. } => None,
         }

@@ -65,14 +65,35 @@ pub fn load(files: &[PathBuf], options: &LoadOptions) -> Result<ProjectSpec, Com
     Ok(ProjectSpec { warnings, ..project.unwrap_or_default() })
 }
 
+/// Reads an app file that is in no file; relative paths in it start at `options.project_dir`, else here.
+pub fn load_text(name: &str, text: &str, options: &LoadOptions) -> Result<ProjectSpec, ComposeErrors> {
+    let report = Report::default();
+    let directory = options.project_dir.clone().unwrap_or_else(|| PathBuf::from("."));
+    let project = read_texts(vec![(name.to_owned(), Ok(text.to_owned()))], directory, options, &report);
+    let warnings = report.finish()?;
+    Ok(ProjectSpec { warnings, ..project.unwrap_or_default() })
+}
+
 fn read_all(files: &[PathBuf], options: &LoadOptions, report: &Report) -> Option<ProjectSpec> {
     let (files, directory) = locate(files, options, report)?;
+    let shown = |path: &Path| if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
+    let texts = files.iter().map(|path| (shown(path), source::read(path))).collect();
+    let project = read_texts(texts, directory, options, report)?;
+    Some(ProjectSpec { files: named(&files), ..project })
+}
+
+/// Files by name, each with its text or the reason why there is none.
+fn read_texts(
+    texts: Vec<(String, Result<String, String>)>,
+    directory: PathBuf,
+    options: &LoadOptions,
+    report: &Report,
+) -> Option<ProjectSpec> {
     let mut variables = environment(&directory, options, report);
     let mut parsed = Vec::new();
-    for path in &files {
-        let name = if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
+    for (name, text) in texts {
         let file = report.file(&name);
-        match source::read(path) {
+        match text {
             Err(message) => report.error(Pos { file, ..Pos::default() }, "", &message),
             Ok(text) => match tree::parse(&text, file) {
                 Err((pos, message)) => report.error(pos, "", &message),
@@ -113,7 +134,7 @@ fn read_all(files: &[PathBuf], options: &LoadOptions, report: &Report) -> Option
         files: BTreeMap::new(),
     };
     context.declare(&top);
-    Some(ProjectSpec { files: named(&files), ..services(&context, &top, options) })
+    Some(services(&context, &top, options))
 }
 
 /// Where the files are, for reading them again; nothing where one of them can't be.

@@ -1,0 +1,55 @@
+//! What only the demo needs of an engine: plain containers, images taken away again, and finding both by a label.
+
+use super::client::{CREATE, Changes, Docker, LIST, REMOVE};
+use super::error::{DockerError, Failure};
+use super::write;
+use crate::domain::fleet::Container;
+use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
+use bollard::models::ContainerCreateBody;
+use bollard::query_parameters::{CreateContainerOptions, ListImagesOptions, RemoveImageOptions};
+use std::collections::{BTreeMap, HashMap};
+
+impl Docker {
+    /// Containers with that label, whatever its value, without detail.
+    pub async fn labelled(&self, label: &str) -> Result<Vec<Container>, DockerError> {
+        self.list_where(HashMap::from([("label".to_owned(), vec![label.to_owned()])])).await
+    }
+
+    /// The names of images with that label, whatever its value.
+    pub async fn images_labelled(&self, label: &str) -> Result<Vec<ImageRef>, DockerError> {
+        let filters = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
+        let options = ListImagesOptions { filters: Some(filters), ..ListImagesOptions::default() };
+        let list = self.call("list", "images", LIST, self.client().list_images(Some(options))).await?;
+        Ok(list.into_iter().flat_map(|image| image.repo_tags).filter_map(|tag| ImageRef::new(tag).ok()).collect())
+    }
+}
+
+impl Changes {
+    /// Creates a container as `docker create` does, without a sandbox; not started.
+    pub async fn create_plain(
+        &self,
+        name: &ObjectName,
+        image: &ImageRef,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<ContainerId, DockerError> {
+        let body = ContainerCreateBody {
+            image: Some(image.to_string()),
+            labels: Some(write::unsorted(labels)),
+            ..ContainerCreateBody::default()
+        };
+        let options = CreateContainerOptions { name: Some(name.to_string()), ..CreateContainerOptions::default() };
+        let request = self.client().create_container(Some(options), body);
+        let created = self.call("create", name.as_str(), CREATE, request).await?;
+        ContainerId::new(created.id)
+            .map_err(|error| DockerError::new("create", name.as_str(), Failure::Broken, &error.to_string()))
+    }
+
+    /// Removes an image's name, and the image with its last one; fine when it is gone, refused while it is used.
+    pub async fn remove_image(&self, image: &ImageRef) -> Result<(), DockerError> {
+        let request = self.client().remove_image(image.as_str(), None::<RemoveImageOptions>, None);
+        match self.call("remove image", image.as_str(), REMOVE, request).await {
+            Err(error) if error.failure != Failure::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
