@@ -6,8 +6,8 @@
 //! main.rs
 //! cli/            tui/                 front ends: requests into operations, events into output
 //! engine/                              gathers facts, asks domain for a plan, runs it
-//! docker/  balancer/  probe/  config/  one outside thing each; never import one another
-//! sim/                                 a Docker Engine that is none: what `docker` talks to in the demo and in tests
+//! docker/  balancer/  config/  sim/    one outside thing each; never import one another. `sim` is a Docker Engine that is
+//!                                      none, for the demo and for tests
 //! domain/                              values and decisions: pure, no async, no clock, no I/O
 //! ```
 
