@@ -19,7 +19,9 @@ impl Served {
         let scenario = Scenario::parse(scenario).expect("a scenario");
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         let dir = tempfile::Builder::new().prefix("pitstop-sim").tempdir().expect("a temporary directory");
-        let sim = runtime.block_on(Sim::serve(dir.path().join("engine.sock"), scenario)).expect("a simulated engine");
+        let inside = runtime.enter();
+        let sim = Sim::serve(dir.path().join("engine.sock"), scenario).expect("a simulated engine");
+        drop(inside);
         Self { runtime, sim: Some(sim), _dir: dir }
     }
 
