@@ -114,6 +114,11 @@ impl fmt::Display for ScenarioError {
 impl std::error::Error for ScenarioError {}
 
 impl Scenario {
+    /// The demo's: several projects, unmanaged containers, one instance in trouble, newer images to deploy.
+    pub fn demo() -> Result<Self, ScenarioError> {
+        Self::parse(include_str!("scenarios/demo.toml"))
+    }
+
     /// Reads a TOML text.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
         toml::from_str(text).map_err(|error| ScenarioError(error.to_string()))

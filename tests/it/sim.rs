@@ -1,6 +1,7 @@
 //! The simulated engine, through all of pitstop's own code and the built program.
 
 use pitstop::docker::{Docker, Location};
+use pitstop::sim::Scenario;
 use serde_json::{Value, json};
 
 use crate::support::pitstop::Pitstop;
@@ -131,4 +132,29 @@ fn an_app_lives_its_whole_life_on_it() {
     assert!(logs.contains("listening on port 8080"), "{logs}");
     pitstop.run(&["rm", "shop/web", "--volumes", "--yes"]).expect_code(0);
     assert_eq!(pitstop.run(&["ps", "--json"]).json_lines()[0]["apps"], json!([]));
+}
+
+#[test]
+fn the_demo_s_engine_has_apps_of_every_kind_and_its_next_versions_can_be_deployed() {
+    let served = Served::with(Scenario::demo().unwrap());
+    let pitstop = served.pitstop();
+    let shown = pitstop.run(&["ps", "--json"]).expect_code(0).json_lines().remove(0);
+    let apps = shown["apps"].as_array().unwrap();
+    let of = |app: &Value| app["instances"].as_array().unwrap().clone();
+    let managed: Vec<_> = apps.iter().filter(|app| of(app)[0]["sandbox_id"].is_string()).collect();
+    assert_eq!((managed.len(), managed.iter().map(|app| of(app).len()).sum::<usize>()), (5, 13), "{shown}");
+    let trouble: Vec<_> = managed.iter().flat_map(|app| of(app)).filter(|one| one["state"] != "running").collect();
+    assert_eq!((trouble.len(), &trouble[0]["name"]), (1, &json!("tools/report-2")), "{trouble:?}");
+    let kept = |one: &Value| one["identity"] == "kept";
+    assert!(managed.iter().flat_map(|app| of(app)).all(|one| kept(&one) || one["state"] != "running"), "{shown}");
+    let before = identities(&of(managed.iter().find(|app| app["app"] == "web").unwrap()));
+
+    let deploy = ["deploy", "shop/web", "--image", "registry.paddock.lan/shop/web:1.9"];
+    pitstop.run(&[&deploy[..], &["--batch", "2"]].concat()).expect_code(0);
+    let shown = pitstop.run(&["ps", "shop/web", "--json"]).expect_code(0).json_lines().remove(0);
+    let after = of(&shown["apps"][0]);
+    assert_eq!(identities(&after), before);
+    assert_eq!(images(&after), [deploy[3]; 4]);
+    let logs = pitstop.run(&["logs", "shop/web"]).expect_code(0).stdout;
+    assert!(logs.contains("ready, listening on port 8080"), "{logs}");
 }
