@@ -21,7 +21,7 @@ impl Clock {
     }
 
     /// Now, for durations.
-    pub fn instant(self) -> Instant {
+    pub fn instant() -> Instant {
         Instant::now()
     }
 
@@ -42,14 +42,11 @@ impl Clock {
         UPTIME_US.saturating_add(u64::try_from(passed.as_micros()).unwrap_or(u64::MAX))
     }
 
-    /// A moment `age` before the start, as far back as this machine's clock goes.
-    pub fn before(self, age: Duration) -> Instant {
-        self.begun.checked_sub(age).unwrap_or(self.begun)
-    }
-
-    /// What the wall clock showed `age` before the start.
-    pub fn wall_before(self, age: Duration) -> Timestamp {
-        let age = SignedDuration::try_from(age).unwrap_or_default();
-        self.wall.saturating_sub(age).unwrap_or(self.wall)
+    /// A moment so long ago, and what the wall clock showed then; as far back as this machine's clock goes.
+    pub fn ago(self, age: Duration) -> (Instant, Timestamp) {
+        let now = Instant::now();
+        let age_shown = SignedDuration::try_from(age).unwrap_or_default();
+        let wall = self.wall_at(now);
+        (now.checked_sub(age).unwrap_or(now), wall.saturating_sub(age_shown).unwrap_or(wall))
     }
 }

@@ -4,6 +4,7 @@
 //! earlier one finds nothing to do.
 
 use super::answer::{Refusal, refuse};
+use super::clock::Clock;
 use super::engine::Engine;
 use super::world::{Container, Status, World};
 use super::{ipam, ports};
@@ -57,7 +58,7 @@ impl Engine {
             None => inode,
         };
         let now = self.clock.wall();
-        let since = self.clock.instant();
+        let since = Clock::instant();
         let container = world.find_mut(id)?;
         let id = container.id.clone();
         let state = &mut container.state;

@@ -10,6 +10,7 @@ mod behaviour;
 mod clock;
 mod engine;
 mod furnish;
+mod guest;
 mod ipam;
 mod life;
 mod ports;
@@ -39,7 +40,7 @@ pub struct Sim {
 
 impl Sim {
     /// Serves `scenario` on a socket made there. Needs a tokio runtime, on which everything runs.
-    pub async fn serve(socket: impl AsRef<Path>, scenario: Scenario) -> io::Result<Self> {
+    pub fn serve(socket: impl AsRef<Path>, scenario: Scenario) -> io::Result<Self> {
         let socket = socket.as_ref().to_owned();
         let engine = Engine::new(scenario);
         engine.furnish().map_err(io::Error::other)?;

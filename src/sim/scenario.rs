@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::Ipv4Addr;
 
 /// A world to begin with. The default has the engine's three networks and nothing else, and takes no time for anything.
 #[derive(Clone, Debug, Deserialize)]
@@ -72,11 +73,12 @@ pub struct ContainerAtFirst {
     pub image: String,
     pub network: Option<String>,
     pub labels: BTreeMap<String, String>,
+    /// `8080:80`, host and container.
     pub ports: Vec<String>,
     pub restart: Option<String>,
-    /// How long it has been running.
-    pub up_s: Option<u64>,
-    /// It ended with this code.
+    /// How long it has been running, or had been when it ended.
+    pub up_s: u64,
+    /// It has ended with this code.
     pub exited: Option<i64>,
 }
 
@@ -89,12 +91,13 @@ pub struct AppAtFirst {
     pub image: String,
     pub instances: u32,
     pub network: String,
-    /// The last part of the first instance's address; the others follow.
-    pub address: Option<u8>,
+    /// The first instance's pinned address; the others follow it.
+    pub address: Option<Ipv4Addr>,
+    /// `tcp:8080`
     pub probe: String,
     pub revision: u32,
     pub up_s: u64,
-    /// Instances that ended, with this code.
+    /// Its instances that have ended: their numbers, and with which code.
     pub exited: BTreeMap<String, i64>,
 }
 
@@ -111,6 +114,11 @@ impl fmt::Display for ScenarioError {
 impl std::error::Error for ScenarioError {}
 
 impl Scenario {
+    /// The demo's: several projects, unmanaged containers, one instance in trouble, newer images to deploy.
+    pub fn demo() -> Result<Self, ScenarioError> {
+        Self::parse(include_str!("scenarios/demo.toml"))
+    }
+
     /// Reads a TOML text.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
         toml::from_str(text).map_err(|error| ScenarioError(error.to_string()))

@@ -39,7 +39,6 @@ fn sentence(seen: &Container, clock: Clock, now: Instant) -> String {
     };
     match state.status {
         Status::Created => "Created".into(),
-        Status::Removing => "Removal In Progress".into(),
         Status::Running => match health(seen, now) {
             Some("starting") => format!("Up {} (health: starting)", about(ago(state.started))),
             Some(health) => format!("Up {} ({health})", about(ago(state.started))),

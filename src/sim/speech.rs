@@ -52,6 +52,6 @@ fn line(turn: u64) -> String {
     const PATHS: [&str; 6] = ["/", "/cart", "/items/42", "/health", "/search?q=tyre", "/login"];
     let dice = scramble(turn.wrapping_mul(31));
     let pick = usize::try_from(dice % 6).unwrap_or(0);
-    let status = if dice % 41 == 0 { 404 } else { 200 };
+    let status = if dice.is_multiple_of(41) { 404 } else { 200 };
     format!("GET {} {status} {} ms", PATHS[pick], 2 + dice / 7 % 40)
 }

@@ -91,7 +91,6 @@ pub enum Status {
     Created,
     Running,
     Restarting,
-    Removing,
     Exited,
 }
 
@@ -101,7 +100,6 @@ impl Status {
             Self::Created => "created",
             Self::Running => "running",
             Self::Restarting => "restarting",
-            Self::Removing => "removing",
             Self::Exited => "exited",
         }
     }
@@ -184,7 +182,7 @@ impl World {
     /// A new id of 64 hex digits; the same ones in every run.
     pub fn id(&mut self) -> String {
         let seed = self.number();
-        (0..4).map(|part| format!("{:016x}", scramble(seed.wrapping_mul(4).wrapping_add(part)))).collect()
+        hex64(seed.wrapping_mul(4))
     }
 
     /// The container of that id, name, or beginning of an id.
@@ -276,6 +274,12 @@ impl Image {
         let full = full.strip_prefix("docker.io/").unwrap_or(full);
         self.tags.iter().any(|tag| tag == full) || self.digests.iter().any(|digest| digest == full)
     }
+}
+
+/// 64 hex digits out of a number.
+pub fn hex64(seed: u64) -> String {
+    let [a, b, c, d] = [0, 1, 2, 3].map(|part| scramble(seed.wrapping_add(part)));
+    format!("{a:016x}{b:016x}{c:016x}{d:016x}")
 }
 
 /// splitmix64: spreads a counter over all bits.

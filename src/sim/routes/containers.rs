@@ -2,6 +2,7 @@
 
 use super::super::answer::{Answer, Reply, refuse};
 use super::super::ask::{Ask, labelled};
+use super::super::clock::Clock;
 use super::super::engine::Engine;
 use super::super::show;
 use super::super::world::{Container, Status};
@@ -25,7 +26,7 @@ pub async fn list(engine: &Engine, ask: &Ask) -> Answer {
             && (states.is_empty() || states.iter().any(|state| state == seen.state.status.word()))
             && labelled(&seen.labels, &labels)
     };
-    let now = engine.clock.instant();
+    let now = Clock::instant();
     let list: Vec<_> = engine.look(|world| {
         let mut list: Vec<_> = world.containers.values().filter(fits).collect();
         list.sort_by_key(|seen| std::cmp::Reverse(seen.order));
@@ -48,7 +49,7 @@ fn named(name: &str, wanted: &str) -> bool {
 
 pub async fn inspect(engine: &Engine, key: &str) -> Answer {
     engine.work("inspect").await;
-    let now = engine.clock.instant();
+    let now = Clock::instant();
     engine.look(|world| Ok(Reply::json(&show::inspection(world, world.find(key)?, now))))
 }
 

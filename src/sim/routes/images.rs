@@ -102,18 +102,19 @@ pub async fn load(engine: &Engine, ask: &Ask) -> Answer {
         Ok(images) => images,
         Err(error) => return refuse(500, error.to_string()),
     };
-    let mut said = String::new();
+    let mut said = Vec::new();
     engine.change(|world| {
         world.room("write /var/lib/docker/tmp")?;
         for image in images {
             for tag in &image.tags {
-                said.push_str(&format!("{}\n", json!({"stream": format!("Loaded image: {tag}\n")})));
+                let line = json!({"stream": format!("Loaded image: {tag}\n")});
+                said.push(format!("{line}\n"));
             }
             add(world, image);
         }
         Ok(())
     })?;
-    Ok(Reply::bytes(200, "application/json", said.into()))
+    Ok(Reply::bytes(200, "application/json", said.concat().into()))
 }
 
 /// Has the image from now on; its names are taken from others.
@@ -136,7 +137,7 @@ fn read_archive(archive: &[u8]) -> io::Result<Vec<Image>> {
     for entry in tar::Archive::new(archive).entries()? {
         let mut entry = entry?;
         let path = entry.path()?.display().to_string();
-        if path.ends_with(".json") {
+        if entry.path()?.extension().is_some_and(|kind| kind == "json") {
             let mut text = Vec::new();
             entry.read_to_end(&mut text)?;
             files.insert(path, text);

@@ -1,13 +1,20 @@
 //! Who answers what.
 
+mod archive;
+mod attach;
 mod containers;
 mod create;
+mod events;
+mod exec;
 mod images;
+mod logs;
 mod networks;
+mod stats;
 mod system;
 mod volumes;
 
 pub use create::make as make_container;
+pub use images::add as add_image;
 pub use networks::make as make_network;
 pub use system::arch;
 
@@ -32,6 +39,21 @@ pub async fn answer(engine: &Arc<Engine>, ask: Ask) -> Answer {
         ("POST", ["containers", id, "wait"]) => containers::wait(engine, id).await,
         ("POST", ["containers", id, "rename"]) => containers::rename(engine, id, &ask).await,
         ("POST", ["containers", id, "update"]) => containers::update(engine, id, &ask).await,
+        ("GET", ["containers", id, "logs"]) => logs::read(engine, id, &ask).await,
+        ("GET", ["containers", id, "stats"]) => stats::read(engine, id, &ask),
+        ("PUT", ["containers", id, "archive"]) => archive::put(engine, id, &ask).await,
+        ("GET", ["containers", id, "archive"]) => archive::get(engine, id, &ask).await,
+        ("POST", ["containers", id, "exec"]) => exec::create(engine, id, &ask).await,
+        ("POST", ["containers", id, "attach"]) => {
+            let id = (*id).to_owned();
+            attach::attach(engine, &id, ask).await
+        }
+        ("GET", ["exec", id, "json"]) => exec::inspect(engine, id).await,
+        ("POST", ["exec", id, "start"]) => {
+            let id = (*id).to_owned();
+            exec::start(engine, &id, ask).await
+        }
+        ("GET", ["events"]) => events::stream(engine, &ask),
         ("DELETE", ["containers", id]) => containers::remove(engine, id, &ask).await,
         ("GET", ["networks"]) => networks::list(engine, &ask).await,
         ("POST", ["networks", "create"]) => networks::create(engine, &ask).await,

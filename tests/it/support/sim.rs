@@ -16,10 +16,16 @@ pub struct Served {
 impl Served {
     /// Serves a scenario, a TOML text, in real time.
     pub fn new(scenario: &str) -> Self {
-        let scenario = Scenario::parse(scenario).expect("a scenario");
+        Self::with(Scenario::parse(scenario).expect("a scenario"))
+    }
+
+    /// Serves a scenario in real time.
+    pub fn with(scenario: Scenario) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         let dir = tempfile::Builder::new().prefix("pitstop-sim").tempdir().expect("a temporary directory");
-        let sim = runtime.block_on(Sim::serve(dir.path().join("engine.sock"), scenario)).expect("a simulated engine");
+        let inside = runtime.enter();
+        let sim = Sim::serve(dir.path().join("engine.sock"), scenario).expect("a simulated engine");
+        drop(inside);
         Self { runtime, sim: Some(sim), _dir: dir }
     }
 
