@@ -23,7 +23,11 @@ fn front_end(args: Cli) -> u8 {
     }
 }
 
-async fn console(start: cli::console::Start) -> u8 {
+async fn console(mut start: cli::console::Start) -> u8 {
+    let _simulated = match cli::simulated(&mut start).await {
+        Ok(simulated) => simulated,
+        Err(code) => return code,
+    };
     let settings = tui::Settings {
         location: start.location,
         sandbox_image: start.sandbox_image,
@@ -32,6 +36,10 @@ async fn console(start: cli::console::Start) -> u8 {
         read_only: start.read_only,
         on_hangup: start.on_hangup,
         records: start.records,
+        demo: start.demo.map(|demo| tui::Demo {
+            files: demo.files,
+            tour: demo.tour.map(|(text, speed)| tui::tour::Script { text, speed }),
+        }),
     };
     let ended = Box::pin(tui::run(settings)).await;
     cli::console_ended(ended.map_err(|error| error.0).map(|ended| {

@@ -2,7 +2,8 @@
 //!
 //! The console itself is another front end, which this one does not know; `main` brings the two together.
 
-use super::args::Cli;
+use super::args::{Cli, Verb};
+use super::demo::Demo;
 use super::error::CliError;
 use super::{exit, history, locate, sandbox_image, settled};
 use crate::config::file::{self, Unreadable};
@@ -29,6 +30,8 @@ pub struct Start {
     pub on_hangup: OnHangup,
     /// Where records of operations are kept.
     pub records: Option<Records>,
+    /// The engine is simulated.
+    pub demo: Option<Demo>,
 }
 
 /// How the console ended.
@@ -44,7 +47,12 @@ pub enum End {
 
 /// Whether this command line asks for the console, and there is a terminal for it.
 pub fn is_meant(cli: &Cli) -> bool {
-    cli.verb.is_none() && std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+    let console = match &cli.verb {
+        None => true,
+        Some(Verb::Demo(args)) => !(args.docker || args.down || args.serve),
+        Some(_) => false,
+    };
+    console && std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
 /// Settles what the console needs.
@@ -62,8 +70,13 @@ pub(super) fn start(cli: &Cli) -> Result<Start, CliError> {
         }
         _ => None,
     };
+    let demo = match &cli.verb {
+        Some(Verb::Demo(args)) => Some(Demo::of(args)),
+        _ => None,
+    };
     Ok(Start {
-        location: locate(&settings)?,
+        // Where the demo's engine listens is known when it does; no other is looked for.
+        location: if demo.is_some() { Location::at("unix:///nowhere") } else { locate(&settings)? },
         sandbox_image: sandbox_image(&settings)?,
         theme: settings.theme.clone(),
         theme_text,
@@ -75,7 +88,8 @@ pub(super) fn start(cli: &Cli) -> Result<Start, CliError> {
         keymap: own("keymap.toml")?.map(|text| ("keymap.toml".to_owned(), text)),
         read_only: settings.read_only.unwrap_or(false),
         on_hangup: settings.on_hangup.unwrap_or_default(),
-        records: history::records(),
+        records: if demo.is_some() { None } else { history::records() },
+        demo,
     })
 }
 

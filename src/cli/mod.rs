@@ -17,7 +17,7 @@
 
 pub mod args;
 pub mod console;
-mod demo;
+pub mod demo;
 mod docs;
 mod doctor;
 pub mod error;
@@ -114,7 +114,7 @@ async fn dispatch(out: &mut Output, settings: &Settings, cli: &Cli) -> Result<u8
         Some(Verb::Show(args)) => history::show(out, args),
         Some(Verb::Replay(args)) => history::replay(out, args).await,
         Some(Verb::Doctor) => doctor::doctor(out, settings).await,
-        Some(Verb::Demo(args)) => Box::pin(demo::real::real(out, settings, args)).await,
+        Some(Verb::Demo(args)) => Box::pin(demo::demo(out, settings, args)).await,
         Some(Verb::Completions { shell }) => {
             out.text(&docs::completions(*shell));
             Ok(exit::DONE)
@@ -180,6 +180,23 @@ pub fn console_start(cli: &Cli) -> Result<console::Start, u8> {
         plain_output().error(&error);
         error.code
     })
+}
+
+/// The engine that the console shows when it is none; `None`: a real one. The error is the exit code.
+pub async fn simulated(start: &mut console::Start) -> Result<Option<demo::simulated::Simulated>, u8> {
+    if start.demo.is_none() {
+        return Ok(None);
+    }
+    match demo::simulated::Simulated::serve().await {
+        Ok(simulated) => {
+            start.location = Location::at(simulated.host());
+            Ok(Some(simulated))
+        }
+        Err(error) => {
+            plain_output().error(&error);
+            Err(error.code)
+        }
+    }
 }
 
 /// Tells how the console ended, on the normal screen; returns the exit code. The error: sentences why it did not start.

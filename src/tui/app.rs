@@ -10,6 +10,7 @@ use super::look::{self, Wanted};
 use super::message::{Command, Msg};
 use super::model::Model;
 use super::terminal::{self, Screen};
+use super::tour::{Next, Script, Tour};
 use super::update::update;
 use super::{fault, own_log, view};
 use crate::config::settings::OnHangup;
@@ -17,7 +18,7 @@ use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::ImageRef;
 use crate::engine::{Location, Operator, Records, clock};
-use crossterm::event::Event;
+use crossterm::event::{Event, KeyCode};
 use std::io;
 use std::task::Poll;
 use std::time::Duration;
@@ -45,6 +46,17 @@ pub struct Settings {
     pub on_hangup: OnHangup,
     /// Where records of operations are kept.
     pub records: Option<Records>,
+    /// What the engine is simulated for.
+    pub demo: Option<Demo>,
+}
+
+/// What is different on a simulated engine.
+#[derive(Clone, Debug)]
+pub struct Demo {
+    /// App files by name, instead of those in this directory.
+    pub files: Vec<(String, String)>,
+    /// Nobody sits here: a script does.
+    pub tour: Option<Script>,
 }
 
 /// How the console ended.
@@ -89,11 +101,14 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
     let mut model = Model::new(look, keys, size);
     model.zone = jiff::tz::TimeZone::system();
     model.read_only = settings.read_only;
+    model.simulated = settings.demo.is_some();
+    let (files, tour) = settings.demo.map_or((Vec::new(), None), |demo| (demo.files, demo.tour));
+    let tour = tour.as_ref().map(Tour::of).transpose().map_err(|error| StartError(vec![error]))?;
 
     fault::install();
     let screen = Screen::take().map_err(io)?;
     let operate = (!settings.read_only).then_some(Operator::of as Operate);
-    let (bridge, inbox) = Bridge::start(settings.location, settings.sandbox_image, settings.records, operate);
+    let (bridge, inbox) = Bridge::start(settings.location, settings.sandbox_image, settings.records, operate, files);
     let mut console = Console {
         model,
         screen,
@@ -103,6 +118,7 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         signals,
         keys: Keys::listen(),
         why: None,
+        tour,
         on_hangup: settings.on_hangup,
         queue: Vec::new(),
     };
@@ -119,6 +135,7 @@ struct Console {
     signals: Signals,
     keys: Keys,
     why: Option<Why>,
+    tour: Option<Tour>,
     on_hangup: OnHangup,
     /// Commands for the terminal, done between frames.
     queue: Vec<Command>,
@@ -129,6 +146,10 @@ impl Console {
         let (mut drawn, mut dirty, mut ticked) = (self.began, true, self.began);
         self.clock();
         loop {
+            let due = self.play();
+            if let Some(why) = self.why {
+                return why;
+            }
             let now = clock::instant();
             if dirty && now >= drawn + FRAME {
                 if self.frame().is_err() {
@@ -141,6 +162,7 @@ impl Console {
                 }
             }
             let wake = if dirty { drawn + FRAME } else { ticked + self.tick() };
+            let wake = due.map_or(wake, |due| wake.min(self.began + due));
             tokio::select! {
                 biased;
                 () = fault::happened() => return Why::Fault,
@@ -217,9 +239,32 @@ impl Console {
         self.take(Msg::Clock { wall: clock::wall(), now });
     }
 
+    /// Plays the tour as far as it goes now; when it goes on, on the console's clock, if time alone decides.
+    fn play(&mut self) -> Option<Duration> {
+        loop {
+            match self.tour.as_mut()?.next(&self.model) {
+                Next::Do(msg) => self.take(msg),
+                Next::Say(text) => self.model.caption = Some(text),
+                Next::Wait(due) => return Some(due),
+                Next::Idle => return None,
+                Next::End => {
+                    self.why = Some(Why::Asked);
+                    return None;
+                }
+            }
+        }
+    }
+
     /// A key, a paste or a new size.
     fn input(&mut self, event: Event) {
         match event {
+            // A tour is watched; all that a person can do is leave it.
+            Event::Key(key) if self.tour.is_some() => {
+                if matches!(key.code, KeyCode::Char('q' | 'c') | KeyCode::Esc) {
+                    self.why = Some(Why::Asked);
+                }
+            }
+            Event::Paste(_) if self.tour.is_some() => {}
             Event::Key(key) => self.take(Msg::Key(key)),
             Event::Paste(text) => self.take(Msg::Paste(text)),
             Event::Resize(columns, rows) => self.take(Msg::Resize(columns, rows)),

@@ -39,6 +39,8 @@ pub struct Bridge {
     session: Arc<OnceLock<Session>>,
     /// How leave to change things is had; `None` in read-only mode.
     operate: Option<Operate>,
+    /// App files by name and text, instead of those in this directory.
+    files: Vec<(String, String)>,
     tell: mpsc::Sender<Msg>,
     resync: Arc<Notify>,
     watch: Option<JoinHandle<()>>,
@@ -53,6 +55,7 @@ impl Bridge {
         sandbox_image: Option<ImageRef>,
         records: Option<Records>,
         operate: Option<Operate>,
+        files: Vec<(String, String)>,
     ) -> (Self, mpsc::Receiver<Msg>) {
         let (tell, inbox) = mpsc::channel(INBOX);
         let mut bridge = Self {
@@ -61,6 +64,7 @@ impl Bridge {
             records,
             session: Arc::default(),
             operate,
+            files,
             tell,
             resync: Arc::default(),
             watch: None,
@@ -127,11 +131,13 @@ impl Bridge {
             Command::Pause(id) => self.control(&id, Control::pause),
             Command::Go(id) => self.control(&id, Control::go),
             Command::Cancel(id, urgency) => self.control(&id, |control| control.cancel(urgency)),
-            Command::Files => return vec![Msg::Files(compose_files())],
+            Command::Files if self.files.is_empty() => return vec![Msg::Files(compose_files())],
+            Command::Files => return vec![Msg::Files(self.files.iter().map(|(name, _)| name.clone()).collect())],
             Command::Load { path } => {
                 let tell = self.tell.clone();
+                let text = self.files.iter().find(|(name, _)| *name == path).map(|(_, text)| text.clone());
                 tokio::task::spawn_blocking(move || {
-                    let project = load(&path).map(Box::new);
+                    let project = load(&path, text.as_deref()).map(Box::new);
                     // A console that has gone needs no answer.
                     let _ = tell.blocking_send(Msg::Loaded(project));
                 });
@@ -306,9 +312,14 @@ fn compose_files() -> Vec<String> {
     files
 }
 
-fn load(path: &str) -> Result<ProjectSpec, String> {
+/// `text`: what is in it, if it is no file.
+fn load(path: &str, text: Option<&str>) -> Result<ProjectSpec, String> {
     let env =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let options = LoadOptions { env: env.collect(), ..LoadOptions::default() };
-    compose::load(&[PathBuf::from(path)], &options).map_err(|errors| errors.to_string())
+    let project = match text {
+        Some(text) => compose::load_text(path, text, &options),
+        None => compose::load(&[PathBuf::from(path)], &options),
+    };
+    project.map_err(|errors| errors.to_string())
 }

@@ -8,6 +8,7 @@
 //! theme keymap glyphs   looks and keys as data   input  one typed line
 //! terminal   taken over and given back   keys   read from it, and its end   fault   a panic, told when it is ours no more
 //! look       which looks fit it          bridge  the engine's side of commands
+//! tour       the console played by a script
 //! operation  one operation as its events tell it   own_log  pitstop's own log
 //! ```
 //!
@@ -29,8 +30,9 @@ pub mod rows;
 mod terminal;
 pub mod text;
 pub mod theme;
+pub mod tour;
 pub mod update;
 pub mod view;
 pub mod words;
 
-pub use app::{Ended, Settings, StartError, Why, run};
+pub use app::{Demo, Ended, Settings, StartError, Why, run};

@@ -69,6 +69,10 @@ pub struct Model {
     pub leaving: bool,
     /// Nothing may be changed from here.
     pub read_only: bool,
+    /// The engine is none.
+    pub simulated: bool,
+    /// What a tour says at the moment.
+    pub caption: Option<String>,
 }
 
 /// What fills the screen.
@@ -207,6 +211,8 @@ impl Model {
             ticket: 0,
             leaving: false,
             read_only: false,
+            simulated: false,
+            caption: None,
         }
     }
 

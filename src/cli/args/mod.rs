@@ -122,7 +122,7 @@ pub enum Verb {
     Abort(AbortArgs),
     /// Check the engine, this terminal and the settings, and say what to do
     Doctor,
-    /// A sample fleet to try everything on
+    /// A sample fleet to try everything on: simulated, no Docker needed
     Demo(DemoArgs),
     /// Print a completion script for a shell
     Completions {
@@ -298,6 +298,15 @@ pub struct DemoArgs {
     /// Take away from the engine what --docker has made, and nothing else
     #[arg(long, conflicts_with = "docker")]
     pub down: bool,
+    /// Serve the simulated engine on a socket for any Docker client, without a console
+    #[arg(long, conflicts_with_all = ["docker", "down"])]
+    pub serve: bool,
+    /// Play a tour by itself
+    #[arg(long, conflicts_with_all = ["docker", "down", "serve"])]
+    pub script: bool,
+    /// So many times as fast
+    #[arg(long, value_name = "N", requires = "script", value_parser = speed)]
+    pub speed: Option<f64>,
 }
 
 #[derive(Debug, Args)]

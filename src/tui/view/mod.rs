@@ -83,6 +83,9 @@ fn header(pen: &mut Pen<'_>, model: &Model, area: Rect) {
 /// The header's facts, most important first.
 fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
     let mut facts = Vec::new();
+    if model.simulated {
+        facts.push((" SIMULATED ".to_owned(), Role::Loud));
+    }
     if let Some(fleet) = model.fleet() {
         let engine = &fleet.engine;
         let place = match &engine.context {
@@ -136,6 +139,11 @@ fn bottom(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
         let help = [("  !text: what does not match".to_owned(), Role::Dim)];
         pen.spans_right(x + u16::try_from(text::width(&visible)).unwrap_or(0) + 1, area.y, area.right() - 1, &help);
         return Some(Position::new(x + u16::try_from(cursor).unwrap_or(0), area.y));
+    }
+    if let Some(caption) = &model.caption {
+        let x = pen.put(left, area.y, area.right(), pen.glyphs().part, Role::Key);
+        pen.put(x + 1, area.y, area.right(), caption, Role::Title);
+        return None;
     }
     if let Some(notice) = &model.notice {
         pen.spans(left, area.y, area.right(), &[(notice.text.clone(), notice.role)]);
