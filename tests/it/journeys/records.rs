@@ -12,6 +12,7 @@ use super::{SECRET, Site, get};
 use crate::support::docker::Engine;
 use crate::support::images;
 use crate::support::pitstop::Pitstop;
+use crate::support::pty::{HangUp, Pty};
 use crate::support::wait::wait_until;
 
 /// The files of records, the one written last at the end.
@@ -342,4 +343,34 @@ fn who_leaves_hears_what_is_half_done_and_goes_on_later() {
     assert_eq!(site.told(1)["state"], "exited");
     site.pitstop.run(&["abort", &op]).expect_code(0);
     assert_eq!(site.all_outside(2), before);
+}
+
+#[test]
+fn a_console_whose_terminal_goes_ends_at_a_safe_point_or_finishes_as_wished() {
+    let engine = Engine::machine();
+    let mut site = Site::open(&engine, &images::slow_boot(&engine, "v1", 700), 3);
+    let before = site.all_outside(3);
+    for (how, outcome) in [("finish", "succeeded"), ("stop", "interrupted")] {
+        site.pitstop = site.pitstop.env("PITSTOP_ON_HANGUP", how);
+        let records = files(&site.pitstop).len();
+        let mut pty = Pty::open();
+        site.pitstop.pty(&mut pty, &[env!("CARGO_BIN_EXE_pitstop")], HangUp::Ignored);
+        pty.wait_for("live");
+        // The engine is shared: only this app is shown, and so meant.
+        pty.send(format!("/{}\r", site.web()).as_bytes());
+        pty.wait_for("web-3");
+        pty.send(b"r");
+        pty.wait_for("type 3 to run it");
+        pty.send(b"3\r");
+        let record = |site: &Site| {
+            let all = files(&site.pitstop);
+            all.into_iter().skip(records).map(|file| std::fs::read_to_string(file).unwrap()).collect::<String>()
+        };
+        wait_until("a stop", Duration::from_secs(60), || record(&site).contains(STOPPED));
+        // It does not wait for anybody to read what it says.
+        assert_eq!(pty.hang_up().0, Some(143));
+        let last: Value = serde_json::from_str(record(&site).lines().last().unwrap()).unwrap();
+        assert_eq!((&last["event"], &last["outcome"]), (&"finished".into(), &outcome.into()), "{how}");
+        assert_eq!(site.all_outside(3), before);
+    }
 }
