@@ -22,7 +22,7 @@ impl Simulated {
     pub async fn serve() -> Result<Self, CliError> {
         let scenario = Scenario::parse(FLEET).map_err(|error| CliError::failed(error.to_string()))?;
         let directory = private_directory()?;
-        match Sim::serve(directory.join("docker.sock"), scenario).await {
+        match Sim::serve(directory.join("docker.sock"), scenario) {
             Ok(sim) => Ok(Self { sim, directory }),
             Err(error) => {
                 remove(&directory);
