@@ -1,14 +1,14 @@
 //! The guest: the one program in pitstop's sandbox image, a static Linux binary with no libc.
 //!
 //! As PID 1 it holds a sandbox's network namespace (`pause`) and, when a console asks it to, times how long the app
-//! did not answer; run by `docker exec` inside a sandbox it does that alone (`watch`); as an app of its own it serves the
-//! demo and the tests (`serve`).
+//! did not answer; run by `docker exec` inside a sandbox it does that alone (`watch`); as PID 1 of a lock container it
+//! runs while somebody holds it (`lock`); as an app of its own it serves the demo and the tests (`serve`).
 //! `build.rs` compiles it with the rustc that builds the console. It has no heap, no threads and no floating
 //! point, and must stay free of anything a sandbox does not need: it runs, mostly asleep, in each of them.
 //!
 //! ```text
-//! pitstop-guest [pause] [--until-stdin-closes] [--lease-ms N]        commands on stdin: see commands.rs
-//! pitstop-guest lock [--lease-ms N]                                  held by its stdin: see lock.rs
+//! pitstop-guest [pause] [--lease-ms N]                               commands on stdin: see commands.rs
+//! pitstop-guest lock [--lease-ms N]
 //! pitstop-guest watch tcp:PORT|http:PORT/PATH [--every MS] [--timeout MS] [--for MS] [--until-stdin-closes]
 //! pitstop-guest serve PORT TEXT [--boot-ms N] [--exit-after-ms N [--exit-code N]] [--ignore-term]
 //!                               [--never-listen] [--data DIR]
@@ -73,8 +73,8 @@ extern "C" fn begin(stack: *const usize) -> ! {
     let mut args = unsafe { Args::from_stack(stack) };
     match args.next().unwrap_or(b"pause") {
         b"pause" => pause::run(args),
-        b"watch" => watch::run(args),
         b"lock" => lock::run(args),
+        b"watch" => watch::run(args),
         b"serve" => serve::run(args),
         b"version" => {
             let mut line = Line::<64>::new();

@@ -1,8 +1,7 @@
 //! `pause`: PID 1 of a sandbox. It holds the namespaces by being there, collects orphans, takes commands on its
 //! standard input while that is open (`commands.rs`), and ends at once when asked.
 //!
-//! Its standard input may end, or be nothing from the start: that changes nothing else. With `--until-stdin-closes` it
-//! ends when whoever holds its stdin is gone, and takes no commands: that makes a lock container.
+//! Its standard input may end, or be nothing from the start: that changes nothing else.
 
 use crate::args::{self, Args};
 use crate::commands::{Commands, LEASE_MS};
@@ -12,10 +11,9 @@ use crate::sys::{self, POLLIN, PollFd};
 /// Runs until SIGTERM or SIGINT; exit code 0.
 pub fn run(mut args: Args) -> ! {
     let signals = Signals::block();
-    let (mut lock, mut lease_ms) = (false, LEASE_MS);
+    let mut lease_ms = LEASE_MS;
     while let Some(option) = args.next() {
         match option {
-            b"--until-stdin-closes" => lock = true,
             b"--lease-ms" => lease_ms = args.number(option, 3_600_000),
             other => args::usage(b"unknown option of pause", other),
         }
@@ -35,13 +33,8 @@ pub fn run(mut args: Args) -> ! {
             }
             Asked::Terminate | Asked::Interrupt => sys::exit(0),
         }
-        if fds[1].revents != 0 {
-            if lock {
-                sys::exit(0)
-            }
-            if !commands.read() {
-                fds[1] = PollFd::UNUSED;
-            }
+        if fds[1].revents != 0 && !commands.read() {
+            fds[1] = PollFd::UNUSED;
         }
         commands.expire();
     }

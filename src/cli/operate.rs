@@ -76,8 +76,9 @@ async fn carry_out(
         return Ok(exit::ABORTED);
     }
     let signals = Signals::take()?;
+    let operation = Operator::of(session).begin(request, plan).await?;
     let on_hangup = settings.on_hangup.unwrap_or_default();
-    Ok(follow::follow(out, Operator::of(session).run(plan), signals, on_hangup, ask).await)
+    Ok(follow::follow(out, operation, signals, on_hangup, ask).await)
 }
 
 fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, CliError> {

@@ -53,7 +53,7 @@ pub use error::{DockerError, Failure};
 pub use exec::ExecResult;
 pub use images::PullProgress;
 pub use location::Location;
-pub use lock::{Grip, LockSeen};
+pub use lock::{LockLine, LockSeen};
 pub use logs::{LogLine, LogOptions, LogStream};
 pub use watch::{Watch, WatchLine};
 pub use write::is_predefined;

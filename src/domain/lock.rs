@@ -1,155 +1,153 @@
-//! The lock of an app: what it is called, what its labels tell about its holder, and what meeting it means.
+//! One operation at a time for each app: what its lock is called, what it says of its holder, and how a refusal reads.
 //!
-//! A lock keeps consoles from working on one app at the same time. It is politeness, not correctness: nothing in an
-//! engine fences a holder off that was asleep, so each step stays safe if two consoles run. Pure.
+//! The lock is a container, because a container's name is the one thing an engine gives to exactly one of many who ask.
+//! It is politeness between consoles: every step stays safe without it. Must not ask an engine or a clock.
 
 use super::clean::clean;
-use super::duration::human;
-use super::fleet::State;
-use super::ids::{AppId, ObjectName, OpId};
-use super::labels;
-use super::plan::{Kind, Plan};
+use super::ids::{ObjectName, OpId};
+use super::labels::{APP, INSTANCE, OPERATION, PROJECT, ROLE, Role};
+use super::plan::Plan;
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-/// In front of every lock's name.
-const PREFIX: &str = "pitstop-lock-";
-/// The longest name of an object here.
-const LONGEST: usize = 128;
 
 const WHO: &str = "io.pitstop.lock.who";
 const SINCE: &str = "io.pitstop.lock.since";
 const WHAT: &str = "io.pitstop.lock.what";
 
-/// A lock whose maker has not started it for so long will never be started: its maker died in between.
-pub const MAKING: Duration = Duration::from_secs(5);
+/// The guest ends by itself when it has heard nothing for so long.
+pub const LEASE: Duration = Duration::from_secs(10);
+/// How often the holder says that it is there.
+pub const RENEW: Duration = Duration::from_secs(3);
+/// A holder that was killed is gone from the engine by then: so long a lock is looked at again before it counts.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(800);
+/// One that was created and not started for so long has lost its maker in between.
+pub const STILLBORN: Duration = Duration::from_secs(5);
 
-/// One lock that an operation needs.
+/// The longest name an engine's object has here.
+const LONGEST: usize = 128;
+
+/// What is locked: a managed app, or a container that pitstop has not made.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wanted {
-    pub name: ObjectName,
-    pub app: AppId,
+pub struct Subject(String);
+
+impl Subject {
+    /// All that a plan touches, in the order in which everybody takes them.
+    pub fn of(plan: &Plan) -> BTreeSet<Self> {
+        let planned = plan.steps.iter().filter_map(|step| step.instance.as_ref());
+        planned
+            .chain(plan.batches.iter().flatten())
+            .map(|name| {
+                // An unmanaged container's name has no slash.
+                let app = name.0.contains('/').then(|| name.0.rsplit_once('-')).flatten();
+                Self(app.map_or(name.0.as_str(), |(app, _)| app).to_owned())
+            })
+            .collect()
+    }
+
+    /// `shop/web`, or the container's name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What its lock is called: `pitstop-lock-shop-web`. Two that are too long to differ share one: they wait in vain.
+    pub fn lock(&self) -> Option<ObjectName> {
+        let name: String = format!("pitstop-lock-{}", self.0.replace('/', "-")).chars().take(LONGEST).collect();
+        ObjectName::new(name).ok()
+    }
 }
 
-/// Who holds a lock, as the lock itself tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who holds a lock, and what for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holder {
-    /// `anna@ops1`
+    /// `anna@ops1 (pid 412)`
     pub who: String,
     pub since: Option<Timestamp>,
-    /// `deploy`
-    pub what: String,
     pub operation: String,
-    pub app: AppId,
-}
-
-/// What to do about a lock that is in the way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meeting {
-    /// Somebody holds it, or is just taking it or letting it go.
-    Held,
-    /// Nobody holds it, and it will not go by itself.
-    Abandoned,
-}
-
-/// The locks of a plan's apps, in the order in which everybody takes them.
-pub fn wanted(plan: &Plan) -> Vec<Wanted> {
-    let mut apps: BTreeSet<AppId> = plan.batches.iter().flatten().map(|instance| app_of(&instance.0)).collect();
-    if apps.is_empty() && !plan.is_empty() {
-        apps.insert(app_of_target(&plan.app));
-    }
-    let mut wanted: Vec<Wanted> = apps.into_iter().filter_map(|app| Some(Wanted { name: name(&app)?, app })).collect();
-    wanted.sort();
-    wanted.dedup_by(|one, other| one.name == other.name);
-    wanted
-}
-
-/// `shop/web-2` is one of `shop/web`; a name without a project is a container of its own.
-fn app_of(instance: &str) -> AppId {
-    match instance.rsplit_once('-') {
-        Some((app, number)) if instance.contains('/') && number.parse::<u32>().is_ok() => app_of_target(app),
-        _ => app_of_target(instance),
-    }
-}
-
-fn app_of_target(target: &str) -> AppId {
-    target.split_once('/').map_or_else(|| AppId::new("", target), |(project, app)| AppId::new(project, app))
-}
-
-/// `pitstop-lock-PROJECT-APP`, or `pitstop-lock-NAME`; what a name may not hold becomes `-`, and what is too long a hash.
-fn name(app: &AppId) -> Option<ObjectName> {
-    let plain = if app.project.is_empty() { app.app.clone() } else { format!("{}-{}", app.project, app.app) };
-    let proper = |c: char| if c.is_ascii_alphanumeric() || "_.-".contains(c) { c } else { '-' };
-    let mut name = format!("{PREFIX}{}", plain.chars().map(proper).collect::<String>());
-    if name.len() > LONGEST {
-        let hash = format!("{:x}", Sha256::digest(plain.as_bytes()));
-        name.truncate(LONGEST - 17);
-        name = format!("{name}-{}", &hash[..16]);
-    }
-    ObjectName::new(name).ok()
+    /// `deploy shop/web`
+    pub what: String,
 }
 
 impl Holder {
-    /// What an operation writes on its lock.
-    pub fn labels(&self) -> BTreeMap<String, String> {
-        let mut labels = BTreeMap::from([
-            (labels::ROLE.to_owned(), labels::Role::Lock.as_str().to_owned()),
-            (labels::PROJECT.to_owned(), self.app.project.clone()),
-            (labels::APP.to_owned(), self.app.app.clone()),
-            (labels::OPERATION.to_owned(), self.operation.clone()),
-            (WHO.to_owned(), self.who.clone()),
-            (WHAT.to_owned(), self.what.clone()),
-        ]);
-        labels.extend(self.since.map(|since| (SINCE.to_owned(), since.to_string())));
-        labels
-    }
-
-    /// What somebody's lock tells.
-    pub fn read(labels: &BTreeMap<String, String>) -> Self {
-        let get = |key: &str| clean(labels.get(key).map_or("", String::as_str));
+    /// Of the operation `op` that carries `plan` out.
+    pub fn of(plan: &Plan, op: &OpId, who: &str, pid: u32, since: Timestamp) -> Self {
         Self {
-            who: get(WHO),
-            since: get(SINCE).parse().ok(),
-            what: get(WHAT),
-            operation: get(labels::OPERATION),
-            app: AppId::new(get(labels::PROJECT), get(labels::APP)),
-        }
-    }
-
-    /// The holder of a lock that an operation of this kind takes now.
-    pub fn of(wanted: &Wanted, who: String, since: Timestamp, kind: Kind, operation: &OpId) -> Self {
-        Self {
-            who,
+            who: format!("{who} (pid {pid})"),
             since: Some(since),
-            what: kind.as_str().to_owned(),
-            operation: operation.to_string(),
-            app: wanted.app.clone(),
+            operation: op.to_string(),
+            what: format!("{} {}", plan.kind, plan.app),
         }
     }
 
-    /// `shop/web is locked by anna@ops1 since 3 m 05 s for a deploy (operation …)`
-    pub fn sentence(&self, lock: &str, now: Timestamp) -> String {
-        let app = if self.app.app.is_empty() { lock.to_owned() } else { self.app.to_string() };
-        let or = |text: &str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };
-        let since = self.since.map_or(String::new(), |since| {
-            let ms = u64::try_from(now.duration_since(since).as_millis()).unwrap_or(0);
-            format!(" since {}", human(ms))
-        });
-        let operation =
-            if self.operation.is_empty() { String::new() } else { format!(" (operation {})", self.operation) };
-        let (who, what) = (or(&self.who, "somebody"), or(&self.what, "another operation"));
-        format!("{app} is locked by {who}{since} for: {what}{operation}")
+    /// The labels of the lock of `subject`.
+    pub fn labels(&self, subject: &Subject) -> BTreeMap<String, String> {
+        let (project, app) = subject.0.split_once('/').unwrap_or(("", &subject.0));
+        let since = self.since.map(|since| since.to_string()).unwrap_or_default();
+        [
+            (ROLE, Role::Lock.as_str()),
+            (PROJECT, project),
+            (APP, app),
+            (INSTANCE, "0"),
+            (OPERATION, &self.operation),
+            (WHO, &self.who),
+            (SINCE, &since),
+            (WHAT, &self.what),
+        ]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+    }
+
+    /// What a container's labels say; `None` when it is no lock of ours.
+    pub fn read(labels: &BTreeMap<String, String>) -> Option<Self> {
+        let get = |key: &str| labels.get(key).map_or("", String::as_str);
+        (get(ROLE) == Role::Lock.as_str()).then(|| Self {
+            who: clean(get(WHO)),
+            since: get(SINCE).parse().ok(),
+            operation: clean(get(OPERATION)),
+            what: clean(get(WHAT)),
+        })
+    }
+
+    /// `anna@ops1 (pid 412) since 20:41:07 UTC, for deploy shop/web (operation 20261122-101502-3f2a01)`
+    fn words(&self) -> String {
+        let known = |text: &str, otherwise: &str| if text.is_empty() { otherwise.to_owned() } else { text.to_owned() };
+        let since =
+            self.since.map_or_else(String::new, |since| format!(" since {}", since.strftime("%Y-%m-%d %H:%M:%S UTC")));
+        format!(
+            "{}{since}, for {} (operation {})",
+            known(&self.who, "somebody"),
+            known(&self.what, "an operation"),
+            known(&self.operation, "unknown")
+        )
     }
 }
 
-/// What meeting a lock in that state means; `age`: since it was made, by the engine's own clock.
-pub fn meeting(state: State, age: Duration) -> Meeting {
-    match state {
-        State::Created if age >= MAKING => Meeting::Abandoned,
-        State::Exited | State::Dead if age >= MAKING => Meeting::Abandoned,
-        _ => Meeting::Held,
+/// Why not now; `holder`: `None` for a container of that name that is no lock of ours; `waited`: what was asked for in vain.
+pub fn refusal(subject: &Subject, lock: &str, holder: Option<&Holder>, waited: Duration) -> String {
+    let subject = clean(subject.as_str());
+    let Some(holder) = holder else {
+        return format!(
+            "{subject} can't be locked: a container named {lock} is there that is no lock of pitstop's; nothing was touched"
+        );
+    };
+    let still = if waited > LOOK_AGAIN {
+        let waited = super::duration::human(super::duration::millis(waited));
+        format!(" (waited {waited})")
+    } else {
+        String::new()
+    };
+    format!("{subject} is locked by {}{still}; nothing was touched", holder.words())
+}
+
+/// What to do about a refusal.
+pub fn advice(lock: &str, holder: Option<&Holder>) -> String {
+    match holder {
+        None => format!("`docker inspect {lock}` shows what it is; rename or remove it"),
+        Some(_) => format!(
+            "wait for it with --wait-lock 5m; a console that is gone frees its lock by itself within seconds. `docker rm -f \
+             {lock}` takes the lock away from one that is not: it then stops before its next step"
+        ),
     }
 }
 
@@ -157,63 +155,43 @@ pub fn meeting(state: State, age: Duration) -> Meeting {
 mod tests {
     use super::*;
     use crate::domain::ids::InstanceName;
+    use crate::domain::plan::Kind;
 
     fn plan(instances: &[&str]) -> Plan {
         Plan {
-            batches: instances.iter().map(|name| vec![InstanceName((*name).to_owned())]).collect(),
-            ..Plan::nothing(Kind::Deploy, "shop".into(), String::new())
+            batches: vec![instances.iter().map(|name| InstanceName((*name).into())).collect()],
+            ..Plan::nothing(Kind::Deploy, "shop/web".into(), String::new())
         }
     }
 
     #[test]
-    fn a_lock_is_an_apps_and_everybody_takes_them_in_one_order() {
-        let names = |instances: &[&str]| -> Vec<String> {
-            wanted(&plan(instances)).into_iter().map(|wanted| wanted.name.to_string()).collect()
-        };
-        assert_eq!(names(&["shop/web-1", "shop/web-2"]), ["pitstop-lock-shop-web"]);
-        assert_eq!(names(&["shop/web-api-10", "shop/db-1"]), ["pitstop-lock-shop-db", "pitstop-lock-shop-web-api"]);
-        assert_eq!(names(&["shop/db-1", "shop/web-api-10"]), names(&["shop/web-api-10", "shop/db-1"]));
-        assert_eq!(names(&["redis", "shop_web_1"]), ["pitstop-lock-redis", "pitstop-lock-shop_web_1"]);
-        assert_eq!(names(&["x@y z"]), ["pitstop-lock-x-y-z"]);
-        assert!(names(&[]).is_empty());
-        let long = format!("{}/{}-1", "p".repeat(63), "a".repeat(63));
-        let other = format!("{}/{}b-1", "p".repeat(63), "a".repeat(62));
-        let (one, two) = (names(&[&long]), names(&[&other]));
-        assert_eq!(one[0].len(), LONGEST);
-        assert_ne!(one, two);
+    fn locks_are_by_app_and_sorted() {
+        let subjects = Subject::of(&plan(&["shop/web-2", "shop/web-1", "a-b/c-d-10", "old-cron-1"]));
+        let names: Vec<String> = subjects.iter().map(|subject| subject.lock().unwrap().to_string()).collect();
+        assert_eq!(names, ["pitstop-lock-a-b-c-d", "pitstop-lock-old-cron-1", "pitstop-lock-shop-web"]);
+        let long = Subject(format!("{}/{}", "p".repeat(63), "a".repeat(63)));
+        assert_eq!(long.lock().unwrap().as_str().len(), LONGEST);
     }
 
     #[test]
-    fn a_lock_names_its_holder() {
-        let wanted = &wanted(&plan(&["shop/web-1"]))[0];
-        let operation = OpId::new("20261122-101502-3f2a01").unwrap();
+    fn a_holder_is_read_back_from_its_labels_and_named() {
+        let op = OpId::new("20261122-101502-3f2a01").unwrap();
         let since: Timestamp = "2026-11-22T10:15:02Z".parse().unwrap();
-        let holder = Holder::of(wanted, "anna@ops1".into(), since, Kind::Deploy, &operation);
-        assert_eq!(Holder::read(&holder.labels()), holder);
-        let now = "2026-11-22T10:18:07Z".parse().unwrap();
+        let plan = plan(&["shop/web-1"]);
+        let holder = Holder::of(&plan, &op, "anna@ops1", 412, since);
+        let subject = Subject::of(&plan).pop_first().unwrap();
+        let labels = holder.labels(&subject);
+        assert_eq!(Holder::read(&labels), Some(holder.clone()));
+        assert_eq!(Holder::read(&BTreeMap::new()), None);
         assert_eq!(
-            holder.sentence("l", now),
-            "shop/web is locked by anna@ops1 since 3 m 05 s for: deploy (operation 20261122-101502-3f2a01)"
+            refusal(&subject, "pitstop-lock-shop-web", Some(&holder), Duration::ZERO),
+            "shop/web is locked by anna@ops1 (pid 412) since 2026-11-22 10:15:02 UTC, for deploy shop/web (operation \
+             20261122-101502-3f2a01); nothing was touched"
         );
-        // Somebody else's container may have the name.
-        let stranger = Holder::read(&BTreeMap::new());
+        let waited = refusal(&subject, "l", Some(&Holder::default()), Duration::from_secs(5));
         assert_eq!(
-            stranger.sentence("pitstop-lock-x", now),
-            "pitstop-lock-x is locked by somebody for: another operation"
+            waited,
+            "shop/web is locked by somebody, for an operation (operation unknown) (waited 5.00 s); nothing was touched"
         );
-    }
-
-    #[test]
-    fn only_what_nobody_can_hold_is_abandoned() {
-        for (state, old, young) in [
-            (State::Created, Meeting::Abandoned, Meeting::Held),
-            (State::Exited, Meeting::Abandoned, Meeting::Held),
-            (State::Dead, Meeting::Abandoned, Meeting::Held),
-            (State::Running, Meeting::Held, Meeting::Held),
-            (State::Removing, Meeting::Held, Meeting::Held),
-        ] {
-            assert_eq!(meeting(state, MAKING), old, "{state:?}");
-            assert_eq!(meeting(state, MAKING.saturating_sub(Duration::from_millis(1))), young, "{state:?}");
-        }
     }
 }

@@ -84,6 +84,7 @@ const AFTER_GRACE: Duration = Duration::from_secs(2);
 const REMOVAL: Duration = Duration::from_secs(30);
 
 /// What the look says about the change.
+#[expect(clippy::match_same_arms, reason = "a table, in the order of the changes")]
 pub fn finding(change: Change, seen: Seen) -> Finding {
     use State::{Created, Dead, Exited, Paused, Removing, Restarting, Running, Unknown};
     let done = |yes| if yes { Finding::Done } else { Finding::Not };

@@ -71,6 +71,10 @@ enum Made {
     Image(ImageRef),
 }
 
+/// When a container started last; `None`: never.
+#[derive(Clone, Copy)]
+struct Started(Option<Timestamp>);
+
 /// Reads that go on as soon as the engine is there.
 macro_rules! reads {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $out:ty;)+) => {
@@ -222,9 +226,9 @@ impl Certain {
     /// Sends it until it is known to be done, or known to have failed. The deadline is the step's.
     async fn carry_out(&self, change: Change<'_>) -> Result<Made, DockerError> {
         // When it started last, so that a start that was followed by an end is seen.
-        let mut started: Option<Option<Timestamp>> = None;
+        let mut started: Option<Started> = None;
         if let Change::Start(id) = change {
-            started = self.inspect(id).await.ok().flatten().map(|seen| seen.started_at());
+            started = self.inspect(id).await.ok().flatten().map(|seen| Started(seen.started_at()));
         }
         let mut doubt = false;
         loop {
@@ -248,7 +252,7 @@ impl Certain {
         change: &Change<'_>,
         reply: Reply,
         error: &DockerError,
-        started: Option<Option<Timestamp>>,
+        started: Option<Started>,
         count: u32,
     ) -> Result<Next, DockerError> {
         let (asked, kind) = (clock::instant(), self.kind(change).await);
@@ -335,7 +339,7 @@ impl Certain {
         }
     }
 
-    async fn look(&self, change: &Change<'_>, started: Option<Option<Timestamp>>) -> Result<Seen, DockerError> {
+    async fn look(&self, change: &Change<'_>, started: Option<Started>) -> Result<Seen, DockerError> {
         let at = &self.changes;
         let there = |there: bool| Seen { state: there.then_some(State::Created), ..Seen::default() };
         let of = |container: Option<Container>, judge: &dyn Fn(&Container, Seen) -> Seen| {
@@ -354,7 +358,7 @@ impl Certain {
                 ..seen
             }),
             Change::Start(id) => of(at.inspect(id).await?, &|container, seen| Seen {
-                started: started.is_some_and(|before| before != container.started_at()),
+                started: started.is_some_and(|before| before.0 != container.started_at()),
                 ..seen
             }),
             Change::Stop(id, _) | Change::Remove(id, _) => of(at.inspect(id).await?, &|_, seen| seen),

@@ -23,6 +23,9 @@ pub enum Error {
     Refusal(#[from] Refusal),
     #[error(transparent)]
     Docker(#[from] DockerError),
+    /// Another operation works on the same app.
+    #[error("{message}")]
+    Locked { message: String, hint: String },
 }
 
 impl Error {
@@ -30,7 +33,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Refusal(Refusal::Usage(_)) => ErrorKind::Usage,
-            Self::Refusal(Refusal::Refused(_)) => ErrorKind::Refused,
+            Self::Refusal(Refusal::Refused(_)) | Self::Locked { .. } => ErrorKind::Refused,
             Self::Docker(error) if error.is_unreachable() => ErrorKind::Unreachable,
             Self::Docker(_) => ErrorKind::Failed,
         }
@@ -41,6 +44,7 @@ impl Error {
         match self {
             Self::Refusal(_) => None,
             Self::Docker(error) => error.hint(),
+            Self::Locked { hint, .. } => Some(hint.clone()),
         }
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! session   the way in: connect, fleet, plan, logs; reads only
-//! operator  leave to change things: begins operations
+//! operator  leave to change things: begins operations        lock  takes and keeps their locks
 //! request   what may be asked for, and what an operation gives back
 //! resume    which request goes on with what was left half-done, or takes it back
 //! gather    reads the facts a request needs                    (docker reads)
@@ -28,6 +28,7 @@ mod doctor;
 mod error;
 mod gap;
 mod gather;
+mod lock;
 mod logs;
 mod make;
 mod operator;

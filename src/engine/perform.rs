@@ -5,6 +5,7 @@
 
 use super::certain::Certain;
 use super::gap::{GapWatch, Seen};
+use super::lock::Locks;
 use super::make;
 use super::pins::Pins;
 use super::ready::{self, Wait};
@@ -28,6 +29,7 @@ pub(super) struct Context {
     pub given_sandbox_image: Option<ImageRef>,
     pub sandbox_image: OnceCell<ImageRef>,
     pub pins: Pins,
+    pub locks: Locks,
 }
 
 /// One step, ready to be done.
@@ -103,6 +105,7 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
     {
         return Ok(Done::saying("was never made"));
     }
+    fence(context, &job.task).await?;
     match &job.task {
         Task::Pull { image, policy } => pull(context, &job, image, *policy).await,
         Task::Network { spec, project } => make::network(docker, spec, project).await,
@@ -167,6 +170,32 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             Ok(Done::saying(format!("now {to}")))
         }
     }
+}
+
+/// Looking is always allowed. What is new may be made, and started, as long as the lock is not lost; for whatever touches
+/// what was there before it has to be held.
+async fn fence(context: &Context, task: &Task) -> Result<(), Failed> {
+    let first = match task {
+        Task::Pull { .. } | Task::Ready { .. } | Task::Preflight { .. } | Task::Verify { .. } => return Ok(()),
+        Task::Network { .. }
+        | Task::Volume { .. }
+        | Task::SandboxCreate { .. }
+        | Task::Create { .. }
+        | Task::Record { .. }
+        | Task::Attach { .. } => false,
+        Task::SandboxStart { sandbox: container } | Task::Start { container, .. } => {
+            matches!(container, Target::Known { .. })
+        }
+        Task::Drain { .. }
+        | Task::Stop { .. }
+        | Task::Park { .. }
+        | Task::Unpark { .. }
+        | Task::Remove { .. }
+        | Task::RemoveNetwork { .. }
+        | Task::RemoveVolume { .. }
+        | Task::Rename { .. } => true,
+    };
+    context.locks.fence(first).await
 }
 
 impl Job {

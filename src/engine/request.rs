@@ -66,6 +66,20 @@ impl Request {
         }
     }
 
+    /// How it is to be done.
+    pub(super) fn options(&self) -> &Options {
+        match self {
+            Self::Create { options, .. }
+            | Self::Deploy { options, .. }
+            | Self::Restart { options, .. }
+            | Self::Rollback { options, .. }
+            | Self::Scale { options, .. }
+            | Self::Remove { options, .. }
+            | Self::Resume { options, .. }
+            | Self::Abort { options, .. } => options,
+        }
+    }
+
     /// The app as the request's file has it, if it brings one.
     pub(super) fn spec_in_file(&self, app: &AppId) -> Option<&AppSpec> {
         let project = match self {

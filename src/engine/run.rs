@@ -3,15 +3,14 @@
 //! One task owns everything about the operation; steps run in tasks of their own and only report back. A step that
 //! panics fails its instance, nothing else. Changes under way are never cut off: their outcome would be unknown.
 
-use super::certain::Certain;
 use super::clock;
 use super::gap::GapWatch;
-use super::outage::{Outage, Sign};
+use super::outage::Sign;
 use super::perform::{Context, Done, Failed, Job, Product, perform};
 use super::record::{Intents, Pending, Recorder};
 use super::request::{Command, Control, Operation};
 use super::state;
-use crate::docker::{Changes, PullProgress};
+use crate::docker::PullProgress;
 use crate::domain::clean::clean;
 use crate::domain::duration;
 use crate::domain::event::{
@@ -19,39 +18,30 @@ use crate::domain::event::{
     StepResult, StepStarted, Urgency, VERSION,
 };
 use crate::domain::identity::{Identity, Judgement, Verdict};
-use crate::domain::ids::{ImageRef, InstanceName, OpId};
+use crate::domain::ids::{InstanceName, OpId};
 use crate::domain::plan::{Action, Lane, Plan, StepId, Target, Task};
 use crate::domain::record::Intent;
 use crate::domain::schedule::Schedule;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
-/// Starts the operation on the runtime.
+/// Starts the operation on the runtime; `news`: what its context has to tell, `signs`: what it hears of the engine.
 pub(super) fn start(
-    docker: Changes,
-    sandbox_image: Option<ImageRef>,
-    op: OpId,
+    context: Context,
     plan: Plan,
+    news: mpsc::UnboundedReceiver<EventKind>,
+    signs: mpsc::UnboundedReceiver<Sign>,
     recorder: Option<Recorder>,
-    engine_grace: Duration,
 ) -> Operation {
     let (events, receiver) = mpsc::unbounded_channel();
     let (commands, commanded) = mpsc::unbounded_channel();
-    let (outage, signs) = Outage::new(&docker, engine_grace);
-    let context = Context {
-        docker: Certain::new(docker, outage),
-        op: op.clone(),
-        given_sandbox_image: sandbox_image,
-        sandbox_image: tokio::sync::OnceCell::new(),
-        pins: super::pins::Pins::default(),
-    };
-    let run = Run::new(context, plan, Teller::new(op.clone(), events, recorder), signs);
-    tokio::spawn(run.drive(commanded));
-    Operation { id: op, events: receiver, control: Control(commands) }
+    let id = context.op.clone();
+    let run = Run::new(context, plan, Teller::new(id.clone(), events, recorder), signs);
+    tokio::spawn(run.drive(news, commanded));
+    Operation { id, events: receiver, control: Control(commands) }
 }
 
 /// Numbers and stamps events; the only place where that happens.
@@ -182,7 +172,11 @@ impl Run {
         }
     }
 
-    async fn drive(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+    async fn drive(
+        mut self,
+        mut news: mpsc::UnboundedReceiver<EventKind>,
+        mut commands: mpsc::UnboundedReceiver<Command>,
+    ) {
         self.teller.tell(EventKind::Planned(Planned::of(&self.plan)));
         loop {
             if self.left {
@@ -201,6 +195,7 @@ impl Run {
                     Sign::Back { after_ms } => EventKind::EngineBack { after_ms },
                 }),
                 Some((step, progress)) = self.reported.recv() => self.tell_progress(step, progress),
+                Some(told) = news.recv() => self.teller.tell(told),
                 why = self.teller.record_lost() => self.teller.tell(EventKind::Noted {
                     message: format!("no complete record is kept of this operation: {why}"),
                 }),
@@ -278,7 +273,7 @@ impl Run {
                 // A disk that fails was told of, and holds up no emergency restart.
                 let _ = intent.durable().await;
             }
-            match context.docker.outage().within(deadline, perform(&context, job)).await {
+            match context.docker.outage().within(deadline, Box::pin(perform(&context, job))).await {
                 Some(result) => result,
                 None => Err(Failed::new(format!(
                     "no answer within {}: what became of it is unknown; look with `pitstop ps`",
@@ -431,10 +426,13 @@ impl Run {
         self.parts.values_mut().for_each(|part| part.gap = None);
         let took_ms = clock::since(self.teller.started);
         let op = self.teller.recorder.is_some().then_some(&self.context.op);
-        let state = match outcome {
-            Outcome::Succeeded => Vec::new(),
-            _ => state::what_runs(&self.context.docker, &self.plan, outcome, op).await,
+        let what_runs = async {
+            match outcome {
+                Outcome::Succeeded => Vec::new(),
+                _ => state::what_runs(&self.context.docker, &self.plan, outcome, op).await,
+            }
         };
+        let ((), state) = tokio::join!(self.context.locks.release(), what_runs);
         let count = |wanted: &[Verdict]| {
             let judged = self.parts.values().filter(|part| part.verdict.is_some_and(|v| wanted.contains(&v))).count();
             u32::try_from(judged).unwrap_or(u32::MAX)

@@ -14,7 +14,7 @@ use crate::domain::project::ProjectSpec;
 use crate::engine::{Control, Error, Location, LogOptions, Operation, Operator, Records, Session, clock};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -45,8 +45,11 @@ pub struct Bridge {
     resync: Arc<Notify>,
     watch: Option<JoinHandle<()>>,
     log: Option<JoinHandle<()>>,
-    controls: BTreeMap<OpId, Control>,
+    controls: Controls,
 }
+
+/// Of the operations begun here.
+type Controls = Arc<Mutex<BTreeMap<OpId, Control>>>;
 
 impl Bridge {
     /// Begins to reach the engine and to watch its fleet; what it hears comes out of the receiver.
@@ -69,7 +72,7 @@ impl Bridge {
             resync: Arc::default(),
             watch: None,
             log: None,
-            controls: BTreeMap::new(),
+            controls: Controls::default(),
         };
         bridge.watch();
         (bridge, inbox)
@@ -110,14 +113,20 @@ impl Bridge {
                     let _ = tell.send(Msg::Planned { ticket, answer }).await;
                 });
             }
-            Command::Run(plan) => {
+            Command::Run(plan, request) => {
                 let (Some(session), Some(operate)) = (self.session.get(), self.operate) else { return Vec::new() };
-                let Operation { id, mut events, control } = operate(session).run(*plan);
-                tracing::info!(operation = %id, "operation started");
-                self.controls.insert(id.clone(), control);
-                let session = session.clone();
-                let tell = self.tell.clone();
+                let (operator, session) = (operate(session), session.clone());
+                let (tell, controls) = (self.tell.clone(), self.controls.clone());
                 tokio::spawn(async move {
+                    let Operation { id, mut events, control } = match operator.begin(&request, *plan).await {
+                        Ok(operation) => operation,
+                        Err(error) => return drop(tell.send(Msg::NotBegun(refusal(&error))).await),
+                    };
+                    tracing::info!(operation = %id, "operation started");
+                    lock(&controls).insert(id.clone(), control);
+                    if tell.send(Msg::Began(id)).await.is_err() {
+                        return;
+                    }
                     while let Some(event) = events.recv().await {
                         if tell.send(Msg::Op(event)).await.is_err() {
                             return;
@@ -126,7 +135,6 @@ impl Bridge {
                     // What it left, or has put right.
                     let _ = tell.send(Msg::LeftOpen(session.left_open().await)).await;
                 });
-                return vec![Msg::Began(id)];
             }
             Command::Pause(id) => self.control(&id, Control::pause),
             Command::Go(id) => self.control(&id, Control::go),
@@ -156,7 +164,7 @@ impl Bridge {
 
     /// Asks every operation to end.
     pub fn cancel_all(&self, urgency: Urgency) {
-        self.controls.values().for_each(|control| control.cancel(urgency));
+        lock(&self.controls).values().for_each(|control| control.cancel(urgency));
     }
 
     /// Asks an operation to end.
@@ -165,7 +173,7 @@ impl Bridge {
     }
 
     fn control(&self, id: &OpId, act: impl FnOnce(&Control)) {
-        if let Some(control) = self.controls.get(id) {
+        if let Some(control) = lock(&self.controls).get(id) {
             act(control);
         }
     }
@@ -290,6 +298,10 @@ impl Watcher {
             pause = (pause * 2).min(RETRY.1);
         }
     }
+}
+
+fn lock(controls: &Controls) -> MutexGuard<'_, BTreeMap<OpId, Control>> {
+    controls.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn refusal(error: &Error) -> Refusal {

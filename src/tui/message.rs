@@ -40,6 +40,8 @@ pub enum Msg {
     },
     /// An operation was started from here.
     Began(OpId),
+    /// That one was not.
+    NotBegun(Refusal),
     Op(OpEvent),
     /// Compose files near here.
     Files(Vec<String>),
@@ -77,7 +79,8 @@ pub enum Command {
         ticket: u64,
         request: Box<Request>,
     },
-    Run(Box<Plan>),
+    /// The plan, and the request it was made for.
+    Run(Box<Plan>, Box<Request>),
     /// Look for Compose files in the current directory.
     Files,
     /// Read a Compose file.

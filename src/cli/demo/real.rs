@@ -90,5 +90,6 @@ async fn run(
 ) -> Result<u8, CliError> {
     let plan = session.plan(request).await?;
     let signals = Signals::take()?;
-    Ok(follow::follow(out, operator.run(plan), signals, settings.on_hangup.unwrap_or_default(), false).await)
+    let operation = operator.begin(request, plan).await?;
+    Ok(follow::follow(out, operation, signals, settings.on_hangup.unwrap_or_default(), false).await)
 }

@@ -171,7 +171,7 @@ pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) ->
             model.dialog = Some(Dialog::Refused { title: format!("Cannot {what}"), message, hint });
             Vec::new()
         }
-        (Ok(plan), Some(shown)) if plan == shown => vec![Command::Run(Box::new(plan))],
+        (Ok(plan), Some(shown)) if plan == shown => vec![Command::Run(Box::new(plan), request)],
         (Ok(plan), shown) => {
             let typed = must_type(&plan, &request).map(|wanted| (Line::default(), wanted));
             let changed = shown.is_some();
@@ -180,6 +180,13 @@ pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) ->
             Vec::new()
         }
     }
+}
+
+/// The engine, or somebody else's lock, did not let it begin.
+pub fn not_begun(model: &mut Model, refusal: Refusal) -> Vec<Command> {
+    let Refusal { message, hint } = refusal;
+    model.dialog = Some(Dialog::Refused { title: "Not begun".to_owned(), message, hint });
+    Vec::new()
 }
 
 /// What has to be typed grows with what may break: nothing for one instance, their number for many, the app's name for

@@ -57,6 +57,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
         }
         Msg::Planned { ticket, answer } => dialog::planned(model, ticket, answer),
         Msg::Began(id) => operation::began(model, id),
+        Msg::NotBegun(refusal) => dialog::not_begun(model, refusal),
         Msg::Op(event) => operation::event(model, &event),
         Msg::Files(files) => {
             dialog::files(model, files);

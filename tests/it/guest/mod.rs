@@ -2,6 +2,7 @@
 
 mod commands;
 mod image;
+mod lock;
 mod pause;
 mod serve;
 mod watch;
@@ -123,10 +124,11 @@ fn says_its_version_and_refuses_what_it_does_not_know() {
     let mut version = Guest::start(&["version"]);
     assert_eq!(version.line(), format!("pitstop-guest 1 {}", std::env::consts::ARCH));
     assert_eq!(version.exit_code(), Some(0));
-    let refused: [(&[&str], &str); 10] = [
+    let refused: [(&[&str], &str); 11] = [
         (&["nonsense"], "nonsense"),
         (&["pause", "--now"], "--now"),
         (&["pause", "--lease-ms", "long"], "long"),
+        (&["lock", "--forever"], "--forever"),
         (&["watch"], "watch"),
         (&["watch", "udp:53"], "udp:53"),
         (&["watch", "tcp:0"], "tcp:0"),

@@ -45,16 +45,6 @@ fn collects_children_that_end() {
     assert_eq!(guest.exit_code(), Some(0));
 }
 
-#[test]
-fn as_a_lock_it_ends_when_its_holder_is_gone() {
-    let mut guest = Guest::start(&["pause", "--until-stdin-closes"]);
-    let stdin = guest.stdin();
-    wait_until("pause to have blocked its signals", PATIENCE, || blocks(&guest, Signal::TERM));
-    assert!(guest.child.try_wait().unwrap().is_none(), "it waits while stdin is open");
-    drop(stdin);
-    assert_eq!(guest.exit_code(), Some(0));
-}
-
 /// Whether the guest has blocked `signal`, from `/proc/PID/status`.
 pub(super) fn blocks(guest: &Guest, signal: Signal) -> bool {
     let status = fs::read_to_string(format!("/proc/{}/status", guest.child.id())).unwrap();

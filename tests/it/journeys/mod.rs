@@ -13,6 +13,7 @@ mod parallel;
 mod records;
 mod recreate;
 mod sandboxes;
+mod survival;
 mod traffic;
 
 use std::collections::BTreeMap;

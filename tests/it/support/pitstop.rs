@@ -189,6 +189,11 @@ impl Running {
         assert!(found.is_some(), "no {text:?} from pitstop {}\n{}\n{}", self.what, self.stdout(), self.stderr());
     }
 
+    /// Whether it has come to its end.
+    pub fn ended(&mut self) -> bool {
+        self.child.try_wait().expect("our child").is_some()
+    }
+
     /// Sends it a signal.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {

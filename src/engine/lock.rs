@@ -1,0 +1,385 @@
+//! The locks of an operation: taken before anything is touched, held while it runs, asked before each step that counts.
+//!
+//! Taking is creating the container: its name goes to one of those who ask. Starting it takes half a second, which passes
+//! beside the operation's own creations; what can't be taken back waits for it ([`Locks::fence`]). Who has slept past the
+//! lease has lost the lock for good, because another may have worked meanwhile; who was awake when the container went away
+//! makes it anew. Held or not: every step is safe on its own.
+
+use super::certain::Certain;
+use super::perform::Failed;
+use super::{Error, clock};
+use crate::docker::{DockerError, Failure, LockLine, LockSeen};
+use crate::domain::event::EventKind;
+use crate::domain::fleet::State;
+use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
+use crate::domain::lock::{self, Holder, LEASE, LOOK_AGAIN, RENEW, STILLBORN, Subject};
+use futures_util::future::join_all;
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+/// Between two looks at a lock that is taken: first, and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
+/// The keeper looks at its own clock so often; one that was away for [`ASLEEP`] did not.
+const TICK: Duration = Duration::from_secs(1);
+const ASLEEP: Duration = Duration::from_secs(3);
+/// A renewal of a few bytes not taken by then won't be.
+const SAY: Duration = Duration::from_secs(2);
+/// How often something that an engine going or coming did not answer is tried again.
+const TRIES: u32 = 5;
+/// For the container to be gone after the lock was let go.
+const GONE: Duration = Duration::from_secs(1);
+
+/// How a lock stands.
+#[derive(Clone, Debug)]
+enum Standing {
+    /// The name is ours; the container does not run yet, or not any more.
+    Starting,
+    /// Until then by our own clock, unless it is renewed.
+    Held { until: Instant },
+    /// For good: why.
+    Lost(String),
+    /// The engine can't run it.
+    Without,
+}
+
+/// The locks of one operation.
+pub(super) struct Locks {
+    kept: Vec<watch::Receiver<Standing>>,
+    release: watch::Sender<bool>,
+}
+
+/// One lock to take and keep.
+#[derive(Clone)]
+struct Lock {
+    docker: Certain,
+    image: ImageRef,
+    subject: Subject,
+    name: ObjectName,
+    holder: Holder,
+    notes: mpsc::UnboundedSender<EventKind>,
+}
+
+impl Locks {
+    /// Nothing is locked.
+    pub fn none() -> Self {
+        Self { kept: Vec::new(), release: watch::channel(false).0 }
+    }
+
+    /// Takes the locks of `subjects` within `wait`, in their order; true: somebody else had one in between.
+    pub async fn take(
+        docker: &Certain,
+        image: &ImageRef,
+        subjects: impl IntoIterator<Item = Subject>,
+        holder: &Holder,
+        wait: Duration,
+        notes: &mpsc::UnboundedSender<EventKind>,
+    ) -> Result<(Self, bool), Error> {
+        let locks = subjects.into_iter().filter_map(|subject| {
+            let name = subject.lock()?;
+            let (docker, image, holder, notes) = (docker.clone(), image.clone(), holder.clone(), notes.clone());
+            Some(Lock { docker, image, subject, name, holder, notes })
+        });
+        let mut held = Self::none();
+        match held.take_all(locks.collect(), wait).await {
+            Ok(waited) => Ok((held, waited)),
+            Err(error) => {
+                held.release().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// All at once where they are free; from the first that is not, one after the other, so that no two wait for each other.
+    async fn take_all(&mut self, locks: Vec<Lock>, wait: Duration) -> Result<bool, Error> {
+        let deadline = clock::instant() + wait.max(LOOK_AGAIN);
+        let tried = join_all(locks.iter().map(Lock::create)).await;
+        let mut taken = false;
+        let mut failed = None;
+        let mut behind = Vec::new();
+        for (lock, tried) in locks.into_iter().zip(tried) {
+            match tried {
+                Ok(Some(id)) if behind.is_empty() && failed.is_none() => self.keep(lock, id),
+                Ok(Some(id)) => {
+                    lock.give_back(&id).await;
+                    behind.push(lock);
+                }
+                Ok(None) => {
+                    taken = true;
+                    behind.push(lock);
+                }
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        for lock in behind {
+            let id = lock.wait_for(deadline, wait).await?;
+            self.keep(lock, id);
+        }
+        Ok(taken)
+    }
+
+    fn keep(&mut self, lock: Lock, id: ContainerId) {
+        let (tell, standing) = watch::channel(Standing::Starting);
+        tokio::spawn(lock.keep(id, tell, self.release.subscribe()));
+        self.kept.push(standing);
+    }
+
+    /// Whether a change may be made now. `first`: one that can't be taken back, for which every lock has to be held.
+    pub async fn fence(&self, first: bool) -> Result<(), Failed> {
+        for standing in &self.kept {
+            let mut standing = standing.clone();
+            loop {
+                match &*standing.borrow_and_update() {
+                    Standing::Lost(why) => return Err(Failed::new(why.clone())),
+                    Standing::Held { until } if clock::instant() < *until => break,
+                    Standing::Starting if !first => break,
+                    Standing::Without => break,
+                    // An answer that is late, or the keeper about to find out that we slept.
+                    Standing::Held { .. } | Standing::Starting => {}
+                }
+                if standing.changed().await.is_err() {
+                    return Err(Failed::new("the lock was let go before this step; it was not begun"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets all go, and waits a moment for them to be gone.
+    pub async fn release(&self) {
+        self.release.send_replace(true);
+        let gone = async {
+            for standing in &self.kept {
+                let mut standing = standing.clone();
+                while standing.changed().await.is_ok() {}
+            }
+        };
+        // The engine removes what it has not removed yet; nobody has to wait for that.
+        let _ = timeout(2 * GONE, gone).await;
+    }
+}
+
+impl Lock {
+    /// Takes the name; `None`: somebody has it.
+    async fn create(&self) -> Result<Option<ContainerId>, DockerError> {
+        match self.docker.create_lock(&self.name, &self.image, &self.holder.labels(&self.subject)).await {
+            Ok(id) => Ok(Some(id)),
+            Err(error) if error.failure == Failure::Conflict => Ok(None),
+            Err(error) if error.is_unknown_outcome() => match self.docker.lock(&self.name).await {
+                Ok(Some(seen)) if seen.holder.as_ref() == Some(&self.holder) => Ok(Some(seen.id)),
+                _ => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the name as soon as it is free, until `deadline`.
+    async fn wait_for(&self, deadline: Instant, asked: Duration) -> Result<ContainerId, Error> {
+        let mut pause = PAUSE.0;
+        loop {
+            let seen = self.docker.lock(&self.name).await?;
+            if let Some(seen) = &seen {
+                self.clear_away(seen).await?;
+            }
+            if let Some(id) = self.create().await? {
+                return Ok(id);
+            }
+            if clock::instant() + pause > deadline {
+                let holder = seen.as_ref().and_then(|seen| seen.holder.as_ref());
+                // Who came and went between two looks is not known, but somebody it was.
+                let unknown = Holder::default();
+                let holder = holder.or(seen.is_none().then_some(&unknown));
+                return Err(Error::Locked {
+                    message: lock::refusal(&self.subject, self.name.as_str(), holder, asked),
+                    hint: lock::advice(self.name.as_str(), holder),
+                });
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+
+    /// Removes a lock that nobody can hold any more, by its id: never the next one of that name.
+    async fn clear_away(&self, seen: &LockSeen) -> Result<(), Error> {
+        if seen.holder.is_none() {
+            return Ok(());
+        }
+        // It outlived our hold on it: the engine was gone, the container was not.
+        if seen.holder.as_ref() == Some(&self.holder) {
+            return Ok(self.docker.remove(&seen.id, false).await?);
+        }
+        let dead = match seen.state {
+            State::Exited | State::Dead => true,
+            // The engine's own clock, for what the engine wrote down.
+            State::Created => match (self.docker.time().await?, seen.created) {
+                (Some(now), Some(created)) => now.duration_since(created).unsigned_abs() > STILLBORN,
+                _ => false,
+            },
+            _ => false,
+        };
+        if dead {
+            self.docker.remove_stopped(&seen.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn give_back(&self, id: &ContainerId) {
+        if let Err(error) = self.docker.remove(id, false).await {
+            tracing::warn!("{error}; others take it for dead after {} s", STILLBORN.as_secs());
+        }
+    }
+
+    /// Holds the lock until it is let go or lost; its end is the channel's.
+    async fn keep(self, mut id: ContainerId, tell: watch::Sender<Standing>, mut release: watch::Receiver<bool>) {
+        let mut failures = 0;
+        loop {
+            let end = match self.hold(&id, &tell, &mut release).await {
+                // The connection to the engine, not the lock.
+                End::Failed(error) if failures < TRIES && is_lost(&error) => {
+                    failures += 1;
+                    End::Gone
+                }
+                end => end,
+            };
+            match end {
+                End::LetGo => return,
+                End::Slept => return self.lose(&tell, "this console slept for longer than its lock lasts"),
+                End::Failed(error) => {
+                    self.give_back(&id).await;
+                    if error.is_unknown_outcome() || matches!(error.failure, Failure::NotFound | Failure::Conflict) {
+                        return self.lose(&tell, &error.to_string());
+                    }
+                    // What a lock is made of does not run there: that is not what the person came for.
+                    let message = format!("{} is not locked against other consoles: {error}", self.subject.as_str());
+                    // An operation that has ended wants no more notes.
+                    let _ = self.notes.send(EventKind::Noted { message });
+                    tell.send_replace(Standing::Without);
+                    return;
+                }
+                End::Gone => {
+                    tracing::warn!("{} is gone while it was held; it is taken again", self.name);
+                    tell.send_replace(Standing::Starting);
+                    match self.again().await {
+                        Ok(again) => id = again,
+                        Err(why) => return self.lose(&tell, &why),
+                    }
+                }
+            }
+        }
+    }
+
+    fn lose(&self, tell: &watch::Sender<Standing>, why: &str) {
+        tracing::warn!("{} is lost: {why}", self.name);
+        tell.send_replace(Standing::Lost(format!(
+            "the lock of {} is lost: {why}; this step was not begun",
+            self.subject.as_str()
+        )));
+    }
+
+    /// The lock went away while we were awake: it is taken again, unless somebody was quicker.
+    async fn again(&self) -> Result<ContainerId, String> {
+        let mut tries = 0;
+        loop {
+            if self.docker.outage().over().await.is_err() {
+                return Err("the engine did not come back in time".into());
+            }
+            match self.wait_for(clock::instant() + LOOK_AGAIN, Duration::ZERO).await {
+                Ok(id) => return Ok(id),
+                // An engine that has just come back may not be able to yet.
+                Err(Error::Docker(error))
+                    if tries < TRIES && (error.is_unreachable() || error.is_unknown_outcome()) =>
+                {
+                    tries += 1;
+                    sleep(PAUSE.1).await;
+                }
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+
+    async fn hold(&self, id: &ContainerId, tell: &watch::Sender<Standing>, release: &mut watch::Receiver<bool>) -> End {
+        let mut line = match self.docker.hold_lock(id).await {
+            Ok(line) => line,
+            Err(error) => return End::Failed(error),
+        };
+        let mut awake = clock::instant();
+        let mut until = awake + LEASE;
+        let (mut number, mut renew_at) = (0, awake);
+        let mut said = VecDeque::new();
+        loop {
+            let heard = tokio::select! {
+                biased;
+                () = released(release) => {
+                    self.let_go(id, line).await;
+                    return End::LetGo;
+                }
+                heard = line.heard() => Some(heard),
+                () = sleep(TICK.min(renew_at.saturating_duration_since(awake))) => None,
+            };
+            let now = clock::instant();
+            if now >= until && now.duration_since(awake) >= ASLEEP {
+                return End::Slept;
+            }
+            awake = now;
+            match heard {
+                Some(None) => return End::Gone,
+                Some(Some(answer)) => {
+                    while said.front().is_some_and(|(number, _)| *number < answer) {
+                        said.pop_front();
+                    }
+                    if let Some((_, at)) = said.front().filter(|(number, _)| *number == answer) {
+                        until = *at + LEASE;
+                        tell.send_replace(Standing::Held { until });
+                    }
+                }
+                None => {}
+            }
+            if now >= renew_at {
+                number += 1;
+                said.push_back((number, now));
+                renew_at = now + RENEW;
+                if !matches!(timeout(SAY, line.renew(number)).await, Ok(Ok(()))) {
+                    // Whether it is held shows in what it says, and by the clock.
+                    tracing::debug!("{} did not take a renewal", self.name);
+                }
+            }
+        }
+    }
+
+    async fn let_go(&self, id: &ContainerId, line: LockLine) {
+        let deadline = clock::instant() + GONE;
+        if timeout_at(deadline, line.let_go()).await.is_err() {
+            tracing::debug!("{} says nothing about its end", self.name);
+        }
+        let mut pause = PAUSE.0 / 2;
+        while clock::instant() < deadline && matches!(self.docker.inspect(id).await, Ok(Some(_))) {
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+}
+
+async fn released(release: &mut watch::Receiver<bool>) {
+    // Its sender lives as long as the operation: an error is a release too.
+    let _ = release.wait_for(|release| *release).await;
+}
+
+/// No answer, or none that can be read.
+fn is_lost(error: &DockerError) -> bool {
+    matches!(error.failure, Failure::NoSocket | Failure::Refused | Failure::Timeout | Failure::Broken)
+}
+
+/// Why a lock is not held any more.
+enum End {
+    LetGo,
+    /// Its container ended, or the connection did.
+    Gone,
+    /// We did not look after it for longer than it lasts.
+    Slept,
+    /// It could not be started.
+    Failed(DockerError),
+}

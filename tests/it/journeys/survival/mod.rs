@@ -1,0 +1,3 @@
+//! What is left when consoles, connections and engines die in the middle of an operation: nothing is lost, nothing leaks.
+
+mod lock;
