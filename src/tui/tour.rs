@@ -61,8 +61,15 @@ impl Condition {
     fn holds(self, model: &Model) -> bool {
         match self {
             Self::Live => matches!(model.state, FleetState::Live(_)),
-            Self::Answered => !matches!(model.dialog, None | Some(Dialog::Planning { .. })),
-            Self::Done => model.running() == 0 && !matches!(model.dialog, Some(Dialog::Planning { .. })),
+            Self::Answered => match &model.dialog {
+                None | Some(Dialog::Planning { .. }) => false,
+                Some(Dialog::Confirm(confirm)) => !confirm.checking,
+                Some(_) => true,
+            },
+            // A plan that was agreed to is made once more before it runs.
+            Self::Done => {
+                model.running() == 0 && !matches!(model.dialog, Some(Dialog::Planning { .. } | Dialog::Confirm(_)))
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::support::daemon::{Options, PrivateDockerd};
 use crate::support::docker::Engine;
 use crate::support::pitstop::Pitstop;
+use crate::support::term::Key;
 
 /// Everything that an engine holds by name.
 fn inventory(engine: &Engine) -> Vec<String> {
@@ -45,4 +46,76 @@ fn on_an_engine_it_comes_deploys_and_goes_without_a_trace() {
     pitstop.run(&["demo", "--down"]).expect_code(0);
     assert_eq!(inventory(&engine), before);
     pitstop.run(&["demo", "--down"]).expect_code(0);
+}
+
+/// The program where no Docker is.
+fn nowhere() -> Pitstop {
+    Pitstop::without_engine().env("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+}
+
+#[test]
+fn without_docker_the_console_opens_and_a_deployment_works() {
+    let pitstop = nowhere();
+    let mut term = pitstop.terminal(120, 36, &["demo"]);
+    term.wait_for("live");
+    term.wait_for("SIMULATED");
+    for there in ["shop/web", "shop/api", "tools/rep", "crm/db"] {
+        term.wait_for(there);
+    }
+    term.press(Key::Char('/'));
+    term.type_text("shop/web");
+    term.press(Key::Enter);
+    term.wait_for_absence("tools/rep");
+    term.press(Key::Char('D'));
+    term.wait_for("image to deploy in place");
+    term.press(Key::Backspace);
+    term.type_text("9");
+    term.press(Key::Enter);
+    term.wait_for("type 4 to run it");
+    term.type_text("4");
+    term.press(Key::Enter);
+    term.wait_for("identity kept 4/4");
+    term.wait_for("succeeded");
+    term.press(Key::Esc);
+    term.wait_for("Last operation");
+    // What there is to create is embedded.
+    term.press(Key::Char('C'));
+    term.wait_for("cafe.yaml");
+    term.press(Key::Esc);
+    term.wait_for_absence("cafe.yaml");
+    term.press(Key::Char('q'));
+    assert_eq!((term.exit(), term.modes()), (Some(0), (false, true)));
+    assert!(term.text().contains("deployed shop/web"), "{}", term.text());
+    assert!(!pitstop.run(&["history"]).stdout.contains("shop/web"), "nothing simulated is in the records");
+}
+
+#[test]
+fn the_tour_plays_itself_and_ends() {
+    let mut term = nowhere().terminal(100, 30, &["demo", "--script", "--speed", "50"]);
+    assert_eq!((term.exit(), term.modes()), (Some(0), (false, true)), "{}", term.text());
+    for done in ["deployed shop/web", "rolled back shop/web", "restarted tools/report"] {
+        assert!(term.text().contains(done), "{done}:\n{}", term.text());
+    }
+}
+
+#[test]
+fn its_engine_can_be_served_to_anybody() {
+    let pitstop = nowhere();
+    let serving = pitstop.start(&["demo", "--serve"]);
+    serving.wait_for_stdout("docker.sock\n");
+    let host = serving.stdout().trim().strip_prefix("DOCKER_HOST=").expect("as a shell takes it").to_owned();
+    assert!(pitstop.run(&["-H", &host, "ps"]).expect_code(0).stdout.contains("shop/web"));
+    serving.signal(rustix::process::Signal::TERM);
+    serving.wait().expect_code(0);
+    let socket = host.trim_start_matches("unix://");
+    assert!(!std::path::Path::new(socket).parent().unwrap().exists(), "nothing is left of {socket}");
+}
+
+#[test]
+fn without_a_terminal_it_says_what_works() {
+    let output = nowhere().run(&["demo"]).expect_code(2);
+    assert!(output.stderr.contains("needs a terminal") && output.stderr.contains("--serve"), "{}", output.stderr);
+    nowhere().run(&["demo", "--docker"]).expect_code(3);
+    nowhere().run(&["demo", "--docker", "--down"]).expect_code(2);
+    nowhere().run(&["demo", "--speed", "2"]).expect_code(2);
 }

@@ -8,9 +8,6 @@ use crate::sim::{Scenario, Sim};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-/// What the engine has at first.
-const FLEET: &str = include_str!("fleet.toml");
-
 /// A simulated engine with the demo's fleet, and the directory of its socket; both end with it.
 pub struct Simulated {
     sim: Sim,
@@ -20,7 +17,7 @@ pub struct Simulated {
 impl Simulated {
     /// Serves it in a new directory that only this user may enter.
     pub async fn serve() -> Result<Self, CliError> {
-        let scenario = Scenario::parse(FLEET).map_err(|error| CliError::failed(error.to_string()))?;
+        let scenario = Scenario::demo().map_err(|error| CliError::failed(error.to_string()))?;
         let directory = private_directory()?;
         match Sim::serve(directory.join("docker.sock"), scenario) {
             Ok(sim) => Ok(Self { sim, directory }),
