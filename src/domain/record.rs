@@ -177,6 +177,21 @@ pub fn whole(bytes: &[u8]) -> usize {
     bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1)
 }
 
+/// Whether a record that ends like this needs no second look: it came to an end that leaves nothing to do, or somebody has
+/// gone on with it. `end` is the end of a file, from anywhere in it.
+pub fn is_settled(end: &[u8]) -> bool {
+    use super::event::Outcome::{Interrupted, Paused};
+    let Some(lines) = end.strip_suffix(b"\n") else { return false };
+    let Some(before) = lines.iter().rposition(|byte| *byte == b'\n') else { return false };
+    match Line::read(&lines[before + 1..]) {
+        Some(Line::Event(event)) => {
+            matches!(event.kind, EventKind::Finished(finished) if !matches!(finished.outcome, Interrupted | Paused))
+        }
+        Some(Line::Extra(line)) => matches!(line.extra, Extra::ResumedBy { .. }),
+        None => false,
+    }
+}
+
 enum Line {
     Event(Box<OpEvent>),
     Extra(Box<ExtraLine>),

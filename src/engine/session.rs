@@ -8,7 +8,7 @@ use crate::domain::fleet::{EngineInfo, Fleet, FleetState};
 use crate::domain::ids::ImageRef;
 use crate::domain::plan::{Kind, Plan, Refusal};
 use crate::domain::recipe;
-use crate::domain::record::{Summary, left_open};
+use crate::domain::record::Summary;
 use tokio::sync::{mpsc, watch};
 
 /// A connected engine. Cheap to clone.
@@ -60,15 +60,14 @@ impl Session {
     /// records tell; the oldest first.
     pub async fn left_open(&self) -> Vec<Summary> {
         let Some(records) = self.records.clone() else { return Vec::new() };
-        let all = tokio::task::spawn_blocking(move || records.list()).await;
-        let all = match all.map_err(|error| error.to_string()).and_then(|all| all.map_err(|error| error.to_string())) {
-            Ok(all) => all,
+        let left = tokio::task::spawn_blocking(move || records.left_open()).await;
+        match left.map_err(|error| error.to_string()).and_then(|left| left.map_err(|error| error.to_string())) {
+            Ok(left) => left.into_iter().filter(|one| one.is_on(self.info())).collect(),
             Err(error) => {
                 tracing::warn!("records can't be read: {error}");
-                return Vec::new();
+                Vec::new()
             }
-        };
-        left_open(&all).into_iter().filter(|one| one.is_on(self.info())).cloned().collect()
+        }
     }
 
     /// Everything the engine has now.

@@ -260,3 +260,20 @@ fn what_was_left_is_told_in_a_sentence() {
     one.engine.name = String::new();
     assert!(one.is_on(&engine("unix:///run/docker.sock", "ops2")) && !one.is_on(&engine("ssh://ops1", "ops1")));
 }
+
+#[test]
+fn the_last_line_tells_whether_a_second_look_is_needed() {
+    use Outcome::{Aborted, Failed, Interrupted, Paused, RolledBack, Succeeded};
+    let before = lines()[..4].concat();
+    let with = |last: Vec<u8>| [before.as_slice(), &last].concat();
+    for (outcome, settled) in
+        [(Succeeded, true), (Failed, true), (RolledBack, true), (Aborted, true), (Interrupted, false), (Paused, false)]
+    {
+        let text = with(line(&event(2, finished(outcome)), &Mask::default()).unwrap());
+        assert_eq!(is_settled(&text), settled, "{outcome:?}");
+        assert_eq!(is_settled(&text[text.len() - 400..]), settled, "from its middle");
+        assert!(!is_settled(&text[..text.len() - 1]), "torn");
+    }
+    assert!(is_settled(&with(extra(Extra::ResumedBy { by: op("op-2") }))));
+    assert!(!is_settled(&before) && !is_settled(&lines()[0]) && !is_settled(b"") && !is_settled(b"\n\n"));
+}

@@ -5,7 +5,9 @@
 
 use crate::domain::clean::clean;
 use crate::domain::ids::OpId;
-use crate::domain::record::{EXTENSION, Extra, ExtraLine, Header, MAX_FILE, Record, Summary, Unreadable, whole};
+use crate::domain::record::{
+    EXTENSION, Extra, ExtraLine, Header, MAX_FILE, Record, Summary, Unreadable, is_settled, left_open, whole,
+};
 use crate::engine::clock;
 use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock, fstat, openat};
 use std::fmt::Display;
@@ -81,6 +83,34 @@ impl Records {
         Ok(all)
     }
 
+    /// Operations that were left half-done. Most records tell by their last line that theirs was not; the others are read,
+    /// with all that came later and may have settled them. Blocks on the disk.
+    pub fn left_open(&self) -> Result<Vec<Summary>, RecordError> {
+        let ids = self.ids()?;
+        let Some(first) = ids.iter().find(|op| !self.end(op).is_ok_and(|end| is_settled(&end))) else {
+            return Ok(Vec::new());
+        };
+        // Ids of the same second are in no order.
+        let second = first.as_str().rsplit_once('-').map_or(first.as_str(), |(second, _)| second);
+        let later = ids.iter().filter(|op| op.as_str() >= second);
+        let all: Vec<Summary> =
+            later.filter_map(|op| self.read(op).ok()).map(|(record, running)| record.summary(running)).collect();
+        Ok(left_open(&all).into_iter().cloned().collect())
+    }
+
+    /// The end of a record.
+    fn end(&self, op: &OpId) -> Result<Vec<u8>, RecordError> {
+        const ENOUGH: u64 = 16 << 10;
+        let path = self.path(op);
+        let file = self.file(&self.open(false)?, op)?;
+        let wrong = |error: std::io::Error| RecordError::file(&path, error);
+        let length = file.metadata().map_err(wrong)?.len();
+        let from = length.saturating_sub(ENOUGH);
+        let mut end = vec![0; usize::try_from(length - from).unwrap_or_default()];
+        file.read_exact_at(&mut end, from).map_err(wrong)?;
+        Ok(end)
+    }
+
     /// The operations that have a record, by id. None where there is no directory yet.
     pub fn ids(&self) -> Result<Vec<OpId>, RecordError> {
         match self.directory.symlink_metadata() {
@@ -119,10 +149,23 @@ impl Records {
 
     /// A record, and whether a console is writing it at this moment. Blocks on the disk.
     pub fn read(&self, op: &OpId) -> Result<(Record, bool), RecordError> {
-        let directory = self.open(false)?;
+        let path = self.path(op);
+        let file = self.file(&self.open(false)?, op)?;
+        // Before the content: an operation that ends in between is running, not broken off.
+        let running = flock(&file, FlockOperation::NonBlockingLockShared).is_err();
+        let _ = flock(&file, FlockOperation::Unlock);
+        let record = parse(file, &path)?;
+        if record.op != *op {
+            return Err(RecordError::file(&path, format!("is the record of {}", record.op)));
+        }
+        Ok((record, running))
+    }
+
+    /// A record's file, ours and regular.
+    fn file(&self, directory: &OwnedFd, op: &OpId) -> Result<File, RecordError> {
         let path = self.path(op);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = openat(&directory, file_name(op), flags, Mode::empty()).map_err(|error| {
+        let file = openat(directory, file_name(op), flags, Mode::empty()).map_err(|error| {
             if error == rustix::io::Errno::NOENT {
                 RecordError::Unknown(op.to_string())
             } else {
@@ -133,14 +176,7 @@ impl Records {
         if stat.st_uid != rustix::process::geteuid().as_raw() {
             return Err(RecordError::file(&path, "belongs to another user, so it is not read"));
         }
-        // Before the content: an operation that ends in between is running, not broken off.
-        let running = flock(&file, FlockOperation::NonBlockingLockShared).is_err();
-        let _ = flock(&file, FlockOperation::Unlock);
-        let record = parse(file, &path)?;
-        if record.op != *op {
-            return Err(RecordError::file(&path, format!("is the record of {}", record.op)));
-        }
-        Ok((record, running))
+        regular(file, &path)
     }
 
     /// Writes into a record that `by` has gone on with it. A line that was torn when its console died is cut off first.
@@ -211,11 +247,10 @@ impl Records {
 pub fn read_file(path: &Path) -> Result<Record, RecordError> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| RecordError::file(path, error))?;
-    parse(file, path)
+    parse(regular(file, path)?, path)
 }
 
-fn parse(file: OwnedFd, path: &Path) -> Result<Record, RecordError> {
-    let file = regular(file, path)?;
+fn parse(file: File, path: &Path) -> Result<Record, RecordError> {
     let mut bytes = Vec::new();
     // One byte more than allowed tells that there is more.
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| RecordError::file(path, error))?;

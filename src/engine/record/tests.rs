@@ -143,6 +143,28 @@ fn a_torn_line_is_cut_off_before_anything_is_added() {
     assert!(std::fs::read(&path).unwrap().starts_with(&whole));
 }
 
+#[test]
+fn what_was_left_open_is_found_among_what_was_not() {
+    let home = tempfile::tempdir().unwrap();
+    let records = Records::at(home.path().join("pitstop"));
+    assert_eq!(records.left_open(), Ok(Vec::new()));
+    let real = include_str!("../../../tests/it/records/deploy-0.1.0.jsonl");
+    let put = |id: &str, app: &str, whole: bool| {
+        let end = if whole { real.len() } else { real.len() / 2 };
+        let (file, path) = records.begin(&op(id), header()).unwrap();
+        drop(file);
+        std::fs::write(&path, real[..end].replace("20261128-201947-32a700", id).replace("shop/web", app)).unwrap();
+    };
+    let left = || records.left_open().unwrap().into_iter().map(|one| one.op.to_string()).collect::<Vec<_>>();
+    put("20261122-101502-3f2a01", "shop/web", true);
+    put("20261122-101502-3f2a02", "shop/api", false);
+    put("20261122-101503-3f2a03", "shop/web", true);
+    assert_eq!(left(), ["20261122-101502-3f2a02"]);
+    assert_eq!(records.list().unwrap().len(), 3);
+    records.resumed(&op("20261122-101502-3f2a02"), &op("20261122-101503-3f2a03")).unwrap();
+    assert_eq!(left(), Vec::<String>::new());
+}
+
 /// Not a test: what the next one starts and kills. Writes intents, and says of each when it is on disk.
 #[test]
 fn a_writer_to_be_killed() {
