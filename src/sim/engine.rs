@@ -2,12 +2,15 @@
 //! by every change.
 
 use super::clock::Clock;
+use super::control::Ledger;
 use super::scenario::Scenario;
 use super::world::World;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Events kept for those who ask for the past.
 const EVENTS: usize = 256;
@@ -18,13 +21,19 @@ pub struct Engine {
     changed: watch::Sender<u64>,
     pub(super) clock: Clock,
     pub(super) scenario: Scenario,
+    pub(super) ledger: Ledger,
+    /// Whoever crashes a container may be no task.
+    pub(super) runtime: Handle,
+    /// Ends with the engine; how long it is dead then.
+    pub(super) life: Mutex<(CancellationToken, Duration)>,
 }
 
 impl Engine {
     pub(super) fn new(scenario: Scenario) -> Arc<Self> {
         let clock = Clock::start(scenario.begins);
         let (changed, _) = watch::channel(0);
-        Arc::new(Self { world: Mutex::default(), changed, clock, scenario })
+        let (ledger, life) = (Ledger::default(), Mutex::default());
+        Arc::new(Self { world: Mutex::default(), changed, clock, scenario, ledger, life, runtime: Handle::current() })
     }
 
     /// Reads the world.

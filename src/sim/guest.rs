@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// How long a watch lives without a word from its console.
-const LEASE: Duration = Duration::from_secs(10);
+pub const LEASE: Duration = Duration::from_secs(10);
 /// Said when nothing changes.
 const TICK: Duration = Duration::from_secs(1);
 const WATCHES: usize = 16;

@@ -79,7 +79,7 @@ impl Engine {
     /// What its process does from now on.
     pub(super) fn live(self: &Arc<Self>, id: &str, run: u64) {
         let (engine, id) = (Arc::clone(self), id.to_owned());
-        tokio::spawn(async move {
+        self.runtime.spawn(async move {
             let Some(behaviour) = engine.look(|world| world.find(&id).ok().map(|seen| seen.behaviour.clone())) else {
                 return;
             };
@@ -127,7 +127,7 @@ impl Engine {
             2 | 15 if behaviour.stop_ms == 0 => self.end(&id, run, 0),
             2 | 15 => {
                 let engine = Arc::clone(self);
-                tokio::spawn(async move {
+                self.runtime.spawn(async move {
                     tokio::time::sleep(Duration::from_millis(behaviour.stop_ms)).await;
                     engine.end(&id, run, 0);
                 });
@@ -140,14 +140,15 @@ impl Engine {
     /// Its process has ended; whatever its policy says happens next.
     pub(super) fn end(self: &Arc<Self>, id: &str, run: u64, code: i64) {
         let again = self.change(|world| {
-            let now = self.clock.wall();
+            let (now, down) = (self.clock.wall(), world.down);
             let container = world.find_mut(id).ok().filter(|seen| seen.runs() && seen.state.run == run)?;
             let id = container.id.clone();
             let lived = container.state.since.map_or(Duration::ZERO, |since| since.elapsed());
             let networks = container.release();
             container.state.exit_code = code;
             container.state.finished = Some(now);
-            let again = container.comes_back(code);
+            container.state.interrupted = down;
+            let again = !down && container.comes_back(code);
             if again {
                 container.state.status = Status::Restarting;
                 container.state.restarts = if lived >= LIVED { 1 } else { container.state.restarts + 1 };
@@ -157,14 +158,14 @@ impl Engine {
             for network in networks {
                 self.tell_network(world, &network, "disconnect", &id);
             }
-            if auto && !again {
+            if auto && !again && !down {
                 self.remove_now(world, &id, true);
             }
             again.then_some((id, restarts))
         });
         if let Some((id, restarts)) = again {
             let engine = Arc::clone(self);
-            tokio::spawn(async move {
+            self.runtime.spawn(async move {
                 let doubled = 1_u32.checked_shl(u32::try_from(restarts).unwrap_or(31).saturating_sub(1));
                 tokio::time::sleep(BACKOFF.0.saturating_mul(doubled.unwrap_or(u32::MAX)).min(BACKOFF.1)).await;
                 engine.come_back(&id, run);

@@ -8,7 +8,10 @@ mod answer;
 mod ask;
 mod behaviour;
 mod clock;
+mod control;
+mod death;
 mod engine;
+mod fault;
 mod furnish;
 mod guest;
 mod ipam;
@@ -22,6 +25,8 @@ mod speech;
 mod world;
 
 pub use behaviour::Behaviour;
+pub use control::{Asked, Control, Seen};
+pub use fault::{Fault, When};
 pub use scenario::{AppAtFirst, ContainerAtFirst, ImageAtFirst, NetworkAtFirst, Scenario, ScenarioError};
 
 use engine::Engine;
@@ -35,7 +40,7 @@ use tokio::task::JoinHandle;
 pub struct Sim {
     socket: PathBuf,
     serving: JoinHandle<()>,
-    _engine: Arc<Engine>,
+    engine: Arc<Engine>,
 }
 
 impl Sim {
@@ -45,8 +50,13 @@ impl Sim {
         let engine = Engine::new(scenario);
         engine.furnish().map_err(io::Error::other)?;
         let listener = UnixListener::bind(&socket)?;
-        let serving = tokio::spawn(server::accept(listener, Arc::clone(&engine)));
-        Ok(Self { socket, serving, _engine: engine })
+        let serving = tokio::spawn(server::serve(socket.clone(), listener, Arc::clone(&engine)));
+        Ok(Self { socket, serving, engine })
+    }
+
+    /// A hand on it.
+    pub fn control(&self) -> Control {
+        Control(Arc::clone(&self.engine))
     }
 
     /// Where it listens, as `--host` takes it.
@@ -58,6 +68,9 @@ impl Sim {
 impl Drop for Sim {
     fn drop(&mut self) {
         self.serving.abort();
+        self.engine.die(std::time::Duration::MAX);
+        // Their processes' tasks find nothing to do any more.
+        self.engine.change(|world| world.containers.clear());
         // Gone already is as good.
         let _ = std::fs::remove_file(&self.socket);
     }

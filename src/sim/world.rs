@@ -24,6 +24,10 @@ pub struct World {
     pub events: VecDeque<Value>,
     /// How many events there were before those.
     pub forgotten: u64,
+    /// The engine is dead: what ends now is not looked after.
+    pub down: bool,
+    /// How often the engine has come back.
+    pub returns: u64,
     /// Creating and starting fail.
     pub disk_full: bool,
     /// Raised by every id, process and namespace.
@@ -77,6 +81,8 @@ pub struct State {
     /// One more with each start, so that a timer of an earlier process does no harm.
     pub run: u64,
     pub restarts: u64,
+    /// It ended with the engine, or while that was dead.
+    pub interrupted: bool,
     /// Somebody stopped it: no policy brings it back.
     pub stopped: bool,
     /// The inode of its network namespace, its own or another's; 0 while it has none.

@@ -3,13 +3,15 @@
 use super::super::answer::{Answer, Reply, frame, refuse};
 use super::super::ask::Ask;
 use super::super::behaviour::words;
+use super::super::clock::Clock;
 use super::super::engine::Engine;
-use super::super::guest::Commands;
+use super::super::guest::{Commands, LEASE};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 use tokio::sync::mpsc;
+use tokio::time::sleep_until;
 
 /// How long a lock's guest takes to end when its standard input has.
 const LETS_GO: Duration = Duration::from_millis(200);
@@ -29,14 +31,14 @@ impl Console {
 }
 
 /// Answers that the connection goes on, and hands it over when it does.
-pub fn go_on<F>(ask: Ask, with: impl FnOnce(Console, Input) -> F + Send + 'static) -> Answer
+pub fn go_on<F>(engine: &Engine, ask: Ask, with: impl FnOnce(Console, Input) -> F + Send + 'static) -> Answer
 where
     F: Future<Output = ()> + Send,
 {
     let Some(upgrade) = ask.upgrade else {
         return refuse(400, "only with `Upgrade: tcp` here");
     };
-    tokio::spawn(async move {
+    engine.spawn(async move {
         let Ok(upgraded) = upgrade.await else { return };
         let (mut reader, output) = tokio::io::split(TokioIo::new(upgraded));
         let (lines, input) = mpsc::channel(64);
@@ -52,9 +54,11 @@ where
                 }
             }
         };
-        let reading = tokio::spawn(read);
-        with(Console(output), input).await;
-        reading.abort();
+        // Together: when the work is done nobody reads, and the connection closes.
+        tokio::select! {
+            () = with(Console(output), input) => {}
+            () = async { read.await; std::future::pending().await } => {}
+        }
     });
     let mut reply = Reply::empty(101);
     for (name, value) in
@@ -78,8 +82,8 @@ pub async fn attach(engine: &Arc<Engine>, key: &str, ask: Ask) -> Answer {
         seen.inputs += usize::from(open);
         Ok((seen.id.clone(), open, lock))
     })?;
-    let engine = Arc::clone(engine);
-    go_on(ask, move |console, mut input| async move {
+    let (here, engine) = (Arc::clone(engine), Arc::clone(engine));
+    go_on(&here, ask, move |console, mut input| async move {
         let run = engine.until(|world| match world.find(&id) {
             Ok(seen) if seen.runs() => Some(Some((seen.state.run, seen.behaviour.guest))),
             Ok(_) => None,
@@ -96,7 +100,7 @@ pub async fn attach(engine: &Arc<Engine>, key: &str, ask: Ask) -> Answer {
             });
             let gone = tokio::select! {
                 () = ended => false,
-                () = talk(&engine, &id, console, input, open && guest) => true,
+                () = talk(&engine, &id, console, input, (open && guest, lock)) => true,
             };
             if gone && lock {
                 tokio::time::sleep(LETS_GO).await;
@@ -114,9 +118,10 @@ pub async fn attach(engine: &Arc<Engine>, key: &str, ask: Ask) -> Answer {
     })
 }
 
-/// Takes commands until the other side closes.
-async fn talk(engine: &Arc<Engine>, id: &str, mut console: Console, mut input: Input, listens: bool) {
+/// Takes commands until the other side closes; a lock takes lines, and lets go when none comes for a while.
+async fn talk(engine: &Arc<Engine>, id: &str, mut console: Console, mut input: Input, (listens, lock): (bool, bool)) {
     let (out, mut lines) = mpsc::channel(64);
+    let mut until = Clock::instant() + LEASE;
     let mut commands = Commands::new(Arc::clone(engine), id.to_owned(), out);
     loop {
         tokio::select! {
@@ -126,10 +131,12 @@ async fn talk(engine: &Arc<Engine>, id: &str, mut console: Console, mut input: I
                 }
             }
             line = input.recv() => match line {
+                Some(_) if lock => until = Clock::instant() + LEASE,
                 Some(line) if listens => commands.take(&line).await,
                 Some(_) => {}
                 None => return,
-            }
+            },
+            () = sleep_until(until), if lock => return,
         }
     }
 }

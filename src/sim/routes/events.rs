@@ -15,12 +15,12 @@ pub fn stream(engine: &Arc<Engine>, ask: &Ask) -> Answer {
     let since: Option<f64> = ask.query.get("since").and_then(|text| text.parse().ok());
     let next = engine.look(|world| if since.is_some() { 0 } else { world.forgotten + world.events.len() as u64 });
     let (lines, reader) = mpsc::channel(64);
-    let engine = Arc::clone(engine);
-    tokio::spawn(async move {
+    let reading = Arc::clone(engine);
+    engine.spawn(async move {
         let closed = lines.clone();
         tokio::select! {
             () = closed.closed() => {}
-            () = follow(&engine, next, since, &filters, &lines) => {}
+            () = follow(&reading, next, since, &filters, &lines) => {}
         }
     });
     Ok(Reply::stream("application/json", reader))

@@ -58,8 +58,8 @@ pub async fn start(engine: &Arc<Engine>, id: &str, ask: Ask) -> Answer {
         }
         Ok(exec)
     })?;
-    let (engine, id) = (Arc::clone(engine), id.to_owned());
-    go_on(ask, move |console, input| async move {
+    let (here, engine, id) = (Arc::clone(engine), Arc::clone(engine), id.to_owned());
+    go_on(&here, ask, move |console, input| async move {
         let code = run(&engine, &exec, console, input).await;
         engine.change(|world| {
             if let Some(exec) = world.execs.get_mut(&id) {

@@ -50,7 +50,7 @@ pub async fn pull(engine: &Arc<Engine>, ask: &Ask) -> Answer {
         return refuse(404, words);
     };
     let (lines, reader) = mpsc::channel::<io::Result<Bytes>>(64);
-    tokio::spawn(come_down(Arc::clone(engine), image, name, tag.to_owned(), lines));
+    engine.spawn(come_down(Arc::clone(engine), image, name, tag.to_owned(), lines));
     Ok(Reply::stream("application/json", reader))
 }
 

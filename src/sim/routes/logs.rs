@@ -40,12 +40,12 @@ pub async fn read(engine: &Arc<Engine>, key: &str, ask: &Ask) -> Answer {
         Ok((wish, seen.forgotten + from, seen.runs().then_some(seen.state.run)))
     })?;
     let (lines, reader) = mpsc::channel(64);
-    let (engine, follow) = (Arc::clone(engine), ask.flag("follow"));
-    tokio::spawn(async move {
+    let (reading, follow) = (Arc::clone(engine), ask.flag("follow"));
+    engine.spawn(async move {
         let closed = lines.clone();
         tokio::select! {
             () = closed.closed() => {}
-            () = send(&engine, &wish, first, run.filter(|_| follow), &lines) => {}
+            () = send(&reading, &wish, first, run.filter(|_| follow), &lines) => {}
         }
     });
     Ok(Reply::stream("application/vnd.docker.raw-stream", reader))

@@ -20,11 +20,13 @@ pub fn read(engine: &Arc<Engine>, key: &str, ask: &Ask) -> Answer {
         return engine.look(|world| Ok(Reply::json(&sample(engine, world.find(&id)?, now))));
     }
     let (lines, reader) = mpsc::channel(4);
-    let engine = Arc::clone(engine);
-    tokio::spawn(async move {
+    let reading = Arc::clone(engine);
+    engine.spawn(async move {
         loop {
             let now = Clock::instant();
-            let Ok(line) = engine.look(|world| world.find(&id).map(|seen| sample(&engine, seen, now))) else { return };
+            let Ok(line) = reading.look(|world| world.find(&id).map(|seen| sample(&reading, seen, now))) else {
+                return;
+            };
             if lines.send(Ok(format!("{line}\n").into())).await.is_err() {
                 return;
             }

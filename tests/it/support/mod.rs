@@ -15,6 +15,7 @@
 //! pitstop   the built program: run to its end, started in the background, or in a terminal
 //! poison    a hostile engine in front of the real one
 //! pty       a bare pseudo-terminal: modes, bytes, and its sudden end
+//! unix_http one HTTP request on a unix socket
 //! sim       a simulated engine of one's own
 //! term      a terminal that a test types into and looks at
 //! ```
@@ -37,4 +38,5 @@ pub mod pty;
 pub mod registry;
 pub mod sim;
 pub mod term;
+pub mod unix_http;
 pub mod wait;

@@ -1,0 +1,101 @@
+//! Whole operations on a clock that stands still: how long each step takes is known to the millisecond.
+
+use pitstop::domain::event::{EventKind, OpEvent, Outcome, StepResult};
+use pitstop::domain::options::{BatchSize, Options};
+use pitstop::domain::plan::Action;
+use pitstop::engine::{Operator, Request, Session};
+use pitstop::sim::Scenario;
+
+use crate::support::sim::paused;
+
+const WORLD: &str = r#"
+[latency]
+create = 10
+start_joined = 100
+stop = 50
+
+[[images]]
+name = "web:1"
+behaviour = { port = 8080, ready_ms = 300, stop_ms = 200 }
+[[images]]
+name = "web:2"
+behaviour = { port = 8080, ready_ms = 300, stop_ms = 200 }
+
+[[networks]]
+name = "net"
+subnet = "10.9.0.0/24"
+
+[[apps]]
+project = "shop"
+app = "web"
+image = "web:1"
+instances = 3
+network = "net"
+address = "10.9.0.200"
+probe = "tcp:8080"
+revision = 1
+up_s = 60
+"#;
+
+/// What happens when `shop/web` is deployed on the clock that stands still.
+fn deployed(options: Options) -> Vec<OpEvent> {
+    paused(Scenario::parse(WORLD).unwrap(), async |_, location| {
+        let session = Session::connect(&location).await.unwrap();
+        let (app, image) = ("shop/web".to_owned(), Some("web:2".to_owned()));
+        let plan = session.plan(&Request::Deploy { app, image, project: None, options }).await.unwrap();
+        let mut operation = Operator::of(&session).run(plan);
+        let mut events = Vec::new();
+        while let Some(event) = operation.events.recv().await {
+            events.push(event);
+        }
+        events
+    })
+}
+
+/// When each step of a kind was over, how long it took and how long it had waited, in milliseconds.
+fn times(events: &[OpEvent], action: Action) -> Vec<(u64, u64, u64)> {
+    let time = |event: &OpEvent| match &event.kind {
+        EventKind::StepFinished(step) if step.action == action && step.result == StepResult::Ok => {
+            Some((event.elapsed_ms, step.took_ms, step.waited_ms))
+        }
+        _ => None,
+    };
+    events.iter().filter_map(time).collect()
+}
+
+fn finished(events: &[OpEvent]) -> (Outcome, u64) {
+    match &events.last().unwrap().kind {
+        EventKind::Finished(end) => (end.outcome, end.took_ms),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_deployment_takes_what_its_requests_take() {
+    let events = deployed(Options::default());
+    assert_eq!(times(&events, Action::Create), [(10, 10, 0); 3]);
+    assert_eq!(times(&events, Action::Stop), [260, 910, 1560].map(|at| (at, 250, 0)));
+    assert_eq!(times(&events, Action::Start), [360, 1010, 1660].map(|at| (at, 100, 0)));
+    assert_eq!(times(&events, Action::Ready), [660, 1310, 1960].map(|at| (at, 300, 0)));
+    assert_eq!(finished(&events), (Outcome::Succeeded, 1960));
+    // From the old program's end to the new one's first answer: a start and a boot.
+    let gaps = events.iter().filter_map(|event| match &event.kind {
+        EventKind::GapMeasured(gap) => Some(gap.gap_ms),
+        _ => None,
+    });
+    assert_eq!(gaps.collect::<Vec<_>>(), [400.0; 3]);
+}
+
+#[test]
+fn a_batch_of_two_takes_what_one_takes() {
+    let events = deployed(Options { batch: Some(BatchSize::Count(2)), ..Options::default() });
+    assert_eq!(times(&events, Action::Stop), [260, 260, 910].map(|at| (at, 250, 0)));
+    assert_eq!(times(&events, Action::Ready), [660, 660, 1310].map(|at| (at, 300, 0)));
+    assert_eq!(finished(&events), (Outcome::Succeeded, 1310));
+}
+
+#[test]
+fn one_thing_at_a_time_waits_for_the_others() {
+    let events = deployed(Options { parallel: Some(1), ..Options::default() });
+    assert_eq!(times(&events, Action::Create), [(10, 10, 0), (370, 10, 360), (380, 10, 370)]);
+}
