@@ -302,12 +302,14 @@ impl Lock {
     }
 
     async fn hold(&self, id: &ContainerId, tell: &watch::Sender<Standing>, release: &mut watch::Receiver<bool>) -> End {
+        let begun = clock::instant();
         let mut line = match self.docker.hold_lock(id).await {
             Ok(line) => line,
             Err(error) => return End::Failed(error),
         };
         let mut awake = clock::instant();
-        let mut until = awake + LEASE;
+        let mut until = begun + LEASE;
+        tell.send_replace(Standing::Held { until });
         let (mut number, mut renew_at) = (0, awake);
         let mut said = VecDeque::new();
         loop {
