@@ -1,3 +1,4 @@
 //! What is left when consoles, connections and engines die in the middle of an operation: nothing is lost, nothing leaks.
 
+mod engine;
 mod lock;
