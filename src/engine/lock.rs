@@ -164,16 +164,31 @@ impl Locks {
 }
 
 impl Lock {
-    /// Takes the name; `None`: somebody has it.
+    /// Takes the name; `None`: somebody else has it.
     async fn create(&self) -> Result<Option<ContainerId>, DockerError> {
-        match self.docker.create_lock(&self.name, &self.image, &self.holder.labels(&self.subject)).await {
-            Ok(id) => Ok(Some(id)),
-            Err(error) if error.failure == Failure::Conflict => Ok(None),
-            Err(error) if error.is_unknown_outcome() => match self.docker.lock(&self.name).await {
-                Ok(Some(seen)) if seen.holder.as_ref() == Some(&self.holder) => Ok(Some(seen.id)),
-                _ => Err(error),
-            },
-            Err(error) => Err(error),
+        let (mut tries, mut doubt) = (0, false);
+        loop {
+            let error = match self.docker.create_lock(&self.name, &self.image, &self.holder.labels(&self.subject)).await
+            {
+                Ok(id) => return Ok(Some(id)),
+                Err(error) => error,
+            };
+            let taken = error.failure == Failure::Conflict;
+            if taken && !doubt {
+                return Ok(None);
+            }
+            if !taken && !error.is_unknown_outcome() {
+                return Err(error);
+            }
+            // It may have been done all the same: the name tells.
+            match self.docker.lock(&self.name).await? {
+                Some(seen) if seen.holder.as_ref() == Some(&self.holder) => return Ok(Some(seen.id)),
+                Some(_) => return Ok(None),
+                None if taken => return Ok(None),
+                None if error.failure == Failure::Server || tries == TRIES => return Err(error),
+                None => (tries, doubt) = (tries + 1, true),
+            }
+            sleep(PAUSE.0 * 2 * tries).await;
         }
     }
 
@@ -302,12 +317,14 @@ impl Lock {
     }
 
     async fn hold(&self, id: &ContainerId, tell: &watch::Sender<Standing>, release: &mut watch::Receiver<bool>) -> End {
+        let begun = clock::instant();
         let mut line = match self.docker.hold_lock(id).await {
             Ok(line) => line,
             Err(error) => return End::Failed(error),
         };
         let mut awake = clock::instant();
-        let mut until = awake + LEASE;
+        let mut until = begun + LEASE;
+        tell.send_replace(Standing::Held { until });
         let (mut number, mut renew_at) = (0, awake);
         let mut said = VecDeque::new();
         loop {

@@ -131,14 +131,17 @@ impl Wait<'_> {
         let Some(sandbox) = self.sandbox else {
             return "the container has no sandbox to probe from".into();
         };
-        let mut own = None;
+        let (mut own, mut count) = (None, self.docker.outage().count());
         let (mut seen, mut mark) = self.gap.clone().unwrap_or_else(|| (ended(), 0));
         loop {
             let now = seen.borrow_and_update().clone();
             if let Some(why) = now.ended {
-                if own.is_some() {
+                // An engine that is away takes its connections along; whoever waits here goes on when it is back.
+                let back = self.docker.outage().over().await.is_ok() && self.docker.outage().count() != count;
+                if own.is_some() && !back {
                     return why;
                 }
+                count = self.docker.outage().count();
                 // None has begun, or it has ended (this console was stopped for longer than the guest waits). The old
                 // container has stopped before, so whatever answers now is the new one.
                 match GapWatch::start(self.docker, sandbox, self.probe).await {
@@ -190,23 +193,27 @@ impl Wait<'_> {
             Err(error) => return error.to_string(),
         };
         let started = self.docker.inspect(self.container).await.ok().flatten().and_then(|c| c.started_at());
-        let options = LogOptions { follow: true, since: started, ..LogOptions::default() };
-        let mut lines = match self.docker.logs(self.container, options).await {
-            Ok(lines) => lines,
-            Err(error) => return error.to_string(),
-        };
-        while let Some(line) = lines.next().await {
-            match line {
-                Ok(line) if pattern.is_match(&line.text) => {
+        loop {
+            let options = LogOptions { follow: true, since: started, ..LogOptions::default() };
+            let mut lines = match self.docker.logs(self.container, options).await {
+                Ok(lines) => lines,
+                Err(error) if error.is_unreachable() || error.is_unknown_outcome() => {
+                    answer(&tell, false, &error.to_string());
+                    tokio::time::sleep(LOOK).await;
+                    continue;
+                }
+                Err(error) => return error.to_string(),
+            };
+            while let Some(Ok(line)) = lines.next().await {
+                if pattern.is_match(&line.text) {
                     answer(&tell, true, &line.text);
                     std::future::pending::<()>().await;
                 }
-                Ok(line) => answer(&tell, false, &line.text),
-                Err(error) => return error.to_string(),
+                answer(&tell, false, &line.text);
             }
+            // The container has ended, and the look at it says why; or the engine was away, and the lines are read anew.
+            tokio::time::sleep(LOOK).await;
         }
-        // The container has ended; the look at it says why.
-        std::future::pending().await
     }
 
     /// Ends when the container has exited or was restarted by the engine.

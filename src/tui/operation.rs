@@ -65,6 +65,12 @@ impl OpView {
         progress.gate.as_ref().map(|(_, reason)| reason.as_str()).or(progress.paused.as_deref())
     }
 
+    /// The engine is gone and waited for: so many milliseconds more, in whole seconds.
+    pub fn engine_lost(&self, now: Duration) -> Option<u64> {
+        let (since, grace) = self.progress.engine_lost.filter(|_| self.is_running())?;
+        Some((since + grace).saturating_sub(self.elapsed(now)).div_ceil(1000) * 1000)
+    }
+
     /// Milliseconds since it began: measured while it runs, told by its last event after.
     pub fn elapsed(&self, now: Duration) -> u64 {
         match &self.progress.finished {

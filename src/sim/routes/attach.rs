@@ -118,7 +118,7 @@ pub async fn attach(engine: &Arc<Engine>, key: &str, ask: Ask) -> Answer {
     })
 }
 
-/// Takes commands until the other side closes; a lock takes lines, and lets go when none comes for a while.
+/// Takes commands until the other side closes; a lock says lines back, and lets go when none comes for a while.
 async fn talk(engine: &Arc<Engine>, id: &str, mut console: Console, mut input: Input, (listens, lock): (bool, bool)) {
     let (out, mut lines) = mpsc::channel(64);
     let mut until = Clock::instant() + LEASE;
@@ -131,7 +131,12 @@ async fn talk(engine: &Arc<Engine>, id: &str, mut console: Console, mut input: I
                 }
             }
             line = input.recv() => match line {
-                Some(_) if lock => until = Clock::instant() + LEASE,
+                Some(line) if lock => {
+                    until = Clock::instant() + LEASE;
+                    if !console.say(&line).await {
+                        return;
+                    }
+                }
                 Some(line) if listens => commands.take(&line).await,
                 Some(_) => {}
                 None => return,

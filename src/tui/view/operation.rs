@@ -91,6 +91,9 @@ fn head(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
     if let Some(finished) = op.progress.finished.as_ref().filter(|f| f.serial_ms > f.took_ms) {
         facts.push((format!("one after the other {}", human(finished.serial_ms)), Role::Dim));
     }
+    if let Some(left) = op.engine_lost(model.now) {
+        facts.push((format!("the engine is gone: waiting for it, {} left", human(left)), Role::Bad));
+    }
     if let Some(waiting) = op.waiting() {
         facts.push((waiting.to_owned(), Role::Warn));
     }

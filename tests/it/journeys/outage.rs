@@ -61,28 +61,3 @@ fn pinned_addresses_survive_the_engine_and_a_restart_mends_the_apps() {
         assert_eq!(daemon.inside(|| super::get(&address, "/")), "v1");
     }
 }
-
-#[test]
-fn an_engine_that_dies_in_the_middle_is_told_and_the_rest_is_done_by_asking_again() {
-    let mut daemon = PrivateDockerd::start(&Options { live_restore: true, ..Options::default() });
-    let engine = daemon.engine();
-    let site = Site::open(&engine, &images::app(&engine, "v1"), 2);
-    let before = site.all_outside(2);
-    let v2 = images::slow_boot(&engine, "v2", 2000);
-    let running = site.pitstop.start(&["deploy", &site.web(), "--image", &v2, "--json"]);
-    running.wait_for_stdout(r#""action":"start","lane":"main","result":"ok""#);
-    daemon.kill9();
-    let out = running.wait().expect_code(1);
-    let last = out.json_lines().pop().unwrap();
-    assert_eq!((&last["event"], &last["outcome"]), (&"finished".into(), &"failed".into()));
-    assert!(out.stderr.contains("web-1") && out.stderr.contains("next: "), "{}", out.stderr);
-    site.run("ps", &[]).expect_code(3);
-
-    daemon.start_again();
-    site.run("deploy", &["--image", &v2]).expect_code(0);
-    assert_eq!(site.all_outside(2), before);
-    for outside in &before {
-        assert_eq!(daemon.inside(|| super::get(&outside.address(), "/")), "v2");
-    }
-    assert_eq!(site.containers().len(), 4, "{:?}", site.containers());
-}

@@ -34,6 +34,7 @@ pub mod images;
 pub mod paused;
 pub mod pitstop;
 pub mod poison;
+pub mod proxy;
 pub mod pty;
 pub mod registry;
 pub mod sim;

@@ -1,8 +1,8 @@
 //! What keys do to the model, and what they ask to be done.
 
 use super::sample::{self, Course};
-use super::{press, running, showing};
-use pitstop::domain::event::Urgency;
+use super::{clock, press, running, showing, text};
+use pitstop::domain::event::{EventKind, Urgency};
 use pitstop::domain::fleet::FleetState;
 use pitstop::engine::Request;
 use pitstop::tui::message::{Command, Msg, Refusal};
@@ -287,6 +287,29 @@ fn operations_go_on_in_the_background() {
     assert!(press(&mut model, "a<enter>").is_empty(), "Enter aborts nothing");
     assert!(matches!(press(&mut model, "f")[..], [Command::Cancel(_, Urgency::Finish)]));
     assert!(matches!(press(&mut model, "aa")[..], [Command::Cancel(_, Urgency::Abort)]));
+}
+
+#[test]
+fn an_operation_that_was_locked_out_says_by_whom() {
+    let mut model = wide();
+    let refused = Refusal { message: "shop/web is locked by anna@ops1".into(), hint: Some("wait".into()) };
+    update(&mut model, Msg::NotBegun(refused));
+    assert!(matches!(&model.dialog, Some(Dialog::Refused { message, .. }) if message.contains("anna@ops1")));
+    assert_eq!(model.running(), 0);
+}
+
+#[test]
+fn an_engine_that_is_gone_is_counted_down_and_forgotten_when_it_is_back() {
+    let mut model = running((120, 36), Course { until: Some(300), ..Course::default() });
+    let mut event = sample::events(&sample::deploy_plan(), Course::default()).remove(0);
+    (event.seq, event.elapsed_ms, event.kind) = (900, 1000, EventKind::EngineLost { grace_ms: 60_000 });
+    clock(&mut model, 1000);
+    update(&mut model, Msg::Op(event.clone()));
+    clock(&mut model, 21_000);
+    assert!(text(&model).contains("the engine is gone: waiting for it, 40"), "{}", text(&model));
+    (event.seq, event.elapsed_ms, event.kind) = (901, 22_000, EventKind::EngineBack { after_ms: 21_000 });
+    update(&mut model, Msg::Op(event));
+    assert!(!text(&model).contains("the engine is gone"), "{}", text(&model));
 }
 
 #[test]

@@ -1,3 +1,5 @@
 //! What is left when consoles, connections and engines die in the middle of an operation: nothing is lost, nothing leaks.
 
+mod engine;
+mod faults;
 mod lock;
