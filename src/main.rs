@@ -24,7 +24,7 @@ fn front_end(args: Cli) -> u8 {
 }
 
 async fn console(mut start: cli::console::Start) -> u8 {
-    let _simulated = match cli::simulated(&mut start).await {
+    let _simulated = match cli::simulated(&mut start) {
         Ok(simulated) => simulated,
         Err(code) => return code,
     };

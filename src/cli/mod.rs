@@ -182,12 +182,12 @@ pub fn console_start(cli: &Cli) -> Result<console::Start, u8> {
     })
 }
 
-/// The engine that the console shows when it is none; `None`: a real one. The error is the exit code.
-pub async fn simulated(start: &mut console::Start) -> Result<Option<demo::simulated::Simulated>, u8> {
+/// The engine that the console shows when it is none; `None`: a real one. On the runtime. The error is the exit code.
+pub fn simulated(start: &mut console::Start) -> Result<Option<demo::simulated::Simulated>, u8> {
     if start.demo.is_none() {
         return Ok(None);
     }
-    match demo::simulated::Simulated::serve().await {
+    match demo::simulated::Simulated::serve() {
         Ok(simulated) => {
             start.location = Location::at(simulated.host());
             Ok(Some(simulated))

@@ -65,13 +65,12 @@ impl Operator {
         }
         let labels = BTreeMap::from([(LABEL.to_owned(), "1".to_owned())]);
         let there = docker.labelled(LABEL).await?;
-        let stranger = match there.into_iter().find(|container| *container.name == *STRANGER) {
-            Some(container) => container.id,
-            None => {
-                let name = ObjectName::new(STRANGER).map_err(|error| invalid(STRANGER, &error.to_string()))?;
-                let image = ImageRef::new(IMAGES[0].0).map_err(|error| invalid(STRANGER, &error.to_string()))?;
-                docker.create_plain(&name, &image, &labels).await?
-            }
+        let stranger = if let Some(found) = there.into_iter().find(|container| *container.name == *STRANGER) {
+            found.id
+        } else {
+            let name = ObjectName::new(STRANGER).map_err(|error| invalid(STRANGER, &error.to_string()))?;
+            let image = ImageRef::new(IMAGES[0].0).map_err(|error| invalid(STRANGER, &error.to_string()))?;
+            docker.create_plain(&name, &image, &labels).await?
         };
         Ok(docker.start(&stranger).await?)
     }

@@ -243,7 +243,7 @@ impl Console {
     fn play(&mut self) -> Option<Duration> {
         loop {
             match self.tour.as_mut()?.next(&self.model) {
-                Next::Do(msg) => self.take(msg),
+                Next::Press(key) => self.take(Msg::Key(key)),
                 Next::Say(text) => self.model.caption = Some(text),
                 Next::Wait(due) => return Some(due),
                 Next::Idle => return None,

@@ -66,7 +66,7 @@ fn wait(what: PollFlags) -> bool {
 
 fn read(tell: &mpsc::Sender<Event>) {
     while wait(PollFlags::IN) {
-        // Its own poll tells only of new input: what was left of a long one would make this loop spin without patience.
+        // More than one event may come of one read; half of one is waited for, but not in a hurry.
         while let Ok(true) = event::poll(PATIENCE) {
             let Ok(event) = event::read() else { return };
             if tell.blocking_send(event).is_err() {

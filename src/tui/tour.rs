@@ -12,7 +12,6 @@
 //! rest 500ms
 //! ```
 
-use super::message::Msg;
 use super::model::{Dialog, Model};
 use crate::domain::duration;
 use crate::domain::fleet::FleetState;
@@ -80,7 +79,7 @@ pub enum Next {
     /// At that time on the console's clock, if nothing happens before.
     Wait(Duration),
     /// At once.
-    Do(Msg),
+    Press(KeyEvent),
     Say(String),
     /// As soon as something has changed.
     Idle,
@@ -130,7 +129,7 @@ impl Tour {
                 }
                 Some(Beat::Key(key)) => {
                     self.rest(now, STROKE);
-                    Next::Do(Msg::Key(key))
+                    Next::Press(key)
                 }
                 Some(Beat::Rest(time)) => {
                     self.rest(now, time);

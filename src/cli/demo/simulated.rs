@@ -15,8 +15,8 @@ pub struct Simulated {
 }
 
 impl Simulated {
-    /// Serves it in a new directory that only this user may enter.
-    pub async fn serve() -> Result<Self, CliError> {
+    /// Serves it in a new directory that only this user may enter; must be called on the runtime.
+    pub fn serve() -> Result<Self, CliError> {
         let scenario = Scenario::demo().map_err(|error| CliError::failed(error.to_string()))?;
         let directory = private_directory()?;
         match Sim::serve(directory.join("docker.sock"), scenario) {
@@ -43,7 +43,7 @@ impl Drop for Simulated {
 /// `demo --serve`: until a signal ends it; returns the exit code.
 pub async fn serve(out: &mut Output) -> Result<u8, CliError> {
     let mut signals = Signals::take()?;
-    let simulated = Simulated::serve().await?;
+    let simulated = Simulated::serve()?;
     out.result(&format!("DOCKER_HOST={}", simulated.host()));
     out.note("a simulated Docker Engine listens there until Ctrl-C; nothing on it is real");
     signals.next().await;
