@@ -150,6 +150,14 @@ impl Changes {
         fine_when_gone(self.call("remove", &self.name(id), REMOVE, request).await)
     }
 
+    /// Lets it go on; fine when it is not paused.
+    pub async fn unpause(&self, id: &ContainerId) -> Result<(), DockerError> {
+        if self.inspect(id).await?.is_some_and(|seen| seen.state != State::Paused) {
+            return Ok(());
+        }
+        self.call("unpause", &self.name(id), START, self.client().unpause_container(id.as_str())).await
+    }
+
     /// Gives it another name; fails with [`Failure::Conflict`] when that is taken.
     pub async fn rename(&self, id: &ContainerId, name: &ObjectName) -> Result<(), DockerError> {
         let options = RenameContainerOptions { name: name.to_string() };

@@ -6,7 +6,7 @@ use crate::domain::facts::ImageSeen;
 use crate::domain::fleet::{BoundPort, Container, Detail, Health, MountSeen, NetworkSeen, State, VolumeSeen};
 use crate::domain::identity::Address;
 use crate::domain::ids::ContainerId;
-use crate::domain::labels::{COMPOSE_NUMBER, COMPOSE_PROJECT, COMPOSE_SERVICE, OwnLabels, Role};
+use crate::domain::labels::{self, COMPOSE_NUMBER, COMPOSE_PROJECT, COMPOSE_SERVICE, OwnLabels, Role};
 use crate::domain::project::Subnet;
 use crate::domain::spec::{MountKind, RestartPolicy};
 use bollard::models::{
@@ -81,6 +81,7 @@ pub(super) fn inspection(seen: ContainerInspectResponse) -> Option<Container> {
         auto_remove: host.auto_remove.unwrap_or_default(),
         environment: environment(config.env.unwrap_or_default()),
         pinned: endpoints.iter().filter_map(pinned).collect(),
+        former: labels::addresses(&labels),
         stop_grace_ms: config.stop_timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(|s| s * 1000),
         has_healthcheck: has_healthcheck(config.healthcheck.as_ref()),
         healthcheck: command(config.healthcheck),

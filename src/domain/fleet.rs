@@ -128,6 +128,8 @@ pub struct Detail {
     pub environment: Environment,
     /// Addresses asked for at creation, by network.
     pub pinned: BTreeMap<String, Address>,
+    /// Of an app container: the addresses its sandbox was pinned to when it was made, by network.
+    pub former: BTreeMap<String, String>,
     /// Milliseconds; `None`: the engine's default of 10 s.
     pub stop_grace_ms: Option<u64>,
     pub has_healthcheck: bool,

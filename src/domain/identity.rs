@@ -79,6 +79,17 @@ impl Verdict {
     }
 }
 
+impl Identity {
+    /// The same, but at these addresses, by network: those it had before its sandbox was down.
+    #[must_use]
+    pub fn at_addresses(mut self, addresses: &BTreeMap<String, String>) -> Self {
+        for (network, ip) in addresses {
+            self.networks.entry(network.clone()).or_default().ipv4 = Some(ip.clone());
+        }
+        self
+    }
+}
+
 /// Compares two readings. `before` is `None` for an instance that did not exist or was not running.
 ///
 /// An instance that kept everything is `kept` when a sandbox holds it at a pinned address, else `unprotected`. A missing

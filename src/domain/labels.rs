@@ -14,11 +14,20 @@ pub const REVISION: &str = "io.pitstop.revision";
 pub const OPERATION: &str = "io.pitstop.operation";
 pub const SPEC: &str = "io.pitstop.spec";
 pub const SPEC_HASH: &str = "io.pitstop.spec-hash";
+/// On app containers: the addresses of the sandbox by network, so that they are known when the sandbox is gone.
+pub const ADDRESSES: &str = "io.pitstop.addresses";
 
 /// Compose's own labels, by which unmanaged containers find their app (v1 and v2).
 pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
 pub const COMPOSE_SERVICE: &str = "com.docker.compose.service";
 pub const COMPOSE_NUMBER: &str = "com.docker.compose.container-number";
+
+/// The addresses an app container remembers; nothing where a stranger wrote something else.
+pub fn addresses(labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let written: BTreeMap<String, std::net::Ipv4Addr> =
+        labels.get(ADDRESSES).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    written.into_iter().map(|(network, ip)| (super::clean::clean(&network), ip.to_string())).collect()
+}
 
 /// What a container is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -189,11 +189,19 @@ pub enum Task {
         container: Option<Target>,
         sandbox: Option<Target>,
         watch: Option<ProbeSpec>,
+        /// The addresses it had, by network, where its sandbox was down or gone so that no reading can tell.
+        addresses: BTreeMap<String, String>,
     },
     /// Reads the identity again and judges it.
     Verify {
         container: Target,
         sandbox: Option<Target>,
+        /// Other app containers of the same sandbox: if one of them runs, nobody knows who answered the probe.
+        rivals: Vec<Target>,
+    },
+    /// Lets a container go on that somebody paused.
+    Unpause {
+        container: Target,
     },
     /// Writes a revision down in the sandbox, for a later rollback.
     Record {
@@ -288,7 +296,7 @@ impl Task {
             Self::Drain { .. } => Action::Drain,
             Self::Attach { .. } => Action::Attach,
             Self::Stop { .. } => Action::Stop,
-            Self::Start { .. } => Action::Start,
+            Self::Start { .. } | Self::Unpause { .. } => Action::Start,
             Self::Ready { .. } => Action::Ready,
             Self::Preflight { .. } | Self::Verify { .. } => Action::Verify,
             Self::Record { .. } | Self::Park { .. } | Self::Unpark { .. } => Action::Park,
@@ -440,11 +448,17 @@ impl Task {
             | Self::Start { container, .. }
             | Self::Park { container }
             | Self::Unpark { container, .. }
+            | Self::Unpause { container }
             | Self::Remove { container, .. }
             | Self::Rename { container, .. } => of(container).into_iter().collect(),
-            Self::Ready { container, sandbox, .. } | Self::Verify { container, sandbox } => {
+            Self::Ready { container, sandbox, .. } => {
                 of(container).into_iter().chain(sandbox.as_ref().and_then(of)).collect()
             }
+            Self::Verify { container, sandbox, rivals } => of(container)
+                .into_iter()
+                .chain(sandbox.as_ref().and_then(of))
+                .chain(rivals.iter().filter_map(of))
+                .collect(),
             Self::Preflight { container, sandbox, .. } => {
                 container.as_ref().and_then(of).into_iter().chain(sandbox.as_ref().and_then(of)).collect()
             }

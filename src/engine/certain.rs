@@ -161,6 +161,17 @@ impl Certain {
         self.carry_out(Change::Rename(id, name)).await.map(drop)
     }
 
+    /// Looks first each time, so that asking again after a lost answer does no harm.
+    pub async fn unpause(&self, id: &ContainerId) -> Result<(), DockerError> {
+        let mut tries = 0;
+        loop {
+            match self.changes.unpause(id).await {
+                Err(error) => self.after_read(error, &mut tries).await?,
+                done => return done,
+            }
+        }
+    }
+
     pub async fn set_restart(&self, id: &ContainerId, policy: &RestartPolicy) -> Result<(), DockerError> {
         self.carry_out(Change::Restart(id, policy)).await.map(drop)
     }

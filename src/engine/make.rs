@@ -8,10 +8,11 @@ use super::pins::Picked;
 use crate::docker::{AppCreation, DockerError, Failure, SandboxCreation};
 use crate::domain::fleet::Container;
 use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
-use crate::domain::labels::{OwnLabels, Role};
+use crate::domain::labels::{self, OwnLabels, Role};
 use crate::domain::plan::{AppDraft, SandboxDraft};
 use crate::domain::project::{NetworkSpec, VolumeSpec};
 use crate::domain::spec::AppSpec;
+use std::collections::BTreeMap;
 
 /// A network, unless it is there.
 pub(super) async fn network(docker: &Certain, spec: &NetworkSpec, project: &str) -> Outcome {
@@ -163,12 +164,15 @@ pub(super) async fn app(context: &Context, job: &Job, draft: &AppDraft) -> Outco
         spec: Some(draft.spec.clone()),
         spec_hash: draft.spec.hash(),
     };
+    let sandbox = job.container(&draft.sandbox)?;
+    let mut labels = own.write();
+    labels.extend(remembered(docker, &sandbox).await?);
     let mut creation = AppCreation {
         name: valid_name(&draft.app.container_name(draft.number, draft.revision))?,
         image: named.clone(),
-        labels: own.write(),
+        labels,
         spec: draft.spec.container.clone(),
-        sandbox: job.container(&draft.sandbox)?,
+        sandbox,
         carry: draft.carry.clone(),
     };
     // By name, so that `docker ps` tells people what runs; by id where the name means, or meanwhile came to mean, another image.
@@ -187,6 +191,15 @@ pub(super) async fn app(context: &Context, job: &Job, draft: &AppDraft) -> Outco
         }
     }
     Ok(Done::made(Product::Container(id), Some(creation.name.to_string())))
+}
+
+/// The label by which an app container remembers the addresses its sandbox is pinned to.
+async fn remembered(docker: &Certain, sandbox: &ContainerId) -> Result<Option<(String, String)>, Failed> {
+    let pinned = docker.inspect(sandbox).await?.and_then(|seen| seen.detail).map(|detail| detail.pinned);
+    let addresses: BTreeMap<String, String> =
+        pinned.into_iter().flatten().filter_map(|(network, pin)| Some((network, pin.ipv4?))).collect();
+    let text = (!addresses.is_empty()).then(|| serde_json::to_string(&addresses).ok()).flatten();
+    Ok(text.map(|text| (labels::ADDRESSES.to_owned(), text)))
 }
 
 /// A reference or id that may be sent.

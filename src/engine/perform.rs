@@ -11,7 +11,7 @@ use super::pins::Pins;
 use super::ready::{self, Wait};
 use super::traffic;
 use crate::docker::{DockerError, PullProgress};
-use crate::domain::fleet::Instance;
+use crate::domain::fleet::{Instance, State};
 use crate::domain::identity::{Hold, Identity, Judgement, judge};
 use crate::domain::ids::{ContainerId, ImageRef, InstanceName, OpId};
 use crate::domain::options::PullPolicy;
@@ -137,10 +137,17 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             };
             Ok(Done::saying(wait.until_ready().await?))
         }
-        Task::Preflight { container, sandbox, watch } => {
-            preflight(docker, &job, container.as_ref(), sandbox.as_ref(), watch.as_ref()).await
+        Task::Preflight { container, sandbox, watch, addresses } => {
+            preflight(docker, &job, container.as_ref(), sandbox.as_ref(), watch.as_ref(), addresses).await
         }
-        Task::Verify { container, sandbox } => verify(docker, &job, container, sandbox.as_ref()).await,
+        Task::Verify { container, sandbox, rivals } => {
+            no_rival(docker, &job, container, rivals).await?;
+            verify(docker, &job, container, sandbox.as_ref()).await
+        }
+        Task::Unpause { container } => {
+            docker.unpause(&job.container(container)?).await?;
+            Ok(Done::saying(format!("{} goes on; somebody had paused it", container.name())))
+        }
         Task::Record { sandbox, record } => {
             docker.write_revision(&job.container(sandbox)?, record).await?;
             Ok(Done::saying(format!("revision {} is kept for a rollback", record.revision)))
@@ -285,6 +292,7 @@ async fn preflight(
     container: Option<&Target>,
     sandbox: Option<&Target>,
     probe: Option<&ProbeSpec>,
+    addresses: &BTreeMap<String, String>,
 ) -> Outcome {
     let (app, owner) = (container.map(|target| job.container(target)).transpose()?, job.sandbox(sandbox)?);
     let watching = async {
@@ -319,10 +327,29 @@ async fn preflight(
         }
     }
     // A sandbox that this plan makes anew has nothing of the one before it: whatever it has is a change.
-    let anew = container.is_some() && matches!(sandbox, Some(Target::Made { .. }));
+    let anew = container.is_some() && matches!(sandbox, Some(Target::Made { .. })) && addresses.is_empty();
     let before = if anew { Some(Identity::default()) } else { instance.identity() };
+    let before = before.map(|identity| identity.at_addresses(addresses));
     let address = instance.address().unwrap_or("no address").to_owned();
     Ok(Done { before, gap, detail: Some(address), ..Done::default() })
+}
+
+/// A probe is asked in the sandbox, so any container in it may answer: what is verified has to be alone there.
+async fn no_rival(docker: &Certain, job: &Job, container: &Target, rivals: &[Target]) -> Result<(), Failed> {
+    for rival in rivals {
+        // One that was never made is none.
+        let Ok(id) = job.container(rival) else { continue };
+        let Some(seen) = docker.inspect(&id).await? else { continue };
+        if matches!(seen.state, State::Running | State::Paused | State::Restarting) {
+            return Err(Failed::new(format!(
+                "{} runs in the same sandbox as {}, so nobody knows which of them answers: somebody started it; `docker stop {}`, then run this again",
+                rival.name(),
+                container.name(),
+                rival.name()
+            )));
+        }
+    }
+    Ok(())
 }
 
 async fn verify(docker: &Certain, job: &Job, container: &Target, sandbox: Option<&Target>) -> Outcome {

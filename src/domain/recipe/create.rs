@@ -12,7 +12,7 @@ use super::super::options::{Options, PullPolicy};
 use super::super::plan::{Kind, Plan, Refusal, StepId, Target, Task};
 use super::super::project::{AppEntry, DependencyCondition, ProjectSpec};
 use super::super::spec::{AppSpec, Rollout};
-use super::draft::{Draft, Slot, known, stop};
+use super::draft::{Draft, Slot, bring_up, former, known, rivals, stop};
 use super::order;
 use super::ports::{self, Taken};
 use super::resources::Resources;
@@ -233,16 +233,14 @@ impl Wanted<'_> {
     ) -> Result<(StepId, StepId), Refusal> {
         let why = format!("{} is wanted and not there", at.instance);
         let (sandbox, up) = if let Some(there) = &instance.sandbox {
-            let cause = format!("sandbox {} does not run", there.name);
-            let task = Task::SandboxStart { sandbox: known(there) };
-            let up = (!there.is_running()).then(|| draft.main(at, task, &[], cause));
+            let up = (!there.is_running()).then(|| bring_up(draft, at, there, &[]));
             (known(there), up)
         } else {
             let name = self.app.sandbox_name(instance.number);
             free_name(draft.facts, &name)?;
             let spec = ports::of_instance(self.app, &self.spec.sandbox, instance.number)?;
             taken.take(draft.facts, &at.instance.0, &spec)?;
-            let made = self.sandbox_create(draft, at, instance.number, BTreeMap::new(), &[], &why)?;
+            let made = self.sandbox_create(draft, at, instance.number, former(instance), &[], &why)?;
             let target = Target::Made { step: made, name };
             let up = sandbox_start(draft, at, &target, made);
             (target, Some(up))
@@ -251,7 +249,7 @@ impl Wanted<'_> {
         let container = Target::Made { step: create, name: self.container_name(instance) };
         let needs: Vec<_> = after.iter().copied().chain(up).collect();
         let start = self.start(draft, at, &container, &needs);
-        let (ready, _) = self.prove(draft, at, &container, &sandbox, start);
+        let (ready, _) = self.prove(draft, at, &container, &sandbox, rivals(instance, None), start);
 
         let cause = "what was made for a failed instance is taken away again";
         draft.undo(at, stop(container.clone(), draft.options), &[start], cause);

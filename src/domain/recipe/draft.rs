@@ -4,8 +4,9 @@
 //! operation wants.
 
 use super::super::facts::Facts;
-use super::super::fleet::{Container, State};
+use super::super::fleet::{Container, Instance, State};
 use super::super::ids::{ImageRef, InstanceName, ObjectName};
+use super::super::labels::Role;
 use super::super::options::Options;
 use super::super::plan::{Kind, Lane, Plan, Refusal, Step, StepId, Target, Task};
 use super::super::spec::Rollout;
@@ -129,7 +130,7 @@ impl<'a> Draft<'a> {
                 grace.or_else(|| self.own_grace(container)).unwrap_or(STOP_GRACE) + STOP_SLACK
             }
             Task::Ready { min_ready, timeout, .. } => *timeout + *min_ready + READY_SLACK,
-            Task::Start { .. } | Task::SandboxStart { .. } => Duration::from_secs(120),
+            Task::Start { .. } | Task::SandboxStart { .. } | Task::Unpause { .. } => Duration::from_secs(120),
             Task::Network { .. }
             | Task::Volume { .. }
             | Task::SandboxCreate { .. }
@@ -170,8 +171,54 @@ pub(super) fn all(facts: &Facts) -> impl Iterator<Item = &Container> {
 }
 
 /// Every container of an instance.
-pub(super) fn parts(instance: &super::super::fleet::Instance) -> impl Iterator<Item = &Container> {
+pub(super) fn parts(instance: &Instance) -> impl Iterator<Item = &Container> {
     instance.sandbox.iter().chain(&instance.app).chain(&instance.others)
+}
+
+/// Starts a sandbox that is down, or lets it go on.
+pub(super) fn bring_up(draft: &mut Draft<'_>, at: &Slot, sandbox: &Container, needs: &[StepId]) -> StepId {
+    if sandbox.state == State::Paused {
+        let task = Task::Unpause { container: known(sandbox) };
+        return draft.main(at, task, needs, format!("somebody paused sandbox {}", sandbox.name));
+    }
+    let task = Task::SandboxStart { sandbox: known(sandbox) };
+    draft.main(at, task, needs, format!("sandbox {} does not run", sandbox.name))
+}
+
+/// The addresses an instance had, by network: what its sandbox is pinned to, else what its app containers remember.
+pub(super) fn former(instance: &Instance) -> BTreeMap<String, String> {
+    let pinned = instance.sandbox.as_ref().and_then(|sandbox| sandbox.detail.as_ref()).map(|detail| &detail.pinned);
+    let asked: BTreeMap<_, _> =
+        pinned.into_iter().flatten().filter_map(|(network, pin)| Some((network.clone(), pin.ipv4.clone()?))).collect();
+    if !asked.is_empty() || instance.sandbox.is_some() {
+        return asked;
+    }
+    let remembered = instance.app.iter().chain(&instance.others).filter_map(|app| app.detail.as_ref());
+    remembered.map(|detail| detail.former.clone()).find(|former| !former.is_empty()).unwrap_or_default()
+}
+
+/// The same, where no reading of the running sandbox tells.
+pub(super) fn former_if_down(instance: &Instance) -> BTreeMap<String, String> {
+    match &instance.sandbox {
+        Some(sandbox) if sandbox.is_running() => BTreeMap::new(),
+        _ => former(instance),
+    }
+}
+
+/// The instance's other app containers, which must not run while `serving` is proven.
+pub(super) fn rivals(instance: &Instance, serving: Option<&Container>) -> Vec<Target> {
+    let is_app = |one: &&Container| one.own.as_ref().is_none_or(|own| own.role == Role::App);
+    let mut rivals: Vec<_> = instance.app.iter().chain(&instance.others).filter(is_app).collect();
+    rivals.retain(|one| serving.is_none_or(|serving| serving.id != one.id));
+    rivals.into_iter().map(known).collect()
+}
+
+/// A free name for a container that is put aside while another takes its place.
+pub(super) fn aside(draft: &Draft<'_>, old: &Container) -> String {
+    let taken = |name: &str| all(draft.facts).any(|seen| &*seen.name == name);
+    let first = format!("{}.old", old.name);
+    let later = (2..).map(|n| format!("{first}{n}"));
+    std::iter::once(first.clone()).chain(later).find(|name| !taken(name)).unwrap_or(first)
 }
 
 /// It has processes, so it must be stopped before it can be replaced or removed.

@@ -6,7 +6,7 @@
 use super::super::fleet::{Container, Instance};
 use super::super::plan::{Refusal, Target, Task};
 use super::super::spec::AppSpec;
-use super::draft::{Draft, Slot, alive, all, known, object_name, stop};
+use super::draft::{Draft, Slot, alive, aside, known, object_name, rivals, stop};
 use super::swap::{Before, Source, Swapped, Wanted, park, record, sandbox_start};
 use super::traffic;
 use std::collections::BTreeMap;
@@ -28,7 +28,12 @@ impl Wanted<'_> {
             needs.push(step);
         }
         // Nothing is watched from inside: the place to watch from goes away.
-        let task = Task::Preflight { container: old.map(known), sandbox: Some(known(old_sandbox)), watch: None };
+        let task = Task::Preflight {
+            container: old.map(known),
+            sandbox: Some(known(old_sandbox)),
+            watch: None,
+            addresses: BTreeMap::new(),
+        };
         let preflight = draft.main(at, task, &needs, "before anything is touched: the identity is read");
         let mut prepared = before.verifies.clone();
         prepared.push(preflight);
@@ -51,7 +56,7 @@ impl Wanted<'_> {
         let create = self.create(draft, at, instance, sandbox.clone(), &[], cause)?;
         let container = Target::Made { step: create, name: self.container_name(instance) };
         let start = self.start(draft, at, &container, &[up]);
-        let (ready, verify) = self.prove(draft, at, &container, &sandbox, start);
+        let (ready, verify) = self.prove(draft, at, &container, &sandbox, rivals(instance, None), start);
         let verify = places.attach(draft, at, None, &[verify]).unwrap_or(verify);
         let record = old.and_then(|old| record(draft, at, old, &sandbox, &[verify]));
         let park = old.map(|old| park(draft, at, old, &[record.unwrap_or(verify)]));
@@ -77,14 +82,6 @@ impl Wanted<'_> {
         let replaced = old.into_iter().chain(&instance.others).chain([old_sandbox]).map(known).collect();
         Ok(Swapped { prepared, start, ready, verify, done: park.unwrap_or(verify), replaced })
     }
-}
-
-/// A free name for the old sandbox while it waits.
-fn aside(draft: &Draft<'_>, old: &Container) -> String {
-    let taken = |name: &str| all(draft.facts).any(|seen| &*seen.name == name);
-    let first = format!("{}.old", old.name);
-    let later = (2..).map(|n| format!("{first}{n}"));
-    std::iter::once(first.clone()).chain(later).find(|name| !taken(name)).unwrap_or(first)
 }
 
 /// The pinned addresses to ask for again: on networks that stay and for which the user asks no other.

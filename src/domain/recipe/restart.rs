@@ -11,7 +11,7 @@ use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal, StepId, Target, Task};
 use super::super::probe::ProbeSpec;
 use super::super::spec::{AppSpec, Rollout};
-use super::draft::{Draft, Slot, alive, known, stop};
+use super::draft::{Draft, Slot, alive, bring_up, former_if_down, known, rivals, stop};
 use super::settle::{NO_PROBE_MIN_READY, Readiness, batches, readiness, spec_of, watch};
 use super::swap::Before;
 use super::traffic;
@@ -105,8 +105,7 @@ pub(super) fn one(
 
     let mut needs = before.prepared.clone();
     if let Some(there) = instance.sandbox.as_ref().filter(|there| !there.is_running()) {
-        let task = Task::SandboxStart { sandbox: known(there) };
-        needs = vec![draft.main(at, task, &needs, format!("sandbox {} does not run", there.name))];
+        needs = vec![bring_up(draft, at, there, &needs)];
         if instance.hold() != Some(Hold::Pinned) && !pinned(there) {
             draft.note(format!(
                 "{}: its address is not pinned, so it may be another one once its sandbox runs",
@@ -115,7 +114,12 @@ pub(super) fn one(
         }
     }
     let watch = sandbox.is_some().then(|| watch(&readiness.probe, spec.as_ref(), Some(container))).flatten();
-    let task = Task::Preflight { container: Some(known(container)), sandbox: sandbox.clone(), watch };
+    let task = Task::Preflight {
+        container: Some(known(container)),
+        sandbox: sandbox.clone(),
+        watch,
+        addresses: former_if_down(instance),
+    };
     let preflight =
         draft.main(at, task, &needs, "before anything is touched: all is as planned, and the identity is read");
 
@@ -130,7 +134,8 @@ pub(super) fn one(
     let start = draft.main(at, task, &needs, if stopped.is_some() { "the same container again".into() } else { why });
     let ready =
         draft.main(at, readiness.task(known(container), sandbox.clone(), draft.options), &[start], readiness.cause());
-    let task = Task::Verify { container: known(container), sandbox: sandbox.clone() };
+    let rivals = rivals(instance, Some(container));
+    let task = Task::Verify { container: known(container), sandbox: sandbox.clone(), rivals };
     let verify = draft.main(at, task, &[ready], "the identity is read again and compared");
     let verify = places.attach(draft, at, sandbox.as_ref(), &[verify]).unwrap_or(verify);
     if let Some(stopped) = stopped {

@@ -8,7 +8,7 @@ use super::super::options::{Options, PullPolicy};
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::super::project::ProjectSpec;
 use super::super::spec::AppSpec;
-use super::draft::{Draft, Slot, alive, known};
+use super::draft::{Draft, Slot, alive, known, rivals};
 use super::resources::Resources;
 use super::settle::{Readiness, batches, newest, next_revision, readiness, spec_of};
 use super::swap::{Before, Source, Swapped, Wanted, revision};
@@ -76,7 +76,8 @@ impl Roll<'_> {
             let cause = format!("{} runs what is wanted, but what began it broke off", instance.name.short());
             let task = readiness.task(container.clone(), Some(sandbox.clone()), draft.options);
             let ready = draft.main(&at, task, &[], cause);
-            let task = Task::Verify { container, sandbox: Some(sandbox) };
+            let rivals = rivals(instance, instance.app.as_ref());
+            let task = Task::Verify { container, sandbox: Some(sandbox), rivals };
             let verify = draft.main(&at, task, &[ready], "nobody has judged its identity yet");
             let replaced = instance.others.iter().map(known).collect();
             Some((at, Swapped { prepared: Vec::new(), start: ready, ready, verify, done: verify, replaced }))

@@ -9,7 +9,7 @@ use super::super::ids::AppId;
 use super::super::options::PullPolicy;
 use super::super::plan::{AppDraft, Refusal, RevisionRecord, SandboxDraft, StepId, Target, Task};
 use super::super::spec::{AppSpec, MountKind};
-use super::draft::{Draft, Slot, alive, all, image_ref, known, stop};
+use super::draft::{Draft, Slot, alive, all, bring_up, former, former_if_down, image_ref, known, rivals, stop};
 use super::ports;
 use super::settle::{Readiness, spec_of, watch};
 use super::traffic;
@@ -88,7 +88,7 @@ impl Wanted<'_> {
         if let Source::Pulled(step) = self.source {
             needs.push(step);
         }
-        let preflight = self.preflight(draft, at, old, &sandbox, &needs);
+        let preflight = self.preflight(draft, at, instance, &sandbox, &needs);
         // Once is enough: revisions are the app's, and a rollback reads every sandbox. Nobody waits for it but the end:
         // until then the old container itself is the way back.
         let new = old.filter(|old| !draft.records(revision(old)));
@@ -104,7 +104,7 @@ impl Wanted<'_> {
             needs = out;
         }
         let start = self.start(draft, at, &container, &needs);
-        let (ready, verify) = self.prove(draft, at, &container, &sandbox, start);
+        let (ready, verify) = self.prove(draft, at, &container, &sandbox, rivals(instance, None), start);
         let verify = places.attach(draft, at, Some(&sandbox), &[verify]).unwrap_or(verify);
         let parked: Vec<_> = std::iter::once(verify).chain(record).collect();
         let park = old.map(|old| park(draft, at, old, &parked));
@@ -127,17 +127,17 @@ impl Wanted<'_> {
         before: &Before,
     ) -> Result<(Target, Option<StepId>), Refusal> {
         if let Some(there) = &instance.sandbox {
-            let cause = format!("sandbox {} does not run", there.name);
-            let start = || Task::SandboxStart { sandbox: known(there) };
-            let up = (!there.is_running()).then(|| draft.main(at, start(), &before.prepared, cause));
+            let up = (!there.is_running()).then(|| bring_up(draft, at, there, &before.prepared));
             return Ok((known(there), up));
         }
-        draft.note(format!(
-            "{}: its sandbox is gone; a new one is made, and its former address can't be promised",
-            at.instance
-        ));
+        let addresses = former(instance);
+        let promise = match addresses.is_empty() {
+            true => "its former address is not known",
+            false => "at its former address where that is free",
+        };
+        draft.note(format!("{}: its sandbox is gone; a new one is made, {promise}", at.instance));
         let cause = format!("the sandbox of {} is gone", at.instance);
-        let made = self.sandbox_create(draft, at, instance.number, BTreeMap::new(), &[], &cause)?;
+        let made = self.sandbox_create(draft, at, instance.number, addresses, &[], &cause)?;
         let target = Target::Made { step: made, name: self.app.sandbox_name(instance.number) };
         let up = sandbox_start(draft, at, &target, made);
         Ok((target, Some(up)))
@@ -206,14 +206,16 @@ impl Wanted<'_> {
         &self,
         draft: &mut Draft<'_>,
         at: &Slot,
-        old: Option<&Container>,
+        instance: &Instance,
         sandbox: &Target,
         needs: &[StepId],
     ) -> StepId {
+        let old = instance.app.as_ref();
         let task = Task::Preflight {
             container: old.map(known),
             sandbox: Some(sandbox.clone()),
             watch: watch(&self.readiness.probe, Some(self.spec), old),
+            addresses: former_if_down(instance),
         };
         draft.main(at, task, needs, "before anything is touched: all is as planned, and the identity is read")
     }
@@ -252,11 +254,12 @@ impl Wanted<'_> {
         at: &Slot,
         container: &Target,
         sandbox: &Target,
+        rivals: Vec<Target>,
         start: StepId,
     ) -> (StepId, StepId) {
         let ready = self.readiness.task(container.clone(), Some(sandbox.clone()), draft.options);
         let ready = draft.main(at, ready, &[start], self.readiness.cause());
-        let verify = Task::Verify { container: container.clone(), sandbox: Some(sandbox.clone()) };
+        let verify = Task::Verify { container: container.clone(), sandbox: Some(sandbox.clone()), rivals };
         (ready, draft.main(at, verify, &[ready], "the identity is read again and compared"))
     }
 
@@ -279,7 +282,8 @@ impl Wanted<'_> {
             if served {
                 let ready = self.readiness.task(known(old), Some(sandbox.clone()), draft.options);
                 draft.undo(at, ready, &[*stop], cause);
-                let verify = Task::Verify { container: known(old), sandbox: Some(sandbox.clone()) };
+                let rivals = rivals(instance, Some(old));
+                let verify = Task::Verify { container: known(old), sandbox: Some(sandbox.clone()), rivals };
                 draft.undo(at, verify, &[*stop], "the identity is read again and compared");
             }
         }

@@ -42,7 +42,7 @@ fn deploy(instances: usize, batch: usize, gate: Gate, on_failure: OnFailure) -> 
     let stop = || Task::Stop { container: target(), grace: None };
     let start = || Task::Start { container: target(), restart: None };
     let remove = || Task::Remove { container: target(), volumes: false };
-    let verify = || Task::Verify { container: target(), sandbox: None };
+    let verify = || Task::Verify { container: target(), sandbox: None, rivals: Vec::new() };
     let ready = || {
         let (probe, time) = (ProbeSpec::None, Duration::ZERO);
         Task::Ready { container: target(), sandbox: None, probe, prefer_health: false, min_ready: time, timeout: time }
@@ -59,7 +59,12 @@ fn deploy(instances: usize, batch: usize, gate: Gate, on_failure: OnFailure) -> 
         }
         // Any task with the action `create` will do for the schedule.
         let create = add(Some(name), b, &[pull], &[], Task::Create { draft: Box::new(draft()) });
-        let preflight = Task::Preflight { container: None, sandbox: None, watch: None };
+        let preflight = Task::Preflight {
+            container: None,
+            sandbox: None,
+            watch: None,
+            addresses: BTreeMap::new(),
+        };
         let preflight = add(Some(name), b, &[create], &[], preflight);
         let stopped = add(Some(name), b, &[&[preflight], &before[..]].concat(), &[], stop());
         let started = add(Some(name), b, &[stopped], &[], start());

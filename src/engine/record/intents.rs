@@ -50,6 +50,7 @@ fn of(plan: &Plan, id: StepId, container: impl Fn(&Target) -> Option<ContainerId
         | Task::Start { container, .. }
         | Task::Park { container }
         | Task::Unpark { container, .. }
+        | Task::Unpause { container }
         | Task::Remove { container, .. }
         | Task::Rename { container, .. } => (container.name().to_owned(), Some(container)),
         Task::RemoveNetwork { name } | Task::RemoveVolume { name } => (name.to_string(), None),

@@ -118,6 +118,7 @@ impl Engine {
                 assert!(sandbox.is_none_or(Container::is_running), "the sandbox of {} does not run", container.name());
                 self.start(container);
             }
+            Task::Unpause { container } => self.of(container).state = State::Running,
             Task::Stop { container, .. } => self.of(container).state = State::Exited,
             Task::Remove { container, .. } => {
                 let id = self.id(container);
