@@ -197,6 +197,7 @@ async fn fence(context: &Context, task: &Task) -> Result<(), Failed> {
         | Task::Stop { .. }
         | Task::Park { .. }
         | Task::Unpark { .. }
+        | Task::Unpause { .. }
         | Task::Remove { .. }
         | Task::RemoveNetwork { .. }
         | Task::RemoveVolume { .. }
