@@ -59,12 +59,7 @@ fn deploy(instances: usize, batch: usize, gate: Gate, on_failure: OnFailure) -> 
         }
         // Any task with the action `create` will do for the schedule.
         let create = add(Some(name), b, &[pull], &[], Task::Create { draft: Box::new(draft()) });
-        let preflight = Task::Preflight {
-            container: None,
-            sandbox: None,
-            watch: None,
-            addresses: BTreeMap::new(),
-        };
+        let preflight = Task::Preflight { container: None, sandbox: None, watch: None, addresses: BTreeMap::new() };
         let preflight = add(Some(name), b, &[create], &[], preflight);
         let stopped = add(Some(name), b, &[&[preflight], &before[..]].concat(), &[], stop());
         let started = add(Some(name), b, &[stopped], &[], start());

@@ -343,10 +343,10 @@ fn logs_hold_still_when_looked_back() {
         update(model, Msg::LogLine { target: "shop/web".into(), line: format!("line {n}") });
     };
     (0..100).for_each(|n| line(&mut model, n));
-    assert!(super::text(&model).contains("line 99"));
+    assert!(text(&model).contains("line 99"));
     press(&mut model, "kkk");
     (100..200).for_each(|n| line(&mut model, n));
-    let text = super::text(&model);
+    let text = text(&model);
     assert!(text.contains("line 96") && !text.contains("line 97") && text.contains("103 lines below"), "{text}");
     press(&mut model, "G");
     assert!(super::text(&model).contains("line 199"));
