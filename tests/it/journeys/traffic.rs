@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Site;
 use crate::support::docker::Engine;
@@ -48,38 +48,54 @@ impl Behind {
     }
 }
 
-/// Asks for `/` again and again, each time over a new connection, and counts what goes wrong.
+/// Asks for a path again and again, each time over a new connection, and counts what goes wrong.
 struct Client {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<(usize, Vec<String>)>,
+    thread: JoinHandle<Asked>,
+}
+
+/// What a client has seen.
+#[derive(Default)]
+struct Asked {
+    wrong: Vec<String>,
+    /// Of the answers that were right.
+    took: Vec<Duration>,
 }
 
 impl Client {
     fn of(haproxy: &Haproxy) -> Self {
+        Self::asking(haproxy, "/")
+    }
+
+    fn asking(haproxy: &Haproxy, path: &'static str) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (told, address) = (stop.clone(), haproxy.address.clone());
         let thread = std::thread::spawn(move || {
-            let (mut asked, mut wrong) = (0, Vec::new());
+            let mut asked = Asked::default();
             while !told.load(Ordering::Relaxed) {
-                asked += 1;
-                match http::get(&address, "/") {
-                    Ok(answer) if answer.status == 200 => {}
-                    Ok(answer) => wrong.push(format!("{} {}", answer.status, answer.body)),
-                    Err(error) => wrong.push(error.to_string()),
+                let began = Instant::now();
+                match http::get(&address, path) {
+                    Ok(answer) if answer.status == 200 => asked.took.push(began.elapsed()),
+                    Ok(answer) => asked.wrong.push(format!("{} {}", answer.status, answer.body)),
+                    Err(error) => asked.wrong.push(error.to_string()),
                 }
             }
-            (asked, wrong)
+            asked
         });
         Self { stop, thread }
+    }
+
+    fn end(self) -> Asked {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
     }
 
     /// How many requests it made.
     #[track_caller]
     fn without_failure(self) -> usize {
-        self.stop.store(true, Ordering::Relaxed);
-        let (asked, wrong) = self.thread.join().unwrap();
-        assert!(wrong.is_empty(), "{} of {asked} requests failed: {wrong:?}", wrong.len());
-        asked
+        let Asked { wrong, took } = self.end();
+        assert!(wrong.is_empty(), "{} of {} requests failed: {wrong:?}", wrong.len(), wrong.len() + took.len());
+        took.len()
     }
 }
 
@@ -187,4 +203,41 @@ fn doctor_tells_what_the_balancer_does_not_know_or_serve() {
     assert!(doctor(&behind).contains("no requests for web-2 (MAINT)"), "{}", doctor(&behind));
     behind.haproxy.stop();
     assert!(doctor(&behind).contains("is it running"), "{}", doctor(&behind));
+}
+
+/// How many requests fail, and how long they take, with the balancer in the file and without, interleaved. Requests take 20 ms,
+/// so that there is always one under way. `PITSTOP_ROUNDS=20 cargo test --test it what_draining_is_worth -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn what_draining_is_worth() {
+    let rounds = std::env::var("PITSTOP_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
+    let behind = Behind::new();
+    behind.site.file("plain.yaml", &behind.v1, 2, "");
+    let mut with = [Asked::default(), Asked::default()];
+    for round in 0..rounds {
+        // Whichever comes first has no advantage.
+        for drained in [round % 2 == 0, round % 2 != 0] {
+            let clients: Vec<_> = (0..8).map(|_| Client::asking(&behind.haproxy, "/slow/20")).collect();
+            let file = if drained { "v2.yaml" } else { "plain.yaml" };
+            behind.site.run("deploy", &["-f", file]).expect_code(0);
+            behind.site.run("restart", &[]).expect_code(0);
+            for asked in clients.into_iter().map(Client::end) {
+                with[usize::from(drained)].wrong.extend(asked.wrong);
+                with[usize::from(drained)].took.extend(asked.took);
+            }
+        }
+    }
+    for (asked, name) in with.iter_mut().zip(["not drained", "drained"]) {
+        asked.took.sort();
+        let at = |share: usize| asked.took[(asked.took.len() - 1) * share / 1000];
+        eprintln!(
+            "{name}: {rounds} deploys and {rounds} restarts of 2 instances: {} requests, {} failed; p50 {:?}, p99 {:?}, longest {:?}",
+            asked.took.len() + asked.wrong.len(),
+            asked.wrong.len(),
+            at(500),
+            at(990),
+            at(1000),
+        );
+    }
+    assert!(with[1].wrong.is_empty(), "{:?}", with[1].wrong);
 }
