@@ -131,7 +131,11 @@ impl Wanted<'_> {
             return Ok((known(there), up));
         }
         let addresses = former(instance);
-        let promise = if addresses.is_empty() { "its former address is not known" } else { "at its former address where that is free" };
+        let promise = if addresses.is_empty() {
+            "its former address is not known"
+        } else {
+            "at its former address where that is free"
+        };
         draft.note(format!("{}: its sandbox is gone; a new one is made, {promise}", at.instance));
         let cause = format!("the sandbox of {} is gone", at.instance);
         let made = self.sandbox_create(draft, at, instance.number, addresses, &[], &cause)?;

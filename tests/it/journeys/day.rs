@@ -1,9 +1,10 @@
 //! An app's whole life in one file's words: create, deploy, roll back, restart, scale, remove.
 
 use super::events::{check, of};
-use super::{SECRET, Site, free_ports, get};
+use super::{SECRET, Site, get};
 use crate::support::docker::Engine;
 use crate::support::images;
+use crate::support::ports::free_ports;
 
 /// All that docker shows of this project's containers but their environment.
 fn labels(site: &Site) -> String {

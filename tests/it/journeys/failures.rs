@@ -8,10 +8,11 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::events::{check, of};
-use super::{Outside, Site, free_ports, get};
+use super::{Outside, Site, get};
 use crate::support::docker::Engine;
 use crate::support::images;
 use crate::support::pitstop::{Output, Pitstop};
+use crate::support::ports::free_ports;
 use crate::support::registry::Registry;
 use crate::support::wait::wait_until;
 

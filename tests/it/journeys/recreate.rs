@@ -4,9 +4,10 @@
 use serde_json::Value;
 
 use super::events::check;
-use super::{Site, free_ports, get};
+use super::{Site, get};
 use crate::support::docker::Engine;
 use crate::support::images;
+use crate::support::ports::free_ports;
 
 #[test]
 fn a_change_of_ports_needs_leave_and_keeps_the_pinned_address() {

@@ -1,12 +1,12 @@
 //! An HAProxy of one's own (Debian's `haproxy`) on loopback.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::ports::free_ports;
 use super::wait::wait_for;
 
 /// A running HAProxy; ended on `Drop`.
@@ -24,8 +24,8 @@ impl Haproxy {
     pub fn start(servers: &[String]) -> Self {
         for _ in 0..5 {
             let folder = tempfile::Builder::new().tempdir_in("/tmp").expect("a folder");
-            let address =
-                TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").to_string();
+            // One that the kernel gives to nobody while it is down: whoever connects there might meet himself.
+            let address = format!("127.0.0.1:{}", free_ports(1));
             let config = folder.path().join("haproxy.cfg");
             std::fs::write(&config, text(folder.path(), &address, servers)).expect("haproxy.cfg");
             let child = launch(&config);
@@ -91,7 +91,9 @@ impl Haproxy {
     fn is_up(&mut self) -> bool {
         wait_for("haproxy", Duration::from_secs(30), || {
             let ended = self.child.try_wait().expect("our child").is_some();
-            (ended || std::net::TcpStream::connect(&self.address).is_ok()).then_some(!ended)
+            let answers = std::net::TcpStream::connect(&self.address).is_ok()
+                && std::os::unix::net::UnixStream::connect(self.socket()).is_ok();
+            (ended || answers).then_some(!ended)
         })
     }
 }

@@ -13,6 +13,7 @@
 //! http      one HTTP request, without retries
 //! paused    a clock that stands still but for timers, exact through sockets
 //! pitstop   the built program: run to its end, started in the background, or in a terminal
+//! ports     ports that nobody else gets meanwhile
 //! poison    a hostile engine in front of the real one
 //! pty       a bare pseudo-terminal: modes, bytes, and its sudden end
 //! unix_http one HTTP request on a unix socket
@@ -34,6 +35,7 @@ pub mod images;
 pub mod paused;
 pub mod pitstop;
 pub mod poison;
+pub mod ports;
 pub mod proxy;
 pub mod pty;
 pub mod registry;
