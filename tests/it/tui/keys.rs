@@ -1,7 +1,7 @@
 //! What keys do to the model, and what they ask to be done.
 
 use super::sample::{self, Course};
-use super::{clock, press, running, showing};
+use super::{clock, press, running, showing, text};
 use pitstop::domain::event::{EventKind, Urgency};
 use pitstop::domain::fleet::FleetState;
 use pitstop::engine::Request;
@@ -306,10 +306,10 @@ fn an_engine_that_is_gone_is_counted_down_and_forgotten_when_it_is_back() {
     clock(&mut model, 1000);
     update(&mut model, Msg::Op(event.clone()));
     clock(&mut model, 21_000);
-    assert!(super::text(&model).contains("the engine is gone: waiting for it, 40"), "{}", super::text(&model));
+    assert!(text(&model).contains("the engine is gone: waiting for it, 40"), "{}", text(&model));
     (event.seq, event.elapsed_ms, event.kind) = (901, 22_000, EventKind::EngineBack { after_ms: 21_000 });
     update(&mut model, Msg::Op(event));
-    assert!(!super::text(&model).contains("the engine is gone"), "{}", super::text(&model));
+    assert!(!text(&model).contains("the engine is gone"), "{}", text(&model));
 }
 
 #[test]
