@@ -34,6 +34,8 @@ pub struct Options {
     pub live_restore: bool,
     /// The storage driver; dockerd's own choice when `None`.
     pub storage: Option<&'static str>,
+    /// Its data are on a disk of so many megabytes, to be filled.
+    pub disk_mb: Option<u32>,
 }
 
 /// A running dockerd; ended and removed with all it holds on `Drop`.
@@ -62,6 +64,12 @@ impl PrivateDockerd {
         let mut daemon = Self::named(unique());
         fs::create_dir_all(&daemon.run).expect(RUN);
         fs::create_dir_all(&daemon.data).expect("target/tmp");
+        if let Some(size) = options.disk_mb {
+            let size = format!("size={size}m");
+            let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "none"]).arg(&daemon.data).status();
+            let mounted = mount.expect("mount");
+            assert!(mounted.success(), "a small disk");
+        }
         let mut config = json!({
             "data-root": daemon.data,
             "exec-root": daemon.run.join("exec"),
@@ -88,6 +96,19 @@ impl PrivateDockerd {
     /// Its unix socket.
     pub fn socket(&self) -> PathBuf {
         self.run.join("docker.sock")
+    }
+
+    /// Writes its disk full, for as long as the file returned is there.
+    #[track_caller]
+    pub fn fill_disk(&self) -> PathBuf {
+        use std::io::Write as _;
+        let path = self.data.join("filler");
+        let mut filler = fs::File::create(&path).expect("the filler");
+        // Ever smaller pieces, until not even a byte is left.
+        for size in [1 << 20, 4096, 1] {
+            while filler.write_all(&vec![0; size]).is_ok() {}
+        }
+        path
     }
 
     /// The engine, for docker commands.

@@ -17,7 +17,7 @@ use super::docker::Engine;
 /// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It is passed on later.
+    /// It is passed on later, or when [`Proxy::let_go`] is called.
     Delay(Duration),
     /// The connection ends before the engine hears of it.
     Unsent,
@@ -150,7 +150,10 @@ fn pass(mut client: UnixStream, upstream: &PathBuf, shared: &Shared) -> Option<(
             io::copy(&mut client, &mut io::sink()).ok()?;
             return None;
         }
-        Some(Fault::Delay(time)) => std::thread::sleep(time),
+        Some(Fault::Delay(time)) => {
+            let guard = shared.0.lock().ok()?;
+            drop(shared.1.wait_timeout_while(guard, time, |state| !state.let_go).ok()?);
+        }
         Some(Fault::Hold) => {
             let guard = shared.0.lock().ok()?;
             drop(shared.1.wait_while(guard, |state| !state.let_go).ok()?);

@@ -105,3 +105,22 @@ fn a_console_that_slept_and_lost_its_lock_touches_nothing() {
     assert!(told.iter().any(|event| event.to_string().contains("the lock of")), "it says why: {told:?}");
     assert_eq!((site.all_outside(2), site.containers()), left);
 }
+
+#[test]
+fn a_container_that_pitstop_has_not_made_is_locked_by_its_name_and_no_lock_is_an_app() {
+    let engine = Engine::machine();
+    let site = Site::new(&engine);
+    let name = format!("{}-plain", site.project.name);
+    engine.docker(&["run", "-d", "--name", &name, &images::ignores_sigterm(&engine, "v1")]);
+    let first = site.pitstop.start(&["restart", &name, "--json", "--stop-grace", "1h"]);
+    let stops = |line: &str| line.contains("\"step_started\"") && line.contains("\"stop\"");
+    wait_until("the stop", PATIENCE, || first.stdout().lines().any(stops));
+    let lock = format!("pitstop-lock-{name}");
+    assert_eq!(engine.inspect(&lock)["Config"]["Labels"]["io.pitstop.role"], "lock");
+    let refused = site.pitstop.run(&["restart", &name]).expect_code(4);
+    assert!(refused.stderr.contains(&format!("{name} is locked by")), "{}", refused.stderr);
+    let fleet = site.pitstop.run(&["ps", "--json"]).expect_code(0).stdout;
+    assert!(fleet.contains(&name) && !fleet.contains(&lock), "{fleet}");
+    drop(first);
+    wait_until("the lock to be gone", PATIENCE, || engine.try_inspect(&lock).is_none());
+}
