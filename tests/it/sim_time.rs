@@ -42,8 +42,9 @@ fn deployed(options: Options) -> Vec<OpEvent> {
     paused(Scenario::parse(WORLD).unwrap(), async |_, location| {
         let session = Session::connect(&location).await.unwrap();
         let (app, image) = ("shop/web".to_owned(), Some("web:2".to_owned()));
-        let plan = session.plan(&Request::Deploy { app, image, project: None, options }).await.unwrap();
-        let mut operation = Operator::of(&session).run(plan);
+        let request = Request::Deploy { app, image, project: None, options };
+        let plan = session.plan(&request).await.unwrap();
+        let mut operation = Operator::of(&session).begin(&request, plan).await.unwrap();
         let mut events = Vec::new();
         while let Some(event) = operation.events.recv().await {
             events.push(event);

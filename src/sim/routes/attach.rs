@@ -131,7 +131,13 @@ async fn talk(engine: &Arc<Engine>, id: &str, mut console: Console, mut input: I
                 }
             }
             line = input.recv() => match line {
-                Some(_) if lock => until = Clock::instant() + LEASE,
+                // It says back what it hears.
+                Some(line) if lock => {
+                    until = Clock::instant() + LEASE;
+                    if !console.say(&line).await {
+                        return;
+                    }
+                }
                 Some(line) if listens => commands.take(&line).await,
                 Some(_) => {}
                 None => return,
