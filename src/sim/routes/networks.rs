@@ -120,10 +120,6 @@ pub async fn connect(engine: &Engine, key: &str, ask: &Ask) -> Answer {
     engine.change(|world| {
         let network = world.network(key)?.clone();
         let container = world.find(body["Container"].as_str().unwrap_or(""))?.clone();
-        if container.joins.is_some() && !container.runs() {
-            // Taken, and without effect.
-            return Ok(Reply::empty(200));
-        }
         if container.joins.is_some() {
             return refuse(400, "container sharing network namespace with another container or host cannot be connected to any other network");
         }
