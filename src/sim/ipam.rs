@@ -55,10 +55,11 @@ fn mask(bits: u8) -> u32 {
 }
 
 impl Pool {
-    /// A subnet with what else was said about it; the gateway is the first address unless told.
+    /// A subnet with what else was said about it; the gateway is the range's first address unless told.
     pub fn new(subnet: Block, range: Option<Block>, gateway: Option<Ipv4Addr>) -> Self {
-        let first = Ipv4Addr::from_bits(subnet.base.to_bits().saturating_add(1));
-        Self { subnet, range: range.unwrap_or(subnet), gateway: gateway.unwrap_or(first) }
+        let range = range.unwrap_or(subnet);
+        let first = range.base.to_bits().saturating_add(u32::from(range.base == subnet.base));
+        Self { subnet, range, gateway: gateway.unwrap_or(Ipv4Addr::from_bits(first)) }
     }
 
     /// The lowest address of the range that nobody has; never the subnet's first and last, nor the gateway's.
@@ -101,7 +102,7 @@ mod tests {
         taken.remove(&Ipv4Addr::new(10, 1, 0, 3));
         assert_eq!(plain.lowest_free(&taken), Some(Ipv4Addr::new(10, 1, 0, 3)));
         let roomy = Pool::new(block("10.1.0.0/24"), Some(block("10.1.0.128/25")), None);
-        assert_eq!(roomy.lowest_free(&BTreeSet::new()), Some(Ipv4Addr::new(10, 1, 0, 128)));
+        assert_eq!(roomy.lowest_free(&BTreeSet::new()), Some(Ipv4Addr::new(10, 1, 0, 129)));
     }
 
     #[test]

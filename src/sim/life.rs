@@ -65,6 +65,7 @@ impl Engine {
         state.status = Status::Running;
         (state.started, state.since) = (Some(now), Some(since));
         (state.exit_code, state.pid, state.netns) = (0, pid, netns);
+        state.own_netns = inode;
         state.error.clear();
         state.run += 1;
         let run = state.run;

@@ -128,7 +128,7 @@ pub fn inspection(world: &World, seen: &Container, now: Instant) -> Value {
             other => *other = json!([binding]),
         }
     }
-    let key = match (&seen.joins, state.netns) {
+    let key = match (&seen.joins, state.own_netns) {
         (None, netns) if netns > 0 => format!("/var/run/docker/netns/{netns:012x}"),
         _ => String::new(),
     };

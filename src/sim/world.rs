@@ -87,6 +87,8 @@ pub struct State {
     pub stopped: bool,
     /// The inode of its network namespace, its own or another's; 0 while it has none.
     pub netns: u64,
+    /// The last one of its own: shown even when it is gone.
+    pub own_netns: u64,
     /// Host ports it has now: inside, protocol, host address, host port.
     pub ports: Vec<(u16, String, String, u16)>,
 }

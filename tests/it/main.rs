@@ -23,6 +23,7 @@ mod hostile;
 mod journeys;
 mod record_robust;
 mod sim;
+mod sim_contract;
 mod sim_faults;
 mod sim_time;
 mod support;

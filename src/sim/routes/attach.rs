@@ -131,6 +131,7 @@ async fn talk(engine: &Arc<Engine>, id: &str, mut console: Console, mut input: I
                 }
             }
             line = input.recv() => match line {
+                // It says back what it hears.
                 Some(line) if lock => {
                     until = Clock::instant() + LEASE;
                     if !console.say(&line).await {

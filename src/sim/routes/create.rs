@@ -215,6 +215,7 @@ impl Default for State {
             interrupted: false,
             stopped: false,
             netns: 0,
+            own_netns: 0,
             ports: Vec::new(),
         }
     }
