@@ -22,6 +22,7 @@ fn deploy(instances: usize, batch: usize, gate: Gate, on_failure: OnFailure) -> 
         from: None,
         to: None,
         revision: None,
+        hopeless: Vec::new(),
         resumes: None,
         goal: None,
         batches: names.chunks(batch).map(<[_]>::to_vec).collect(),
@@ -59,12 +60,7 @@ fn deploy(instances: usize, batch: usize, gate: Gate, on_failure: OnFailure) -> 
         }
         // Any task with the action `create` will do for the schedule.
         let create = add(Some(name), b, &[pull], &[], Task::Create { draft: Box::new(draft()) });
-        let preflight = Task::Preflight {
-            container: None,
-            sandbox: None,
-            watch: None,
-            addresses: BTreeMap::new(),
-        };
+        let preflight = Task::Preflight { container: None, sandbox: None, watch: None, addresses: BTreeMap::new() };
         let preflight = add(Some(name), b, &[create], &[], preflight);
         let stopped = add(Some(name), b, &[&[preflight], &before[..]].concat(), &[], stop());
         let started = add(Some(name), b, &[stopped], &[], start());
