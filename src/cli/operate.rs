@@ -11,6 +11,11 @@ use crate::domain::event::{EventKind, OpEvent, Planned, VERSION};
 use crate::domain::options::{Gate, Options};
 use crate::domain::plan::Plan;
 use crate::engine::{Operator, Request, Session, clock};
+use std::time::Duration;
+
+/// How long the engine may take to answer when the machine starts.
+const BOOT: Duration = Duration::from_secs(120);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// Carries `verb` out; returns the exit code.
 pub async fn operate(out: &mut Output, settings: &Settings, verb: &Verb, args: &OperationArgs) -> Result<u8, CliError> {
@@ -28,7 +33,8 @@ pub async fn operate(out: &mut Output, settings: &Settings, verb: &Verb, args: &
         Verb::Abort(args) => (args.op.as_deref(), args.all),
         _ => {
             let request = request(out, verb, options)?;
-            let session = connect(settings).await?;
+            let boot = matches!(verb, Verb::Repair(args) if args.boot);
+            let session = if boot { when_there(settings).await? } else { connect(settings).await? };
             return carry_out(out, settings, verb, args, &session, &request).await;
         }
     };
@@ -58,6 +64,16 @@ async fn carry_out(
     let planned = Planned::of(&plan);
     // What has come to its end needs no operation to say so.
     let ended = matches!(verb, Verb::Resume(_) | Verb::Abort(_)) && plan.is_empty() && plan.resumes.is_none();
+    if let Verb::Repair(repair) = verb
+        && plan.is_empty()
+        && !args.dry_run
+    {
+        // Nothing to do is no operation, and no news when nobody asked.
+        if !repair.boot || !plan.hopeless.is_empty() {
+            show(out, args, planned);
+        }
+        return Ok(if plan.hopeless.is_empty() { exit::DONE } else { exit::FAILED });
+    }
     if args.dry_run || ended {
         show(out, args, planned);
         return Ok(exit::DONE);
@@ -76,9 +92,24 @@ async fn carry_out(
         return Ok(exit::ABORTED);
     }
     let signals = Signals::take()?;
+    let hopeless = !plan.hopeless.is_empty();
     let operation = Operator::of(session).begin(request, plan).await?;
     let on_hangup = settings.on_hangup.unwrap_or_default();
-    Ok(follow::follow(out, operation, signals, on_hangup, ask).await)
+    let code = follow::follow(out, operation, signals, on_hangup, ask).await;
+    Ok(if code == exit::DONE && hopeless { exit::FAILED } else { code })
+}
+
+/// The engine, as soon as it answers: at the start of a machine the daemon may take its time.
+async fn when_there(settings: &Settings) -> Result<Session, CliError> {
+    let since = clock::instant();
+    loop {
+        match connect(settings).await {
+            Err(error) if error.code == exit::UNREACHABLE && since.elapsed() < BOOT => {
+                tokio::time::sleep(BETWEEN_LOOKS).await;
+            }
+            done => return done,
+        }
+    }
 }
 
 fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, CliError> {
@@ -98,6 +129,7 @@ fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, C
         Verb::Restart(args) => Request::Restart { targets: args.targets.clone(), options },
         Verb::Rollback(args) => Request::Rollback { app: args.app.clone(), to: args.to, options },
         Verb::Scale(args) => Request::Scale { app: args.target.0.clone(), replicas: args.target.1, options },
+        Verb::Repair(args) => Request::Repair { targets: args.targets.clone(), options },
         Verb::Rm(args) => Request::Remove { apps: args.apps.clone(), volumes: args.volumes, options },
         Verb::Ps(_)
         | Verb::Logs(_)

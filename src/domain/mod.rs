@@ -7,6 +7,7 @@
 pub mod address;
 pub mod balancer;
 pub mod clean;
+pub mod converge;
 pub mod duration;
 pub mod environment;
 pub mod event;

@@ -88,6 +88,8 @@ pub struct Plan {
     pub on_failure: OnFailure,
     /// Steps of creation that may run side by side.
     pub parallel: usize,
+    /// What it can't help, a sentence each: the rest is done all the same, and the end is a failure.
+    pub hopeless: Vec<String>,
     /// What the user should know before: risks, things left alone, why in place or not. Sentences.
     pub notes: Vec<String>,
 }
@@ -383,6 +385,7 @@ impl Plan {
             gate: Gate::default(),
             on_failure: OnFailure::default(),
             parallel: 1,
+            hopeless: Vec::new(),
             notes: vec![why],
         }
     }

@@ -58,7 +58,8 @@ fn concerns(request: &Request, fleet: &Fleet, app: &App) -> bool {
         }
         // What they come down to is asked for instead.
         Request::Resume { .. } | Request::Abort { .. } => false,
-        Request::Restart { targets, .. } => targets
+        Request::Repair { targets, .. } if targets.is_empty() => app.managed,
+        Request::Restart { targets, .. } | Request::Repair { targets, .. } => targets
             .iter()
             .any(|target| named(target) || fleet.find_instance(target).is_some_and(|(owner, _)| owner.id == app.id)),
     }

@@ -45,6 +45,11 @@ pub enum Request {
         volumes: bool,
         options: Options,
     },
+    /// Let instances serve again, whatever happened to them; no `targets`: all that pitstop made.
+    Repair {
+        targets: Vec<String>,
+        options: Options,
+    },
     /// Go on with an operation that was left half-done.
     Resume {
         op: OpId,
@@ -75,6 +80,7 @@ impl Request {
             | Self::Rollback { options, .. }
             | Self::Scale { options, .. }
             | Self::Remove { options, .. }
+            | Self::Repair { options, .. }
             | Self::Resume { options, .. }
             | Self::Abort { options, .. } => options,
         }

@@ -216,6 +216,7 @@ pub(super) fn goal(request: &Request, plan: &Plan) -> Option<Goal> {
             let apps = if apps.len() == 1 { vec![plan.app.clone()] } else { apps.clone() };
             Goal::Remove { apps, volumes: *volumes }
         }
-        Request::Resume { .. } | Request::Abort { .. } => return None,
+        // Asking again is going on.
+        Request::Repair { .. } | Request::Resume { .. } | Request::Abort { .. } => return None,
     })
 }

@@ -102,6 +102,7 @@ impl Session {
             Request::Rollback { app, to, options } => recipe::rollback(app, *to, &facts, options),
             Request::Scale { app, replicas, options } => recipe::scale(app, *replicas, &facts, options),
             Request::Remove { apps, volumes, options } => recipe::remove(apps, *volumes, &facts, options),
+            Request::Repair { targets, options } => recipe::repair(targets, &facts, options),
             // Settled above.
             Request::Resume { op, .. } | Request::Abort { op, .. } => {
                 return Err(Refusal::Usage(format!("{op} can't be asked for like this")).into());

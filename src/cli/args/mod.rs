@@ -120,6 +120,11 @@ pub enum Verb {
     ///
     /// Instances that were changed already get back what they ran before, in place.
     Abort(AbortArgs),
+    /// Let apps serve again, whatever was done to their containers
+    ///
+    /// Starts, unpauses and makes again what should run: sandboxes first, at their former addresses. Touches nothing that
+    /// serves, and no container of others. `--boot` is for a systemd unit after docker.service.
+    Repair(RepairArgs),
     /// Check the engine, this terminal and the settings, and say what to do
     Doctor,
     /// A sample fleet to try everything on: simulated, no Docker needed
@@ -291,6 +296,18 @@ pub struct AbortArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct RepairArgs {
+    /// Apps (project/app) and instances (project/app-N); all without
+    #[arg(value_name = "APP")]
+    pub targets: Vec<String>,
+    /// Wait for the engine first, up to two minutes, and be quiet when there is nothing to do
+    #[arg(long)]
+    pub boot: bool,
+    #[command(flatten)]
+    pub operation: OperationArgs,
+}
+
+#[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Set the fleet up on the Docker Engine, from images made here: no registry needed
     #[arg(long)]
@@ -340,6 +357,7 @@ impl Verb {
             Self::Rm(args) => Some(&args.operation),
             Self::Resume(args) => Some(&args.operation),
             Self::Abort(args) => Some(&args.operation),
+            Self::Repair(args) => Some(&args.operation),
             Self::Ps(_)
             | Self::Logs(_)
             | Self::History(_)

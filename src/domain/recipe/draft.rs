@@ -62,6 +62,7 @@ impl<'a> Draft<'a> {
             gate: options.gate.or(rollout.gate).unwrap_or_default(),
             on_failure: options.on_failure.or(rollout.on_failure).unwrap_or_default(),
             parallel: options.parallel.map_or((2 * cores).max(4), |n| (n as usize).max(1)),
+            hopeless: Vec::new(),
             notes: Vec::new(),
         };
         Self { facts, options, plan, undo: BTreeMap::new() }

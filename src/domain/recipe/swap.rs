@@ -91,7 +91,7 @@ impl Wanted<'_> {
         let preflight = self.preflight(draft, at, instance, &sandbox, &needs);
         // Once is enough: revisions are the app's, and a rollback reads every sandbox. Nobody waits for it but the end:
         // until then the old container itself is the way back.
-        let new = old.filter(|old| !draft.records(revision(old)));
+        let new = old.filter(|old| revision(old) != self.revision && !draft.records(revision(old)));
         let record = new.and_then(|old| record(draft, at, old, &sandbox, &[preflight]));
         let mut prepared = before.verifies.clone();
         prepared.extend([create, preflight]);
@@ -131,10 +131,10 @@ impl Wanted<'_> {
             return Ok((known(there), up));
         }
         let addresses = former(instance);
-        let promise = if addresses.is_empty() {
-            "its former address is not known"
-        } else {
-            "at its former address where that is free"
+        let list: Vec<_> = addresses.values().map(String::as_str).collect();
+        let promise = match list.is_empty() {
+            true => "its former address is not known".to_owned(),
+            false => format!("at its former address {}, where that is free", list.join(", ")),
         };
         draft.note(format!("{}: its sandbox is gone; a new one is made, {promise}", at.instance));
         let cause = format!("the sandbox of {} is gone", at.instance);
@@ -175,7 +175,12 @@ impl Wanted<'_> {
         needs: &[StepId],
         cause: &str,
     ) -> Result<StepId, Refusal> {
-        free_name(draft.facts, &self.container_name(instance))?;
+        let name = self.container_name(instance);
+        // One that this plan gives another name first is not in the way.
+        let renamed = |task: &Task| matches!(task, Task::Rename { container, .. } if container.name() == name);
+        if !draft.plan.steps.iter().any(|step| renamed(&step.task)) {
+            free_name(draft.facts, &name)?;
+        }
         let image = match &self.source {
             Source::Pulled(step) => Some(*step),
             Source::Id(_) => None,

@@ -59,6 +59,11 @@ pub(super) fn places(draft: &mut Draft<'_>, instance: &Instance) -> Places {
     Places(places)
 }
 
+/// Where an earlier operation took it out and nobody has put it back since.
+pub(super) fn left(draft: &Draft<'_>, instance: &Instance) -> Places {
+    Places(draft.facts.left_drained.get(&instance.name).cloned().unwrap_or_default())
+}
+
 /// It serves (or would, if it were up), or an earlier operation of ours took it out.
 fn ours(server: &Server, left_by_us: bool) -> bool {
     server.admin == Admin::Ready || left_by_us

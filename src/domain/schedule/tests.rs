@@ -22,6 +22,7 @@ fn deploy(instances: usize, batch: usize, gate: Gate, on_failure: OnFailure) -> 
         from: None,
         to: None,
         revision: None,
+        hopeless: Vec::new(),
         resumes: None,
         goal: None,
         batches: names.chunks(batch).map(<[_]>::to_vec).collect(),

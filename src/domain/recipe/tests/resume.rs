@@ -1,8 +1,9 @@
 //! Resuming is planning again: whatever was done before the console died, the same request finishes the work, and
 //! once it is finished there is nothing left to do.
 
-use super::super::{create, deploy, rollback, scale};
-use super::world::{IMAGES, any_facts, any_project, container, facts, image_id, spec};
+use super::super::{create, deploy, repair, rollback, scale};
+use super::world::{IMAGES, Seed, any_facts, any_project, container, facts, image_id, spec, web};
+use crate::domain::converge::{Mend, mend};
 use crate::domain::facts::{Facts, ImageSeen};
 use crate::domain::fleet::{Container, Detail, NetworkSeen, State, VolumeSeen};
 use crate::domain::identity::Address;
@@ -167,6 +168,44 @@ fn resumes(
     Ok(())
 }
 
+/// Repairs some of it, then all: every instance serves or is said not to, and a third time does nothing.
+fn mended(facts: &Facts, died: usize) -> Result<(), TestCaseError> {
+    let plan = |facts: &Facts| repair(&[], facts, &options());
+    let mut engine = Engine::new(facts);
+    let first = plan(facts).unwrap();
+    prop_assert_eq!(first.broken(), None);
+    engine.run(&first, died);
+    let second = plan(&engine.facts).unwrap();
+    prop_assert_eq!(second.broken(), None);
+    engine.run(&second, usize::MAX);
+    let third = plan(&engine.facts).unwrap();
+    let left: Vec<_> = third.steps.iter().map(|step| (step.task.action(), &step.cause)).collect();
+    prop_assert!(third.is_empty(), "after {} steps there is still {:?}", died, left);
+    for instance in engine.facts.fleet.apps.iter().filter(|app| app.managed).flat_map(|app| &app.instances) {
+        let said = third.hopeless.iter().any(|why| why.starts_with(&format!("{} ", instance.name)));
+        prop_assert!(said || mend(instance) == Mend::Nothing, "{} does not serve and nobody says so", instance.name);
+    }
+    Ok(())
+}
+
+#[test]
+fn every_state_of_an_instance_is_mended_wherever_a_repair_dies() {
+    use State::{Created, Dead, Exited, Paused, Restarting, Running};
+    let states = [None, Some(Created), Some(Running), Some(Paused), Some(Restarting), Some(Exited), Some(Dead)];
+    for (sandbox, app) in states.iter().flat_map(|sandbox| states.iter().map(move |app| (*sandbox, *app))) {
+        for bits in 0..16 {
+            let is = |bit: u32| bits & (1 << bit) > 0;
+            let seed =
+                Seed { sandbox, app, revision: 2, joined: is(0), orphaned: is(1), parked: is(2), ..Seed::well() };
+            // With a sibling, or alone.
+            let seeds = if is(3) { vec![seed, Seed::well()] } else { vec![seed] };
+            for died in 0..=13 {
+                mended(&web(&seeds), died).unwrap_or_else(|error| panic!("{seeds:?}, died after {died}: {error}"));
+            }
+        }
+    }
+}
+
 /// Every instance of the app has a container, and each has run.
 fn all_made(facts: &Facts) -> bool {
     let web = facts.fleet.find("shop/web").unwrap();
@@ -193,6 +232,11 @@ proptest! {
         died in died_after(),
     ) {
         resumes(&facts, died, |facts| deploy("shop/web", Some(IMAGES[image]), project.as_ref(), facts, &options()))?;
+    }
+
+    #[test]
+    fn a_repair_is_finished_by_asking_again(facts in any_facts(), died in died_after()) {
+        mended(&facts, died)?;
     }
 
     #[test]
