@@ -132,9 +132,10 @@ impl Wanted<'_> {
         }
         let addresses = former(instance);
         let list: Vec<_> = addresses.values().map(String::as_str).collect();
-        let promise = match list.is_empty() {
-            true => "its former address is not known".to_owned(),
-            false => format!("at its former address {}, where that is free", list.join(", ")),
+        let promise = if list.is_empty() {
+            "its former address is not known".to_owned()
+        } else {
+            format!("at its former address {}, where that is free", list.join(", "))
         };
         draft.note(format!("{}: its sandbox is gone; a new one is made, {promise}", at.instance));
         let cause = format!("the sandbox of {} is gone", at.instance);
