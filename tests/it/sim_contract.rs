@@ -135,13 +135,14 @@ impl Side {
             let name = name.trim_start_matches(&self.prefix).to_owned();
             (name, json!([asked, end["IPAddress"], end["MacAddress"], end["Gateway"], end["IPPrefixLen"]]))
         });
+        // What is left of a namespace when a start has failed half-way is up to the order of a map.
         let state = &seen["State"];
         json!({
             "status": state["Status"], "running": state["Running"], "exit": state["ExitCode"],
             "failed": state["Error"] != "", "pid": state["Pid"] != 0, "started": state["StartedAt"] != "0001-01-01T00:00:00Z",
             "finished": state["FinishedAt"] != "0001-01-01T00:00:00Z",
             "policy": seen["HostConfig"]["RestartPolicy"]["Name"], "networks": networks.collect::<serde_json::Map<_, _>>(),
-            "sandbox": seen["NetworkSettings"]["SandboxKey"] != "", "restarts": seen["RestartCount"],
+            "sandbox": state["Running"] == true && seen["NetworkSettings"]["SandboxKey"] != "", "restarts": seen["RestartCount"],
         })
     }
 
@@ -162,6 +163,9 @@ struct Pair {
     _served: Served,
 }
 
+/// Pairs made so far.
+static RUNS: AtomicU8 = AtomicU8::new(0);
+
 impl Pair {
     fn new() -> Self {
         let engine = Engine::machine();
@@ -179,7 +183,6 @@ impl Pair {
         let mut real = side(&engine, PathBuf::from(engine.host().trim_start_matches("unix://")));
         let mut simulated = side(&Engine::at(&own), own.clone());
         // Runs side by side begin far from each other, or they would take turns in being late.
-        static RUNS: AtomicU8 = AtomicU8::new(0);
         let apart =
             RUNS.fetch_add(1, Ordering::Relaxed).wrapping_mul(61).wrapping_add(std::process::id().to_le_bytes()[0]);
         let second = real.networks(20 + apart % 200);
@@ -194,9 +197,9 @@ impl Pair {
             let shown =
                 || format!("{what}, after {:?}", steps[..=at].iter().map(|(s, n)| (s, SLOTS[*n])).collect::<Vec<_>>());
             assert_eq!(done[0], done[1], "status (real, simulated): {}", shown());
-            for slot in 0..SLOTS.len() {
+            for (slot, name) in SLOTS.iter().enumerate() {
                 let (real, simulated) = (self.real.state(slot), self.simulated.state(slot));
-                assert_eq!(real, simulated, "{} (real, simulated): {}", SLOTS[slot], shown());
+                assert_eq!(real, simulated, "{name} (real, simulated): {}", shown());
             }
             assert_eq!(self.real.members(), self.simulated.members(), "members (real, simulated): {}", shown());
         }

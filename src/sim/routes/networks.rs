@@ -160,9 +160,9 @@ pub async fn disconnect(engine: &Engine, key: &str, ask: &Ask) -> Answer {
     engine.change(|world| {
         let network = world.network(key)?.clone();
         let container = world.find(body["Container"].as_str().unwrap_or(""))?;
-        let (id, name, runs) = (container.id.clone(), container.name.clone(), container.runs());
+        let (id, runs) = (container.id.clone(), container.runs());
         if world.find_mut(&id)?.ends.remove(&network.id).is_none() {
-            return refuse(403, format!("container {id} is not connected to network {name}"));
+            return refuse(500, format!("container {id} is not connected to the network {}", network.name));
         }
         if runs {
             engine.tell_network(world, &network.id, "disconnect", &id);
