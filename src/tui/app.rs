@@ -354,8 +354,12 @@ impl Console {
         let gone = matches!(why, Why::HungUp | Why::Signal(SIGHUP));
         let mut urgency = [Urgency::Finish, Urgency::Abort, Urgency::Leave].into_iter();
         let goes_on = gone && self.on_hangup == OnHangup::Finish;
+        let mut asked = None;
         if !goes_on {
-            urgency.next().into_iter().for_each(|urgency| self.bridge.cancel_all(urgency));
+            asked = urgency.next();
+            if let Some(urgency) = asked {
+                self.bridge.cancel_all(urgency);
+            }
         }
         while self.model.running() > 0 {
             // Nobody is left to say go.
@@ -367,12 +371,21 @@ impl Console {
                 biased;
                 number = self.signals.next() => if matches!(number, SIGINT | SIGTERM) {
                     match urgency.next() {
-                        Some(urgency) => self.bridge.cancel_all(urgency),
+                        Some(urgency) => {
+                            asked = Some(urgency);
+                            self.bridge.cancel_all(urgency);
+                        }
                         None => return,
                     }
                 },
                 msg = self.inbox.recv() => match msg {
-                    Some(msg @ Msg::Op(_)) => drop(update(&mut self.model, msg)),
+                    Some(Msg::Began(id)) => {
+                        if let Some(urgency) = asked {
+                            self.bridge.cancel(&id, urgency);
+                        }
+                        drop(update(&mut self.model, Msg::Began(id)));
+                    }
+                    Some(msg @ (Msg::Op(_) | Msg::NotBegun(_))) => drop(update(&mut self.model, msg)),
                     Some(_) => {}
                     None => return,
                 },

@@ -114,7 +114,10 @@ impl Bridge {
                 });
             }
             Command::Run(plan, request) => {
-                let (Some(session), Some(operate)) = (self.session.get(), self.operate) else { return Vec::new() };
+                let (Some(session), Some(operate)) = (self.session.get(), self.operate) else {
+                    let message = "nothing may be changed from here".to_owned();
+                    return vec![Msg::NotBegun(Refusal { message, hint: None })];
+                };
                 let (operator, session) = (operate(session), session.clone());
                 let (tell, controls) = (self.tell.clone(), self.controls.clone());
                 tokio::spawn(async move {

@@ -56,6 +56,8 @@ pub struct Model {
     pub left_open: Vec<Summary>,
     /// Operations of this console, oldest first.
     pub operations: Vec<OpView>,
+    /// Operations asked for that have not answered yet: they wait for their lock.
+    pub beginning: usize,
     pub dialog: Option<Dialog>,
     /// One line for the person, until the next key.
     pub notice: Option<Notice>,
@@ -203,6 +205,7 @@ impl Model {
             list: List::default(),
             left_open: Vec::new(),
             operations: Vec::new(),
+            beginning: 0,
             dialog: None,
             notice: None,
             scroll: 0,
@@ -291,7 +294,7 @@ impl Model {
 
     /// Operations under way.
     pub fn running(&self) -> usize {
-        self.operations.iter().filter(|op| op.is_running()).count()
+        self.beginning + self.operations.iter().filter(|op| op.is_running()).count()
     }
 
     /// The fleet's figures: apps, instances, ready ones.

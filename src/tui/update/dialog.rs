@@ -171,7 +171,10 @@ pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) ->
             model.dialog = Some(Dialog::Refused { title: format!("Cannot {what}"), message, hint });
             Vec::new()
         }
-        (Ok(plan), Some(shown)) if plan == shown => vec![Command::Run(Box::new(plan), request)],
+        (Ok(plan), Some(shown)) if plan == shown => {
+            model.beginning += 1;
+            vec![Command::Run(Box::new(plan), request)]
+        }
         (Ok(plan), shown) => {
             let typed = must_type(&plan, &request).map(|wanted| (Line::default(), wanted));
             let changed = shown.is_some();
@@ -185,6 +188,10 @@ pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) ->
 /// The engine, or somebody else's lock, did not let it begin.
 pub fn not_begun(model: &mut Model, refusal: Refusal) -> Vec<Command> {
     let Refusal { message, hint } = refusal;
+    model.beginning = model.beginning.saturating_sub(1);
+    if model.leaving && model.running() == 0 {
+        return vec![Command::Quit];
+    }
     model.dialog = Some(Dialog::Refused { title: "Not begun".to_owned(), message, hint });
     Vec::new()
 }

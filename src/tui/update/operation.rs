@@ -6,16 +6,18 @@ use super::super::model::{Dialog, Model, Screen};
 use super::super::operation::{OpView, View};
 use super::super::theme::Role;
 use super::{close, moved, open, say};
-use crate::domain::event::OpEvent;
+use crate::domain::event::{OpEvent, Urgency};
 use crate::domain::ids::OpId;
 
 /// An operation was started here: it takes the screen.
 pub fn began(model: &mut Model, id: OpId) -> Vec<Command> {
+    model.beginning = model.beginning.saturating_sub(1);
     model.operations.push(OpView::new(id.clone(), model.now));
     model.dialog = None;
     model.list.marks.clear();
-    open(model, Screen::Operation(id));
-    Vec::new()
+    open(model, Screen::Operation(id.clone()));
+    // The person wanted to leave before it had begun.
+    if model.leaving { vec![Command::Cancel(id, Urgency::Finish)] } else { Vec::new() }
 }
 
 /// Takes in an event; leaves the console when it was waiting for this end.

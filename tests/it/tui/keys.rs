@@ -325,6 +325,23 @@ fn quitting_asks_only_while_operations_run() {
 }
 
 #[test]
+fn an_operation_that_waits_for_its_lock_counts_as_running() {
+    let waiting = || {
+        let mut model = confirming();
+        press(&mut model, "4<enter>");
+        assert!(matches!(answer(&mut model, Ok(sample::deploy_plan()))[..], [Command::Run(..)]));
+        assert!(press(&mut model, "q").is_empty(), "it asks before it leaves");
+        assert!(press(&mut model, "f").is_empty(), "there is nothing to ask yet");
+        model
+    };
+    let op = sample::events(&sample::deploy_plan(), Course::default())[0].op.clone();
+    let commands = update(&mut waiting(), Msg::Began(op));
+    assert!(matches!(commands[..], [Command::Cancel(_, Urgency::Finish)]));
+    let refused = Refusal { message: "locked".into(), hint: None };
+    assert!(matches!(update(&mut waiting(), Msg::NotBegun(refused))[..], [Command::Quit]));
+}
+
+#[test]
 fn a_read_only_console_asks_for_nothing() {
     for key in ["r", "D", "C", "S", "U", "X"] {
         let mut model = wide();
