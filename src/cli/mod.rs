@@ -44,7 +44,7 @@ mod telling;
 
 use crate::config::settings::{Color, Settings};
 use crate::domain::ids::ImageRef;
-use crate::engine::{Error, ErrorKind, Location, Session, clock};
+use crate::engine::{Error, ErrorKind, Location, Session, clock, unrecorded};
 use args::{Cli, PsArgs, Verb};
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches};
@@ -138,10 +138,11 @@ async fn list(out: &mut Output, settings: &Settings, args: &PsArgs) -> Result<u8
     let session = connect(settings).await?;
     let (fleet, left) = tokio::join!(session.fleet(), session.left_open());
     let fleet = ps::select(fleet?, &args.apps).map_err(CliError::usage)?;
+    let seen = unrecorded(&fleet, &left);
     let left = ps::concerned(left, &fleet, &args.apps);
     let traffic = session.traffic(&fleet).await;
     if args.json {
-        out.result(&ps::object(&fleet, &traffic, &left).to_string());
+        out.result(&ps::object(&fleet, &traffic, &left, &seen).to_string());
         return Ok(exit::DONE);
     }
     let table = ps::table(&fleet, &traffic, clock::wall(), out.glyphs);
@@ -150,6 +151,14 @@ async fn list(out: &mut Output, settings: &Settings, args: &PsArgs) -> Result<u8
         out.note("no containers on this engine; `pitstop create -f compose.yaml` makes the first app");
     }
     history::unfinished(out, &left);
+    for one in &seen {
+        out.note(&format!(
+            "{}; `pitstop resume {}` goes on, `pitstop abort {}` takes it back",
+            one.sentence(),
+            one.app,
+            one.app
+        ));
+    }
     Ok(exit::DONE)
 }
 

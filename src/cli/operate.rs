@@ -41,9 +41,8 @@ pub async fn operate(out: &mut Output, settings: &Settings, verb: &Verb, args: &
     let session = connect(settings).await?;
     let resume = matches!(verb, Verb::Resume(_));
     let mut code = exit::DONE;
-    for op in resume::meant(out, &session, if resume { "resume" } else { "abort" }, ops, all).await? {
-        let options = options.clone();
-        let request = if resume { Request::Resume { op, options } } else { Request::Abort { op, options } };
+    for one in resume::meant(out, &session, if resume { "resume" } else { "abort" }, ops, all).await? {
+        let request = one.request(resume, options.clone());
         let this = carry_out(out, settings, verb, args, &session, &request).await?;
         // The first that did not end well decides.
         code = if code == exit::DONE { this } else { code };

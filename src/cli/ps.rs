@@ -10,6 +10,7 @@ use crate::domain::duration::{human, millis};
 use crate::domain::fleet::{App, BoundPort, Container, Fleet, Health, Instance, State};
 use crate::domain::identity::{Address, Hold, Verdict};
 use crate::domain::record::Summary;
+use crate::domain::unfinished::Unfinished;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -152,12 +153,17 @@ fn ports(ports: &[BoundPort], glyphs: Glyphs) -> String {
 }
 
 /// The contract's object.
-pub fn object(fleet: &Fleet, traffic: &TrafficSeen, left: &[Summary]) -> Value {
+pub fn object(fleet: &Fleet, traffic: &TrafficSeen, left: &[Summary], seen: &[Unfinished]) -> Value {
     json!({
         "engine": fleet.engine,
         "apps": fleet.apps.iter().map(|app| app_object(app, traffic)).collect::<Vec<_>>(),
-        "unfinished": left.iter().map(|one| history::object(one, true)).collect::<Vec<_>>(),
+        "unfinished": left.iter().map(|one| history::object(one, true)).chain(seen.iter().map(seen_object)).collect::<Vec<_>>(),
     })
+}
+
+/// What only the containers tell of: the keys that a record's has, as far as they are known.
+fn seen_object(one: &Unfinished) -> Value {
+    json!({"op": one.operation, "app": one.app.to_string(), "revision": one.revision, "unfinished": true, "signs": one.signs})
 }
 
 fn app_object(app: &App, traffic: &TrafficSeen) -> Value {

@@ -4,29 +4,61 @@ use super::error::CliError;
 use super::history;
 use super::output::Output;
 use crate::domain::ids::OpId;
+use crate::domain::options::Options;
 use crate::domain::record::Summary;
-use crate::engine::Session;
+use crate::engine::{Request, Session, unrecorded};
 
-/// The operations meant: the one named, all that were left half-done, or the only one that was. None: there is none.
+/// What is meant.
+pub enum Meant {
+    /// An operation that has a record here.
+    Recorded(OpId),
+    /// An app on which something was left half-done, as its containers show.
+    Seen(String),
+}
+
+impl Meant {
+    /// What to ask the engine for.
+    pub fn request(self, resume: bool, options: Options) -> Request {
+        match (self, resume) {
+            (Self::Recorded(op), true) => Request::Resume { op, options },
+            (Self::Recorded(op), false) => Request::Abort { op, options },
+            (Self::Seen(app), true) => Request::Finish { app, options },
+            (Self::Seen(app), false) => Request::TakeBack { app, options },
+        }
+    }
+}
+
+/// What is meant: the operation or app named, all that was left half-done from here, or the only one. Empty: there is none.
 pub async fn meant(
     out: &mut Output,
     session: &Session,
     verb: &str,
     named: Option<&str>,
     all: bool,
-) -> Result<Vec<OpId>, CliError> {
-    if let Some(named) = named {
-        return Ok(vec![history::store()?.find(named)?]);
-    }
+) -> Result<Vec<Meant>, CliError> {
     let left = session.left_open().await;
-    let ops = || left.iter().map(|one| one.op.clone()).collect();
+    if let Some(named) = named {
+        let fleet = session.fleet().await?;
+        if let Ok(app) = fleet.find(named) {
+            let recorded = left.iter().find(|one| one.app == app.id.to_string());
+            return Ok(vec![
+                recorded.map_or_else(|| Meant::Seen(app.id.to_string()), |one| Meant::Recorded(one.op.clone())),
+            ]);
+        }
+        // A record of another console's operation is not here, but its label is.
+        if let Some(one) = unrecorded(&fleet, &left).iter().find(|one| one.operation == named) {
+            return Ok(vec![Meant::Seen(one.app.to_string())]);
+        }
+        return Ok(vec![Meant::Recorded(history::store()?.find(named)?)]);
+    }
+    // Unnamed, only what was begun from here is meant: what others have left may be theirs to settle.
     match left.as_slice() {
         [] => out.note("nothing was left half-done here"),
         [_] => {}
         _ if all => {}
         many => return Err(which(many, verb)),
     }
-    Ok(ops())
+    Ok(left.into_iter().map(|one| Meant::Recorded(one.op)).collect())
 }
 
 fn which(many: &[Summary], verb: &str) -> CliError {

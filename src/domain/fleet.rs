@@ -13,7 +13,7 @@ use super::labels::OwnLabels;
 use super::spec::{MountKind, RestartPolicy};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Who answers on the socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,6 +169,8 @@ pub struct App {
 pub struct Fleet {
     pub engine: EngineInfo,
     pub apps: Vec<App>,
+    /// Managed apps whose lock is there: somebody is at work.
+    pub busy: BTreeSet<AppId>,
 }
 
 impl Container {

@@ -27,4 +27,5 @@ pub mod recipe;
 pub mod record;
 pub mod schedule;
 pub mod spec;
+pub mod unfinished;
 pub mod unknown;

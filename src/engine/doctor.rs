@@ -7,6 +7,7 @@ use crate::domain::fleet::{App, Fleet, Instance};
 use crate::domain::identity::Verdict;
 use crate::domain::ids::ImageRef;
 use crate::domain::record::Summary;
+use crate::domain::unfinished::Unfinished;
 use jiff::Timestamp;
 
 /// How bad a finding is.
@@ -43,14 +44,15 @@ pub(super) async fn examine(docker: &Docker, given: Option<&ImageRef>) -> Vec<Ch
 }
 
 /// What was left half-done.
-pub(super) fn unfinished(left: &[Summary], now: Timestamp) -> Check {
-    if left.is_empty() {
+pub(super) fn unfinished(left: &[Summary], unrecorded: &[Unfinished], now: Timestamp) -> Check {
+    if left.is_empty() && unrecorded.is_empty() {
         return check(Level::Ok, "operations", "none was left half-done", None);
     }
-    let sentences: Vec<String> = left.iter().map(|one| one.sentence(now)).collect();
-    let advice = left
-        .iter()
-        .map(|one| format!("`pitstop resume {}` goes on with it, `pitstop abort {}` takes it back", one.op, one.op));
+    let sentences: Vec<String> =
+        left.iter().map(|one| one.sentence(now)).chain(unrecorded.iter().map(Unfinished::sentence)).collect();
+    let names = left.iter().map(|one| one.op.to_string()).chain(unrecorded.iter().map(|one| one.app.to_string()));
+    let advice =
+        names.map(|name| format!("`pitstop resume {name}` goes on with it, `pitstop abort {name}` takes it back"));
     let advice = advice.collect::<Vec<_>>().join("\n");
     check(Level::Warn, "operations", sentences.join("; "), Some(advice))
 }

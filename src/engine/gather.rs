@@ -51,7 +51,11 @@ fn concerns(request: &Request, fleet: &Fleet, app: &App) -> bool {
     let named = |target: &str| app.id.to_string() == target || app.id.app == target;
     match request {
         Request::Create { project, .. } => app.id.project == project.name,
-        Request::Deploy { app, .. } | Request::Rollback { app, .. } | Request::Scale { app, .. } => named(app),
+        Request::Deploy { app, .. }
+        | Request::Rollback { app, .. }
+        | Request::Scale { app, .. }
+        | Request::Finish { app, .. }
+        | Request::TakeBack { app, .. } => named(app),
         // Networks and volumes are removed only when nobody of the project uses them any more.
         Request::Remove { apps, .. } => {
             apps.iter().any(|target| named(target) || fleet.find(target).is_ok_and(|a| a.id.project == app.id.project))

@@ -53,4 +53,4 @@ pub use logs::InstanceLine;
 pub use operator::Operator;
 pub use record::{RecordError, Records, read_file};
 pub use request::{Control, Operation, Request};
-pub use session::Session;
+pub use session::{Session, unrecorded};

@@ -60,6 +60,16 @@ pub enum Request {
         op: OpId,
         options: Options,
     },
+    /// The newest revision that was made, for every instance: going on without a record.
+    Finish {
+        app: String,
+        options: Options,
+    },
+    /// The newest revision before that, for every instance: taking back without a record.
+    TakeBack {
+        app: String,
+        options: Options,
+    },
 }
 
 impl Request {
@@ -81,6 +91,8 @@ impl Request {
             | Self::Scale { options, .. }
             | Self::Remove { options, .. }
             | Self::Repair { options, .. }
+            | Self::Finish { options, .. }
+            | Self::TakeBack { options, .. }
             | Self::Resume { options, .. }
             | Self::Abort { options, .. } => options,
         }

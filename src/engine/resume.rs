@@ -217,6 +217,10 @@ pub(super) fn goal(request: &Request, plan: &Plan) -> Option<Goal> {
             Goal::Remove { apps, volumes: *volumes }
         }
         // Asking again is going on.
-        Request::Repair { .. } | Request::Resume { .. } | Request::Abort { .. } => return None,
+        Request::Repair { .. }
+        | Request::Finish { .. }
+        | Request::TakeBack { .. }
+        | Request::Resume { .. }
+        | Request::Abort { .. } => return None,
     })
 }

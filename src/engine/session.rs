@@ -9,7 +9,14 @@ use crate::domain::ids::ImageRef;
 use crate::domain::plan::{Kind, Plan, Refusal};
 use crate::domain::recipe;
 use crate::domain::record::Summary;
+use crate::domain::unfinished::{self, Unfinished};
 use tokio::sync::{mpsc, watch};
+
+/// What was left half-done in this fleet beside what the records here tell of.
+pub fn unrecorded(fleet: &Fleet, recorded: &[Summary]) -> Vec<Unfinished> {
+    let told = |one: &Unfinished| recorded.iter().any(|summary| summary.app == one.app.to_string());
+    unfinished::unfinished(fleet).into_iter().filter(|one| !told(one)).collect()
+}
 
 /// A connected engine. Cheap to clone.
 #[derive(Clone)]
@@ -103,6 +110,8 @@ impl Session {
             Request::Scale { app, replicas, options } => recipe::scale(app, *replicas, &facts, options),
             Request::Remove { apps, volumes, options } => recipe::remove(apps, *volumes, &facts, options),
             Request::Repair { targets, options } => recipe::repair(targets, &facts, options),
+            Request::Finish { app, options } => recipe::finish(app, &facts, options),
+            Request::TakeBack { app, options } => recipe::take_back(app, &facts, options),
             // Settled above.
             Request::Resume { op, .. } | Request::Abort { op, .. } => {
                 return Err(Refusal::Usage(format!("{op} can't be asked for like this")).into());
@@ -149,7 +158,13 @@ impl Session {
     /// Is all well with this engine, and what does it mean for the promises?
     pub async fn doctor(&self) -> Vec<doctor::Check> {
         let mut checks = doctor::examine(&self.docker, self.sandbox_image.as_ref()).await;
-        checks.push(doctor::unfinished(&self.left_open().await, clock::wall()));
+        let left = self.left_open().await;
+        let unrecorded = match self.docker.list().await {
+            Ok(listed) => unrecorded(&Fleet::assemble(self.info().clone(), listed), &left),
+            // That it can't be listed is told already.
+            Err(_) => Vec::new(),
+        };
+        checks.push(doctor::unfinished(&left, &unrecorded, clock::wall()));
         checks
     }
 }

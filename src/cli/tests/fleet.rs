@@ -134,7 +134,7 @@ fn the_table_has_a_line_per_instance() {
 
 #[test]
 fn the_object_is_the_contracts() {
-    assert_json_snapshot!(ps::object(&fleet(), &traffic(), &[]));
+    assert_json_snapshot!(ps::object(&fleet(), &traffic(), &[], &[]));
 }
 
 #[test]

@@ -4,15 +4,17 @@ use super::{App, Container, EngineInfo, Fleet, Instance, State};
 use crate::domain::clean::clean;
 use crate::domain::ids::{AppId, InstanceName};
 use crate::domain::labels::Role;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Fleet {
     /// Groups containers into apps and instances: by pitstop's labels, else Compose's, else each by its own name.
     pub fn assemble(engine: EngineInfo, containers: Vec<Container>) -> Self {
         let mut apps: BTreeMap<(bool, AppId), BTreeMap<(u32, String), Instance>> = BTreeMap::new();
+        let mut busy = BTreeSet::new();
         for container in containers {
             let (managed, id, number, name) = place(&container);
             if container.own.as_ref().is_some_and(|own| own.role == Role::Lock) {
+                busy.insert(id);
                 continue;
             }
             let key = (number, if managed { String::new() } else { name.0.clone() });
@@ -41,7 +43,7 @@ impl Fleet {
             managed: !unmanaged,
             instances: instances.into_values().map(choose_serving).collect(),
         });
-        Self { engine, apps: apps.collect() }
+        Self { engine, apps: apps.collect(), busy }
     }
 
     /// The app by `project/app`, or by `app` alone where that is unambiguous. The error is a sentence for the user.

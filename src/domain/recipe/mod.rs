@@ -9,6 +9,7 @@ mod address;
 mod create;
 mod deploy;
 mod draft;
+mod finish;
 mod order;
 mod ports;
 mod recreate;
@@ -28,6 +29,7 @@ mod unmanaged;
 
 pub use create::create;
 pub use deploy::deploy;
+pub use finish::{finish, take_back};
 pub use remove::remove;
 pub use repair::repair;
 pub use restart::restart;

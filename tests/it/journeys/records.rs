@@ -269,6 +269,34 @@ fn a_deployment_whose_console_was_killed_is_taken_back() {
 }
 
 #[test]
+fn another_console_sees_what_was_left_and_settles_it_without_the_record() {
+    let engine = Engine::machine();
+    let site = Site::open(&engine, &images::app(&engine, "v1"), 3);
+    let before = site.all_outside(3);
+    let v2 = images::slow_boot(&engine, "v2", 300);
+    // Another home: none of the records.
+    let other = Pitstop::on(&engine);
+    let web = site.web();
+    for (verb, answers, moment) in [("abort", "v1", STOPPED), ("resume", "v2", VERIFIED)] {
+        let op = killed(&site, "deploy", &["--image", &v2], moment);
+        // As long as the lock of the dead is there, somebody is at work.
+        let said = || other.run(&["ps", &web]).expect_code(0).stderr;
+        let told = || said().contains(&op) && said().contains(&format!("pitstop resume {web}"));
+        wait_until("what was left to be seen", Duration::from_secs(60), told);
+        other.run(&[verb, if verb == "abort" { &web } else { &op }]).expect_code(0);
+        assert_eq!(site.all_outside(3), before);
+        for outside in &before {
+            assert_eq!(get(&outside.address(), "/"), answers);
+        }
+        assert_eq!(site.containers().len(), 6, "nothing is left over: {:?}", site.containers());
+        assert_eq!(other.run(&["ps", &web]).expect_code(0).stderr, "");
+        let untouched = site.containers();
+        other.run(&["resume", &web]).expect_code(0);
+        assert_eq!(site.containers(), untouched, "a second time does nothing");
+    }
+}
+
+#[test]
 fn a_restart_goes_on_with_what_was_not_restarted_yet() {
     let engine = Engine::machine();
     let site = Site::open(&engine, &images::app(&engine, "v1"), 3);

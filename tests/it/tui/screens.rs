@@ -63,7 +63,7 @@ fn loading() {
 
 #[test]
 fn empty() {
-    let fleet = Fleet { engine: sample::engine(), apps: Vec::new() };
+    let fleet = Fleet { engine: sample::engine(), ..Fleet::default() };
     look("empty", |size| showing(size, FleetState::Live(fleet.clone())));
 }
 
