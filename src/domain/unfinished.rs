@@ -114,8 +114,11 @@ mod tests {
         }
     }
 
+    /// An instance's app containers: revision and state.
+    type Apps<'a> = &'a [(u32, State)];
+
     /// Instances with these app containers (revision, state) each, and a sandbox.
-    fn left(instances: &[&[(u32, State)]], locked: bool) -> Vec<Unfinished> {
+    fn left(instances: &[Apps<'_>], locked: bool) -> Vec<Unfinished> {
         let mut all = Vec::new();
         for (number, apps) in (1..).zip(instances) {
             let id = || u32::try_from(all.len()).unwrap() + 1;
@@ -135,7 +138,7 @@ mod tests {
     #[test]
     fn what_differs_from_a_healthy_app_is_told() {
         use State::{Created, Exited, Running};
-        let cases: [(&[&[(u32, State)]], &[&str]); 7] = [
+        let cases: [(&[Apps<'_>], &[&str]); 7] = [
             (&[&[(2, Running)], &[(2, Running)]], &[]),
             (&[&[(2, Exited)], &[(2, Running)]], &[]),
             (&[&[(3, Running)], &[(2, Running)]], &["web-2 runs revision 2, others 3"]),

@@ -6,6 +6,7 @@
 //! wait      the one place that waits for a condition
 //! docker    the docker command line against an engine; a project's guard; what /proc knows about a container
 //! daemon    a dockerd of one's own in its own network namespace, to restart and kill
+//! random    reproducible randomness
 //! registry  a registry of one's own on loopback
 //! haproxy   a load balancer of one's own on loopback
 //! images    small images with a real HTTP server, made here
@@ -38,6 +39,7 @@ pub mod poison;
 pub mod ports;
 pub mod proxy;
 pub mod pty;
+pub mod random;
 pub mod registry;
 pub mod sim;
 pub mod term;

@@ -3,4 +3,5 @@
 mod disk;
 mod engine;
 mod faults;
+mod killed;
 mod lock;

@@ -1,0 +1,110 @@
+//! The console, or the engine, is killed at any moment of a deployment: going on ends it, and nothing is lost or left over.
+//!
+//! `PITSTOP_ROUNDS` and `PITSTOP_SEED` for more and other moments: `PITSTOP_ROUNDS=50 cargo test --test it killed -- --nocapture`.
+
+use crate::journeys::{Outside, Site, get};
+use crate::support::daemon::{Options, PrivateDockerd};
+use crate::support::docker::Engine;
+use crate::support::images;
+use crate::support::random::Random;
+use crate::support::wait::{try_wait_for, wait_until};
+use rustix::process::Signal;
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+/// A deployment of two takes about this long here, in milliseconds: the moments are spread over it.
+const SPAN: u64 = 1600;
+
+fn rounds() -> usize {
+    std::env::var("PITSTOP_ROUNDS").map_or(2, |rounds| rounds.parse().expect("PITSTOP_ROUNDS is a number"))
+}
+
+/// Lets so much of the operation happen.
+fn let_pass(random: &mut Random) -> u64 {
+    let ms = random.below(SPAN);
+    try_wait_for::<()>(Duration::from_millis(ms), || None);
+    ms
+}
+
+/// Tells how long it took to come to the end, for whoever measures.
+fn tell(what: &str, mut took: Vec<Duration>) {
+    took.sort();
+    let (median, longest) = (took[took.len() / 2], took[took.len() - 1]);
+    eprintln!("{what}: {} of {} came to the end; median {median:.1?}, longest {longest:.1?}", took.len(), took.len());
+}
+
+#[track_caller]
+fn all_is_there(site: &Site, before: &[Outside], answers: &str, round: &str, daemon: Option<&PrivateDockerd>) {
+    assert_eq!(site.all_outside(before.len()), before, "{round}");
+    for outside in before {
+        let answer = || get(&outside.address(), "/");
+        assert_eq!(daemon.map_or_else(answer, |daemon| daemon.inside(answer)), answers, "{round}");
+    }
+    assert_eq!(site.containers().len(), 2 * before.len(), "{round}: {:?}", site.containers());
+    wait_until("the lock to be gone", PATIENCE, || {
+        site.engine.containers(&format!("pitstop-lock-{}", site.project.name)).is_empty()
+    });
+}
+
+#[test]
+fn a_console_killed_at_any_moment_loses_nothing() {
+    let engine = Engine::machine();
+    let site = Site::open(&engine, &images::slow_boot(&engine, "v1", 100), 2);
+    let before = site.all_outside(2);
+    let versions = [images::slow_boot(&engine, "v2", 100), images::slow_boot(&engine, "v1", 100)];
+    let (mut random, mut took) = (Random::seeded(1), Vec::new());
+    for round in 0..rounds() {
+        let image = &versions[round % 2];
+        let running = site.pitstop.start(&["deploy", &site.web(), "--image", image, "-q"]);
+        let ms = let_pass(&mut random);
+        running.signal(Signal::KILL);
+        running.wait();
+        let what = format!("round {round}, killed after {ms} ms");
+        let began = Instant::now();
+        site.pitstop.run(&["resume", "-q", "--wait-lock", "1m"]).expect_code(0);
+        // Killed before its record, or after its end, nothing was left to go on with: the same command does what is left.
+        site.run("deploy", &["--image", image, "-q", "--wait-lock", "1m"]).expect_code(0);
+        took.push(began.elapsed());
+        all_is_there(&site, &before, ["v2", "v1"][round % 2], &what, None);
+        let untouched = site.containers();
+        site.pitstop.run(&["resume", "-q"]).expect_code(0);
+        assert_eq!(site.containers(), untouched, "{what}: a second time does nothing");
+    }
+    tell("console killed", took);
+}
+
+#[test]
+fn an_engine_killed_at_any_moment_loses_nothing() {
+    for live_restore in [true, false] {
+        let mut daemon = PrivateDockerd::start(&Options { live_restore, ..Options::default() });
+        let engine = daemon.engine();
+        let site = Site::new(&engine);
+        // Without live-restore the containers die with the engine; their policy brings them back.
+        site.file("compose.yaml", &images::slow_boot(&engine, "v1", 100), 2, "    restart: always\n");
+        site.pitstop.run(&["create", "-q"]).expect_code(0);
+        let before = site.all_outside(2);
+        let versions = [images::slow_boot(&engine, "v2", 100), images::slow_boot(&engine, "v1", 100)];
+        let (mut random, mut took) = (Random::seeded(2), Vec::new());
+        for round in 0..rounds().div_ceil(2) {
+            let image = &versions[round % 2];
+            let running = site.pitstop.start(&["deploy", &site.web(), "--image", image, "-q", "--engine-grace", "2m"]);
+            let ms = let_pass(&mut random);
+            daemon.kill9();
+            daemon.start_again();
+            let what = format!("round {round}, live-restore {live_restore}, killed after {ms} ms");
+            let began = Instant::now();
+            let ended = running.wait();
+            assert!([Some(0), Some(1), Some(6)].contains(&ended.code), "{what}: {ended:?}");
+            let repaired = site.pitstop.run(&["repair", "-q", "--wait-lock", "1m"]);
+            assert!([Some(0), Some(6)].contains(&repaired.code), "{what}: {repaired:?}");
+            let again = site.run("deploy", &["--image", image, "-q", "--wait-lock", "1m"]);
+            assert!([Some(0), Some(6)].contains(&again.code), "{what}: {again:?}");
+            took.push(began.elapsed());
+            let addresses = |all: &[Outside]| all.iter().map(|one| one.networks.clone()).collect::<Vec<_>>();
+            let now = site.all_outside(2);
+            assert_eq!(addresses(&now), addresses(&before), "{what}");
+            all_is_there(&site, &now, ["v2", "v1"][round % 2], &what, Some(&daemon));
+        }
+        tell(&format!("engine killed, live-restore {live_restore}"), took);
+    }
+}

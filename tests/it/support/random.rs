@@ -1,0 +1,17 @@
+//! Reproducible randomness: a seed gives the same numbers on every machine.
+
+/// Knuth's MMIX generator (The Art of Computer Programming 2, 3.3.4), of which the upper bits are used.
+pub struct Random(u64);
+
+impl Random {
+    /// From `PITSTOP_SEED`, else `default`.
+    pub fn seeded(default: u64) -> Self {
+        Self(std::env::var("PITSTOP_SEED").map_or(default, |seed| seed.parse().expect("PITSTOP_SEED is a number")))
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
