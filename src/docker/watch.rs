@@ -96,7 +96,7 @@ impl Changes {
         self.watch_by_exec(sandbox, probe).await
     }
 
-    /// As [`Docker::watch`], by a guest of its own that the engine has to start: for sandboxes without an open stdin.
+    /// As [`Changes::watch`], by a guest of its own that the engine has to start: for sandboxes without an open stdin.
     pub async fn watch_by_exec(&self, sandbox: &ContainerId, probe: &ProbeSpec) -> Result<Watch, DockerError> {
         let command = [GUEST_PATH, "watch", &probe.to_string(), "--until-stdin-closes"].map(str::to_owned);
         let running = self.begin(WATCH, sandbox, command.into(), true).await?;

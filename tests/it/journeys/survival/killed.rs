@@ -27,6 +27,7 @@ fn let_pass(random: &mut Random) -> u64 {
 }
 
 /// Tells how long it took to come to the end, for whoever measures.
+#[allow(clippy::print_stderr)]
 fn tell(what: &str, mut took: Vec<Duration>) {
     took.sort();
     let (median, longest) = (took[took.len() / 2], took[took.len() - 1]);
