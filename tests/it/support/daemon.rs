@@ -190,7 +190,7 @@ impl PrivateDockerd {
 
     /// Process ids of the daemon, its containerd, and the shims with all that run below them: found by this daemon's own
     /// exec-root or config in their command lines, so never anybody else's.
-    fn processes(&self) -> Vec<u32> {
+    pub fn processes(&self) -> Vec<u32> {
         let mark = format!("{RUN}/{}/", self.name);
         let all: Vec<(u32, u32, bool)> = fs::read_dir("/proc")
             .into_iter()
