@@ -1,0 +1,13 @@
+//! Nothing is lost, whatever happens: on the simulated engine, which fails when told to.
+
+mod kills;
+mod life;
+mod oracle;
+mod read_only;
+mod scene;
+mod single;
+
+/// All cases of a family, or its sample?
+fn exhaustive() -> bool {
+    std::env::var("PITSTOP_EXHAUSTIVE").is_ok_and(|value| value == "1")
+}
