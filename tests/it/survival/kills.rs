@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pitstop::sim::{Control, Fault, When};
 
-use super::life::{End, Life};
+use super::life::Life;
 use super::oracle::Case;
 use super::scene::{PLAYS, Play};
 use super::single::{converges, requests, stage, succeeded};
@@ -92,4 +92,11 @@ fn an_engine_that_dies_is_waited_for() {
         let fault = if kind % 2 == 0 { Fault::DieBefore(AWAY) } else { Fault::DieAfter(AWAY) };
         engine_dies(play, instances, nth, fault, kind < 2)
     });
+}
+
+#[test]
+fn a_lock_that_was_started_when_its_console_had_died_ends_by_itself() {
+    for nth in 16..20 {
+        console_dies(Play::Rollback, 1, nth, false).unwrap();
+    }
 }

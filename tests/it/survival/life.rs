@@ -33,7 +33,6 @@ pub struct Ran {
     pub events: Vec<OpEvent>,
     /// Steps in its plan; `None` where it came to none.
     pub steps: Option<usize>,
-    pub took: Duration,
 }
 
 /// A runtime whose clock moves only by hand.
@@ -112,7 +111,7 @@ impl Life {
         let steps = Arc::new(Mutex::new(None));
         let (told, planned) = (Arc::clone(&events), Arc::clone(&steps));
         let location = Location::at(self.host());
-        let (took, end) = self.console(
+        let end = self.console(
             async move {
                 let session = Session::connect(&location).await.map_err(|error| error.to_string())?;
                 let plan = session.plan(&request).await.map_err(|error| error.to_string())?;
@@ -136,15 +135,15 @@ impl Life {
                 other => panic!("an operation ended with {other:?}"),
             },
         };
-        Ran { end, events, steps, took }
+        Ran { end, events, steps }
     }
 
-    /// Runs a console's work to its end, or to its death; how long it took of the simulated time.
+    /// Runs a console's work to its end; nothing, where it died before.
     fn console<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
         dies: impl Fn(&Control) -> bool,
-    ) -> (Duration, Option<T>) {
+    ) -> Option<T> {
         let (console, control) = (Still::new(), self.control());
         let work = console.get().spawn(work);
         let mut passed = Duration::ZERO;
@@ -153,11 +152,11 @@ impl Life {
                 self.engine.turn();
                 console.turn();
                 if dies(&control) {
-                    return (passed, None);
+                    return None;
                 }
             }
             if work.is_finished() {
-                return (passed, Some(console.get().block_on(work).expect("no panic")));
+                return Some(console.get().block_on(work).expect("no panic"));
             }
             assert!(passed < PATIENCE, "it does not end: {:?}", control.requests().last());
             self.engine.tick();
