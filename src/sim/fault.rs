@@ -51,6 +51,11 @@ impl When {
         Self { method: None, path: Vec::new(), mutating: true, nth, every: false }
     }
 
+    /// The n-th request of all, from 1, counted from now on.
+    pub fn any(nth: u32) -> Self {
+        Self { method: None, path: vec!["**".into()], mutating: false, nth, every: false }
+    }
+
     /// Not the first but the n-th.
     #[must_use]
     pub fn nth(self, nth: u32) -> Self {
@@ -66,6 +71,9 @@ impl When {
     fn fits(&self, method: &str, path: &[String]) -> bool {
         if self.mutating {
             return mutates(method, path);
+        }
+        if self.path == ["**"] {
+            return true;
         }
         self.method.as_deref().is_none_or(|wanted| wanted == method)
             && self.path.len() == path.len()

@@ -4,8 +4,10 @@
 //! earlier one finds nothing to do.
 
 use super::answer::{Refusal, refuse};
+use super::behaviour::words;
 use super::clock::Clock;
 use super::engine::Engine;
+use super::guest::LEASE;
 use super::world::{Container, Status, World};
 use super::{ipam, ports};
 use std::sync::Arc;
@@ -95,9 +97,18 @@ impl Engine {
                 let same = world.find(&id).is_ok_and(|seen| seen.runs() && seen.state.run == run);
                 (!same).then_some(())
             });
+            let lock = engine.look(|world| world.find(&id).is_ok_and(Container::is_lock));
+            let unheld = async {
+                tokio::time::sleep(LEASE).await;
+                // With an input, its lease is renewed or not by what comes there.
+                if !lock || engine.look(|world| world.find(&id).is_ok_and(|seen| seen.inputs > 0)) {
+                    std::future::pending::<()>().await;
+                }
+            };
             tokio::select! {
                 () = other => {}
                 () = speak => {}
+                () = unheld => engine.end(&id, run, 0),
                 () = end => {
                     let words = behaviour.last_words.clone();
                     engine.change(|world| {
@@ -211,6 +222,12 @@ impl Container {
         state.ports.clear();
         self.ends.values_mut().for_each(|end| end.ip = None);
         self.ends.keys().cloned().collect()
+    }
+
+    /// Does it run for as long as somebody holds its input?
+    pub(super) fn is_lock(&self) -> bool {
+        let command = words(&self.config["Entrypoint"]).into_iter().chain(words(&self.config["Cmd"]));
+        self.behaviour.guest && command.into_iter().any(|word| word == "lock" || word == "--until-stdin-closes")
     }
 
     /// Does its policy start it again after this end?

@@ -27,4 +27,5 @@ mod sim_contract;
 mod sim_faults;
 mod sim_time;
 mod support;
+mod survival;
 mod tui;

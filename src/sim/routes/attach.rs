@@ -2,7 +2,6 @@
 
 use super::super::answer::{Answer, Reply, frame, refuse};
 use super::super::ask::Ask;
-use super::super::behaviour::words;
 use super::super::clock::Clock;
 use super::super::engine::Engine;
 use super::super::guest::{Commands, LEASE};
@@ -75,10 +74,7 @@ pub async fn attach(engine: &Arc<Engine>, key: &str, ask: Ask) -> Answer {
     let (id, open, lock) = engine.change(|world| {
         let seen = world.find_mut(key)?;
         let open = seen.config["OpenStdin"] == true && stdin;
-        let mut command = words(&seen.config["Entrypoint"]);
-        command.extend(words(&seen.config["Cmd"]));
-        let lock =
-            open && seen.behaviour.guest && command.iter().any(|word| word == "lock" || word == "--until-stdin-closes");
+        let lock = open && seen.is_lock();
         seen.inputs += usize::from(open);
         Ok((seen.id.clone(), open, lock))
     })?;

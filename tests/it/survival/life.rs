@@ -1,0 +1,207 @@
+//! A simulated engine and consoles that come and go, each on a runtime of its own: a console dies as a process does, all
+//! at once. One thread turns them by turns, and time goes on only by a tick when all have had their turns.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pitstop::domain::event::{EventKind, Finished, OpEvent};
+use pitstop::engine::{Location, Operator, Request, Session};
+use pitstop::sim::{Control, Scenario, Sim};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::runtime::{Builder, Runtime};
+
+/// What time goes on by. Nothing here is about exact durations.
+const TICK: Duration = Duration::from_millis(20);
+/// Turns between two ticks, and what each does in one.
+const TURNS: (u32, u32) = (4, 8);
+/// An operation that has not ended by then never will.
+pub const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// How a console's request ended.
+pub enum End {
+    /// Before anything was touched, and why.
+    Refused(String),
+    Finished(Finished),
+    /// It was killed.
+    Died,
+}
+
+/// One run of a request.
+pub struct Ran {
+    pub end: End,
+    pub events: Vec<OpEvent>,
+    /// Steps in its plan; `None` where it came to none.
+    pub steps: Option<usize>,
+}
+
+/// A runtime whose clock moves only by hand.
+struct Still {
+    runtime: Option<Runtime>,
+    /// What keeps tokio from moving it by itself: a blocking task that lives as long as this.
+    _held: std::sync::mpsc::Sender<()>,
+}
+
+impl Still {
+    fn new() -> Self {
+        let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+        let (held, until) = std::sync::mpsc::channel::<()>();
+        runtime.block_on(async {
+            let (tell, told) = tokio::sync::oneshot::channel();
+            drop(tokio::task::spawn_blocking(move || {
+                let _ = tell.send(());
+                let _ = until.recv();
+            }));
+            told.await.expect("a blocking thread");
+        });
+        Self { runtime: Some(runtime), _held: held }
+    }
+
+    fn get(&self) -> &Runtime {
+        self.runtime.as_ref().expect("it is there until dropped")
+    }
+
+    fn turn(&self) {
+        self.get().block_on(async {
+            for _ in 0..TURNS.1 {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+
+    fn tick(&self) {
+        self.get().block_on(tokio::time::advance(TICK));
+    }
+}
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The engine's life.
+pub struct Life {
+    sim: Option<Sim>,
+    engine: Still,
+    _dir: TempDir,
+}
+
+impl Life {
+    pub fn new(scenario: Scenario) -> Self {
+        let engine = Still::new();
+        let dir = tempfile::Builder::new().prefix("pitstop-sim").tempdir().expect("a temporary directory");
+        let sim = engine.get().block_on(async { Sim::serve(dir.path().join("engine.sock"), scenario) });
+        Self { sim: Some(sim.expect("a simulated engine")), engine, _dir: dir }
+    }
+
+    pub fn control(&self) -> Control {
+        self.sim.as_ref().expect("it is there until dropped").control()
+    }
+
+    fn host(&self) -> String {
+        self.sim.as_ref().expect("it is there until dropped").host()
+    }
+
+    /// A fresh console asks for this, and is killed as soon as `dies` says so.
+    pub fn ask(&self, request: Request, dies: impl Fn(&Control) -> bool) -> Ran {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let steps = Arc::new(Mutex::new(None));
+        let (told, planned) = (Arc::clone(&events), Arc::clone(&steps));
+        let location = Location::at(self.host());
+        let end = self.console(
+            async move {
+                let session = Session::connect(&location).await.map_err(|error| error.to_string())?;
+                let plan = session.plan(&request).await.map_err(|error| error.to_string())?;
+                *planned.lock().expect("no panic") = Some(plan.steps.len());
+                let begun = Operator::of(&session).begin(&request, plan).await;
+                let mut operation = begun.map_err(|error| error.to_string())?;
+                while let Some(event) = operation.events.recv().await {
+                    told.lock().expect("no panic").push(event);
+                }
+                Ok(())
+            },
+            dies,
+        );
+        let events = events.lock().expect("no panic").clone();
+        let steps = *steps.lock().expect("no panic");
+        let end = match end {
+            None => End::Died,
+            Some(Err::<(), String>(why)) => End::Refused(why),
+            Some(Ok(())) => match events.last().map(|event| &event.kind) {
+                Some(EventKind::Finished(end)) => End::Finished(end.clone()),
+                other => panic!("an operation ended with {other:?}"),
+            },
+        };
+        Ran { end, events, steps }
+    }
+
+    /// Somebody's own hand on a container: `stop`, `start`, `kill` or `remove`, without pitstop.
+    pub fn hand(&self, what: &str, id: &str) {
+        let ask = match what {
+            "remove" => format!("DELETE /v1.41/containers/{id}?force=1"),
+            "kill" => format!("POST /v1.41/containers/{id}/kill?signal=9"),
+            other => format!("POST /v1.41/containers/{id}/{other}"),
+        };
+        let socket = self.host().trim_start_matches("unix://").to_owned();
+        let work = async move {
+            let mut stream = UnixStream::connect(socket).await?;
+            let head = format!("{ask} HTTP/1.1\r\nHost: engine\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            stream.write_all(head.as_bytes()).await?;
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await
+        };
+        let answered = self.console(work, |_| false);
+        assert!(matches!(answered, Some(Ok(1..))), "{answered:?}");
+    }
+
+    /// Runs a console's work to its end; nothing, where it died before.
+    fn console<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+        dies: impl Fn(&Control) -> bool,
+    ) -> Option<T> {
+        let (console, control) = (Still::new(), self.control());
+        let work = console.get().spawn(work);
+        let mut passed = Duration::ZERO;
+        loop {
+            for _ in 0..TURNS.0 {
+                self.engine.turn();
+                console.turn();
+                if dies(&control) {
+                    return None;
+                }
+            }
+            if work.is_finished() {
+                return Some(console.get().block_on(work).expect("no panic"));
+            }
+            assert!(passed < PATIENCE, "it does not end: {:?}", control.requests().last());
+            self.engine.tick();
+            console.tick();
+            passed += TICK;
+        }
+    }
+
+    /// Lets time pass without anybody there.
+    pub fn pass(&self, time: Duration) {
+        let mut passed = Duration::ZERO;
+        while passed < time {
+            for _ in 0..2 {
+                self.engine.turn();
+            }
+            self.engine.tick();
+            passed += TICK;
+        }
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        let _inside = self.engine.get().enter();
+        drop(self.sim.take());
+    }
+}
