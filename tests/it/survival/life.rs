@@ -9,6 +9,8 @@ use pitstop::domain::event::{EventKind, Finished, OpEvent};
 use pitstop::engine::{Location, Operator, Request, Session};
 use pitstop::sim::{Control, Scenario, Sim};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 
 /// What time goes on by. Nothing here is about exact durations.
@@ -136,6 +138,25 @@ impl Life {
             },
         };
         Ran { end, events, steps }
+    }
+
+    /// Somebody's own hand on a container: `stop`, `start`, `kill` or `remove`, without pitstop.
+    pub fn hand(&self, what: &str, id: &str) {
+        let ask = match what {
+            "remove" => format!("DELETE /v1.41/containers/{id}?force=1"),
+            "kill" => format!("POST /v1.41/containers/{id}/kill?signal=9"),
+            other => format!("POST /v1.41/containers/{id}/{other}"),
+        };
+        let socket = self.host().trim_start_matches("unix://").to_owned();
+        let work = async move {
+            let mut stream = UnixStream::connect(socket).await?;
+            let head = format!("{ask} HTTP/1.1\r\nHost: engine\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            stream.write_all(head.as_bytes()).await?;
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await
+        };
+        let answered = self.console(work, |_| false);
+        assert!(matches!(answered, Some(Ok(1..))), "{answered:?}");
     }
 
     /// Runs a console's work to its end; nothing, where it died before.

@@ -5,6 +5,7 @@ mod life;
 mod oracle;
 mod read_only;
 mod scene;
+mod seeds;
 mod single;
 
 /// All cases of a family, or its sample?

@@ -32,8 +32,14 @@ fn ours<'a>(world: &'a World, role: &'a str, number: u32) -> impl Iterator<Item 
     world.values().filter(move |seen| is(seen, role) && seen.labels.get(INSTANCE) == Some(&number))
 }
 
-fn is(seen: &Seen, role: &str) -> bool {
+/// Does it have that role of ours?
+pub fn is(seen: &Seen, role: &str) -> bool {
     seen.labels.get(ROLE).is_some_and(|own| own == role)
+}
+
+/// Its instance's number; 0 for none.
+pub fn number(seen: &Seen) -> u32 {
+    seen.labels.get(INSTANCE).and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// The app containers that serve as this instance: running in the sandbox that runs.
@@ -128,8 +134,7 @@ impl Case<'_> {
         for (name, app) in
             self.before.iter().filter(|(_, seen)| is(seen, "app") && !self.after.contains_key(&seen.name))
         {
-            let number = app.labels.get(INSTANCE).and_then(|number| number.parse().ok()).unwrap_or(0);
-            if serving(self.after, number).is_empty() {
+            if serving(self.after, number(app)).is_empty() {
                 return Err(format!("{name} is gone and nobody serves in its place"));
             }
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pitstop::config::compose::{LoadOptions, load_text};
 use pitstop::domain::options::Options;
+use pitstop::domain::project::ProjectSpec;
 use pitstop::engine::Request;
 use pitstop::sim::Scenario;
 
@@ -23,12 +24,7 @@ impl Play {
     pub fn request(self, instances: u32) -> Request {
         match self {
             Self::Create => {
-                let text = format!(
-                    "services:\n  web:\n    image: web:1\n    scale: {instances}\n    networks: [net]\n    x-pitstop: {{probe: 'tcp:8080'}}\n\
-                     networks:\n  net: {{name: net, external: true}}\n"
-                );
-                let options = LoadOptions { project: Some("shop".into()), ..LoadOptions::default() };
-                let project = load_text("compose.yaml", &text, &options).expect("a Compose file");
+                let project = project(instances);
                 Request::Create { project, services: Vec::new(), scale: Vec::new(), options: patient() }
             }
             Self::Deploy => deploy("web:2"),
@@ -52,8 +48,22 @@ pub fn deploy(image: &str) -> Request {
     Request::Deploy { app: "shop/web".into(), image: Some(image.into()), project: None, options: patient() }
 }
 
+/// A deployment that a file describes.
+pub fn redeploy(image: &str) -> Request {
+    Request::Deploy { app: "shop/web".into(), image: Some(image.into()), project: Some(project(1)), options: patient() }
+}
+
+fn project(instances: u32) -> ProjectSpec {
+    let text = format!(
+        "services:\n  web:\n    image: web:1\n    scale: {instances}\n    networks: [net]\n    x-pitstop: {{probe: 'tcp:8080'}}\n\
+         networks:\n  net: {{name: net, external: true}}\n"
+    );
+    let options = LoadOptions { project: Some("shop".into()), ..LoadOptions::default() };
+    load_text("compose.yaml", &text, &options).expect("a Compose file")
+}
+
 /// Waits for the lock of a console that has just died.
-fn patient() -> Options {
+pub fn patient() -> Options {
     Options { wait_lock: Duration::from_secs(60), ..Options::default() }
 }
 

@@ -1,0 +1,238 @@
+//! Random lives: an app of some size, operations on it, somebody's hands in between, faults and deaths at random moments.
+//!
+//! `PITSTOP_SEEDS=10000` lives instead of a few, `PITSTOP_SEED=17` one of them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use pitstop::domain::event::Outcome;
+use pitstop::engine::Request;
+use pitstop::sim::{Control, Fault, When};
+
+use super::life::{End, Life, Ran};
+use super::oracle::{World, is, number, serving};
+use super::scene::{Play, deploy, patient, redeploy};
+use super::single::succeeded;
+
+/// Lives of the normal run.
+const FEW: u64 = 25;
+
+/// Knuth's MMIX generator; the upper bits are the random ones.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        u32::try_from(self.0 >> 33).expect("31 bits") % most
+    }
+
+    fn one_in(&mut self, n: u32) -> bool {
+        self.below(n) == 0
+    }
+}
+
+/// What happens next.
+#[derive(Clone, Debug)]
+enum Deed {
+    Deploy(&'static str),
+    Restart,
+    Scale(u32),
+    Rollback,
+    /// Somebody's own hand on a container.
+    Hand(&'static str, String),
+}
+
+impl Deed {
+    fn thrown(dice: &mut Dice, world: &World) -> Self {
+        match dice.below(9) {
+            0 | 1 => Self::Deploy("web:1"),
+            2 | 3 => Self::Deploy("web:2"),
+            4 => Self::Restart,
+            5 => Self::Scale(1 + dice.below(4)),
+            6 => Self::Rollback,
+            _ => {
+                let ours: Vec<_> = world.values().filter(|seen| is(seen, "app") || is(seen, "sandbox")).collect();
+                let Some(one) = ours.get(dice.below(u32::try_from(ours.len().max(1)).expect("few")) as usize) else {
+                    return Self::Restart;
+                };
+                Self::Hand(["stop", "start", "kill", "remove"][dice.below(4) as usize], one.id.clone())
+            }
+        }
+    }
+
+    fn request(&self) -> Option<Request> {
+        let app = || "shop/web".to_owned();
+        Some(match self {
+            Self::Deploy(image) => deploy(image),
+            Self::Restart => Request::Restart { targets: vec![app()], options: patient() },
+            Self::Scale(replicas) => Request::Scale { app: app(), replicas: *replicas, options: patient() },
+            Self::Rollback => Request::Rollback { app: app(), to: None, options: patient() },
+            Self::Hand(..) => return None,
+        })
+    }
+}
+
+fn fault(dice: &mut Dice) -> Fault {
+    let away = Duration::from_millis(u64::from(100 + dice.below(3000)));
+    match dice.below(10) {
+        0 => Fault::EofBefore,
+        1 => Fault::EofAfter,
+        2 => Fault::Garbled,
+        3 => Fault::RefuseBefore(500),
+        4 => Fault::RefuseAfter(500),
+        5 => Fault::Delay(away),
+        6 => Fault::StallHead,
+        7 => Fault::StallBody,
+        8 => Fault::DieBefore(away),
+        _ => Fault::DieAfter(away),
+    }
+}
+
+/// The instances there are.
+fn numbers(world: &World) -> BTreeSet<u32> {
+    world.values().filter(|seen| is(seen, "sandbox") || is(seen, "app")).map(number).collect()
+}
+
+/// Each instance served by one container, of this image if one is named; and nothing else there.
+fn at_rest(world: &World, image: Option<&str>) -> Result<(), String> {
+    for number in numbers(world) {
+        match serving(world, number).as_slice() {
+            [one] if image.is_none_or(|image| image == one.image) => {}
+            other => return Err(format!("instance {number} is served by {other:#?}")),
+        }
+    }
+    let of = |role: &str| world.values().filter(|seen| is(seen, role)).count();
+    let (sandboxes, apps, locks) = (of("sandbox"), of("app"), of("lock"));
+    if sandboxes != apps || locks > 0 {
+        return Err(format!("left over: {:?}", world.keys().collect::<Vec<_>>()));
+    }
+    Ok(())
+}
+
+/// What is true at any quiet point, whatever happened before.
+fn always(before: &World, after: &World, deed: &Deed, ran: Option<&Ran>) -> Result<(), String> {
+    let stranger = |world: &World| world.get("stranger").map(|seen| (seen.id.clone(), seen.status));
+    if stranger(before) != stranger(after) {
+        return Err(format!("I7 the stranger: {:?}", after.get("stranger")));
+    }
+    for number in numbers(after) {
+        let rivals = serving(after, number);
+        let by_hand = matches!(deed, Deed::Hand(..)) || serving(before, number).len() > 1;
+        if rivals.len() > 1 && !by_hand {
+            return Err(format!("two serve as instance {number}: {rivals:#?}"));
+        }
+    }
+    for (name, sandbox) in before.iter().filter(|(_, seen)| is(seen, "sandbox") && seen.status == "running") {
+        let now = after.get(name).filter(|now| now.status == "running");
+        if let Some(now) = now.filter(|now| now.addresses != sandbox.addresses) {
+            return Err(format!("I3 {name}: {:?} became {:?}", sandbox.addresses, now.addresses));
+        }
+    }
+    if let Some(lock) = after.values().find(|seen| is(seen, "lock") && seen.status == "running") {
+        return Err(format!("I2 {} is left", lock.name));
+    }
+    let Some(End::Finished(end)) = ran.map(|ran| &ran.end) else { return Ok(()) };
+    if end.outcome == Outcome::Succeeded && matches!(deed, Deed::Scale(_)) {
+        // It adds and takes away; what is down for another reason is not its business.
+        for number in numbers(after).into_iter().filter(|number| serving(before, *number).len() == 1) {
+            if serving(after, number).len() != 1 {
+                return Err(format!("I1 instance {number} does not serve any more"));
+            }
+        }
+    } else if end.outcome == Outcome::Succeeded {
+        let image = if let Deed::Deploy(image) = deed { Some(*image) } else { None };
+        at_rest(after, image).map_err(|why| format!("I10 it says that it succeeded: {why}"))?;
+    }
+    Ok(())
+}
+
+/// One life; what it did is told with what it broke.
+fn live(seed: u64) -> Result<(), String> {
+    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    dice.below(2);
+    let (instances, live_restore) = (1 + dice.below(4), dice.one_in(2));
+    let life = Life::new(Play::Deploy.scenario(instances, live_restore));
+    let control = life.control();
+    let mut told = vec![format!("seed {seed}: {instances} instances, live-restore {live_restore}")];
+    let broken = |told: &[String], why: String| Err(format!("{}\n  {why}", told.join("\n  ")));
+    for _ in 0..2 + dice.below(5) {
+        let before = control.world();
+        let deed = Deed::thrown(&mut dice, &before);
+        let mut said = format!("{deed:?}");
+        let mut dies_at = usize::MAX;
+        if deed.request().is_some() {
+            for _ in 0..dice.below(3) {
+                let (nth, fault) = (1 + dice.below(60), fault(&mut dice));
+                said = format!("{said}, {fault:?} at {nth}");
+                control.on(When::any(nth), fault);
+            }
+            if dice.one_in(6) {
+                dies_at = control.requests().len() + 5 + dice.below(60) as usize;
+                said = format!("{said}, console dies");
+            }
+        }
+        let ran = if let Some(request) = deed.request() {
+            Some(life.ask(request, |control: &Control| control.requests().len() >= dies_at))
+        } else if let Deed::Hand(what, id) = &deed {
+            life.hand(what, id);
+            None
+        } else {
+            None
+        };
+        control.clear();
+        life.pass(Duration::from_secs(20));
+        let end = ran.as_ref().map(|ran| match &ran.end {
+            End::Finished(end) => format!("{:?} {:?}", end.outcome, end.error),
+            End::Refused(why) => format!("refused: {why}"),
+            End::Died => "died".into(),
+        });
+        told.push(format!("{said} -> {}", end.unwrap_or_default()));
+        if let Err(why) = always(&before, &control.world(), &deed, ran.as_ref()) {
+            return broken(&told, why);
+        }
+    }
+    // Liveness: without faults, what is asked for is reached, and then nothing is left to do.
+    if numbers(&control.world()).is_empty() {
+        return Ok(());
+    }
+    let image = if dice.one_in(2) { "web:1" } else { "web:2" };
+    let last = Deed::Deploy(image);
+    for round in 0..2 {
+        let before = control.world();
+        // Where somebody removed all app containers, only a file tells what is to run.
+        let any = before.values().any(|seen| is(seen, "app"));
+        let ran = life.ask(if any { deploy(image) } else { redeploy(image) }, |_| false);
+        life.pass(Duration::from_secs(1));
+        told.push(format!(
+            "at last {last:?} -> {}",
+            match &ran.end {
+                End::Finished(end) => format!("{:?} {:?}", end.outcome, end.error),
+                End::Refused(why) => format!("refused: {why}"),
+                End::Died => "died".into(),
+            }
+        ));
+        if round == 0 && !succeeded(&ran) {
+            return broken(&told, "it does not recover".into());
+        }
+        if let Err(why) = always(&before, &control.world(), &last, Some(&ran)) {
+            return broken(&told, why);
+        }
+        if round == 1 && ran.steps.is_some_and(|steps| steps > 0) {
+            return broken(&told, "asked once more, it still does something".into());
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn random_lives() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seeds = match number("PITSTOP_SEED") {
+        Some(one) => one..one + 1,
+        None => 0..number("PITSTOP_SEEDS").unwrap_or(FEW),
+    };
+    let count = seeds.end - seeds.start;
+    let broken: Vec<_> = seeds.filter_map(|seed| live(seed).err()).collect();
+    println!("random lives: {count} seeds, {} broken", broken.len());
+    assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+}
