@@ -5,7 +5,7 @@ use std::time::Duration;
 use pitstop::sim::{Control, Fault, When};
 
 use super::life::Life;
-use super::oracle::Case;
+use super::oracle::{Case, settled};
 use super::scene::{PLAYS, Play};
 use super::single::{converges, requests, stage, succeeded};
 
@@ -38,9 +38,11 @@ fn engine_dies(play: Play, instances: u32, nth: u32, fault: Fault, live_restore:
     let ran = life.ask(play.request(instances), |_| false);
     control.clear();
     life.pass(Duration::from_secs(15));
+    // Without live-restore all that ran has ended, and what the operation was done with it does not look at again.
     let judged = if live_restore { judged(&life, play, instances, &before, begun, &ran) } else { Ok(()) };
+    let as_wanted = succeeded(&ran) && settled(&control.world(), instances, play.wanted()).is_ok();
     judged
-        .and_then(|()| if succeeded(&ran) { Ok(()) } else { converges(&life, play, instances) })
+        .and_then(|()| if as_wanted { Ok(()) } else { converges(&life, play, instances) })
         .map_err(|why| told(play, instances, nth, &control, begun, &format!("{fault:?}, {live_restore}"), &why))
 }
 
