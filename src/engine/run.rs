@@ -19,7 +19,7 @@ use crate::domain::event::{
 };
 use crate::domain::identity::{Identity, Judgement, Verdict};
 use crate::domain::ids::{InstanceName, OpId};
-use crate::domain::plan::{Action, Lane, Plan, StepId, Target, Task};
+use crate::domain::plan::{Action, Kind, Lane, Plan, StepId, Target, Task};
 use crate::domain::record::Intent;
 use crate::domain::schedule::Schedule;
 use std::collections::{BTreeMap, HashMap};
@@ -422,13 +422,27 @@ impl Run {
     }
 
     async fn finish(mut self) {
-        let outcome = if self.left { Outcome::Interrupted } else { self.schedule.outcome() };
+        let mut outcome = if self.left { Outcome::Interrupted } else { self.schedule.outcome() };
+        let mut fallen = Vec::new();
+        if outcome == Outcome::Succeeded && self.plan.kind != Kind::Remove && self.context.docker.outage().count() > 0 {
+            fallen = state::fallen(&self.context.docker, &self.plan).await;
+        }
+        if !fallen.is_empty() {
+            outcome = Outcome::Failed;
+            let names: Vec<&str> = fallen.iter().map(|(name, _)| name.0.as_str()).collect();
+            self.error =
+                Some(format!("the engine went away in the middle, and came back without {}", names.join(", ")));
+        }
         self.parts.values_mut().for_each(|part| part.gap = None);
         let took_ms = clock::since(self.teller.started);
         let op = self.teller.recorder.is_some().then_some(&self.context.op);
         let what_runs = async {
             match outcome {
                 Outcome::Succeeded => Vec::new(),
+                _ if !fallen.is_empty() => {
+                    let next = format!("next: `pitstop repair {}` starts them", self.plan.app);
+                    fallen.iter().map(|(_, line)| line.clone()).chain([next]).collect()
+                }
                 _ => state::what_runs(&self.context.docker, &self.plan, outcome, op).await,
             }
         };

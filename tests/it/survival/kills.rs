@@ -38,10 +38,11 @@ fn engine_dies(play: Play, instances: u32, nth: u32, fault: Fault, live_restore:
     let ran = life.ask(play.request(instances), |_| false);
     control.clear();
     life.pass(Duration::from_secs(15));
-    // Without live-restore all that ran has ended, and what the operation was done with it does not look at again.
+    // Without live-restore all that ran has ended; what is down is named.
     let judged = if live_restore { judged(&life, play, instances, &before, begun, &ran) } else { Ok(()) };
-    let as_wanted = succeeded(&ran) && settled(&control.world(), instances, play.wanted()).is_ok();
+    let as_wanted = succeeded(&ran);
     judged
+        .and_then(|()| if as_wanted { settled(&control.world(), instances, play.wanted()) } else { Ok(()) })
         .and_then(|()| if as_wanted { Ok(()) } else { converges(&life, play, instances) })
         .map_err(|why| told(play, instances, nth, &control, begun, &format!("{fault:?}, {live_restore}"), &why))
 }
@@ -101,4 +102,13 @@ fn a_lock_that_was_started_when_its_console_had_died_ends_by_itself() {
     for nth in 16..20 {
         console_dies(Play::Rollback, 1, nth, false).unwrap();
     }
+}
+
+#[test]
+fn an_operation_that_was_done_with_an_instance_says_that_the_engine_came_back_without_it() {
+    let broken: Vec<_> = (40..=requests(Play::Deploy, 3))
+        .step_by(5)
+        .filter_map(|nth| engine_dies(Play::Deploy, 3, nth, Fault::DieBefore(AWAY), false).err())
+        .collect();
+    assert!(broken.is_empty(), "{}", broken.join("\n\n"));
 }

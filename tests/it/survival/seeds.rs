@@ -111,8 +111,8 @@ fn at_rest(world: &World, image: Option<&str>) -> Result<(), String> {
 
 /// What is true at any quiet point, whatever happened before.
 ///
-/// Excluded: where the engine died without live-restore, instances that the operation was done with or never touched may be
-/// down, and it does not look at them again; what is asked for at last has to reach them.
+/// Excluded: where the engine died without live-restore, instances that the operation never touched may be down, and it
+/// does not look at them; what is asked for at last has to reach them.
 fn always(before: &World, after: &World, deed: &Deed, ran: Option<&Ran>, fell: bool) -> Result<(), String> {
     let stranger = |world: &World| world.get("stranger").map(|seen| (seen.id.clone(), seen.status));
     if stranger(before) != stranger(after) {
