@@ -12,3 +12,9 @@ mod single;
 fn exhaustive() -> bool {
     std::env::var("PITSTOP_EXHAUSTIVE").is_ok_and(|value| value == "1")
 }
+
+/// Figures of a family, seen with `--nocapture`.
+#[expect(clippy::print_stdout, reason = "whoever runs the long form wants to know how much it was")]
+fn tell(figures: &str) {
+    println!("{figures}");
+}

@@ -238,6 +238,6 @@ fn random_lives() {
     };
     let count = seeds.end - seeds.start;
     let broken: Vec<_> = seeds.filter_map(|seed| live(seed).err()).collect();
-    println!("random lives: {count} seeds, {} broken", broken.len());
+    super::tell(&format!("random lives: {count} seeds, {} broken", broken.len()));
     assert!(broken.is_empty(), "{}", broken.join("\n\n"));
 }

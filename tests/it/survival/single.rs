@@ -97,7 +97,7 @@ fn family(play: Play, sizes: &[u32], each: usize) {
             broken.extend(case(play, instances, nth, fault).err());
         }
     }
-    println!("{play:?}: {cases} cases of single faults, {} broken", broken.len());
+    super::tell(&format!("{play:?}: {cases} cases of single faults, {} broken", broken.len()));
     assert!(broken.is_empty(), "{}", broken.join("\n\n"));
 }
 
