@@ -318,7 +318,16 @@ impl Lock {
 
     async fn hold(&self, id: &ContainerId, tell: &watch::Sender<Standing>, release: &mut watch::Receiver<bool>) -> End {
         let begun = clock::instant();
-        let mut line = match self.docker.hold_lock(id).await {
+        let held = tokio::select! {
+            biased;
+            // Not held yet, and wanted no more: it would be left as it is.
+            () = released(release) => {
+                self.give_back(id).await;
+                return End::LetGo;
+            }
+            held = self.docker.hold_lock(id) => held,
+        };
+        let mut line = match held {
             Ok(line) => line,
             Err(error) => return End::Failed(error),
         };

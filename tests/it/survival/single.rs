@@ -124,3 +124,11 @@ fn while_restarting() {
 fn while_rolling_back() {
     family(PLAYS[3], sizes(), 37);
 }
+
+#[test]
+fn a_lock_whose_line_is_not_there_yet_goes_with_its_operation() {
+    // The attaching to the lock is among these requests.
+    for nth in 9..14 {
+        case(Play::Create, 1, nth, Fault::StallHead).unwrap();
+    }
+}
