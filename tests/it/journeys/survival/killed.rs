@@ -3,12 +3,12 @@
 //! `PITSTOP_ROUNDS` and `PITSTOP_SEED` for more and other moments: `PITSTOP_ROUNDS=50 cargo test --test it killed -- --nocapture
 //! --include-ignored`.
 
-use crate::journeys::{Outside, Site, get};
+use crate::journeys::{Outside, Site};
 use crate::support::daemon::{Options, PrivateDockerd};
 use crate::support::docker::Engine;
-use crate::support::images;
 use crate::support::random::Random;
 use crate::support::wait::{try_wait_for, wait_until};
+use crate::support::{http, images};
 use rustix::process::{Pid, Signal, kill_process};
 use std::time::{Duration, Instant};
 
@@ -39,8 +39,12 @@ fn tell(what: &str, mut took: Vec<Duration>) {
 fn all_is_there(site: &Site, before: &[Outside], answers: &str, round: &str, daemon: Option<&PrivateDockerd>) {
     assert_eq!(site.all_outside(before.len()), before, "{round}");
     for outside in before {
-        let answer = || get(&outside.address(), "/");
-        assert_eq!(daemon.map_or_else(answer, |daemon| daemon.inside(answer)), answers, "{round}");
+        // One that the engine has just brought back may still be booting.
+        let answer = || http::get(&outside.address(), "/").ok().map(|answer| answer.body);
+        let inside = || daemon.map_or_else(answer, |daemon| daemon.inside(answer));
+        wait_until(&format!("{round}: {answers} at {}", outside.address()), PATIENCE, || {
+            inside().as_deref() == Some(answers)
+        });
     }
     assert_eq!(site.containers().len(), 2 * before.len(), "{round}: {:?}", site.containers());
     wait_until("the lock to be gone", PATIENCE, || {
