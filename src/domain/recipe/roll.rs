@@ -44,7 +44,8 @@ impl Roll<'_> {
         for instance in &self.app.instances {
             match self.changes(instance) {
                 Some(changes) => todo.push((instance, changes)),
-                None if instance.others.iter().any(alive) => leave(&mut draft, instance),
+                // Two programs share one sandbox, and nobody can tell which one answers: one container alone is to serve.
+                None if instance.others.iter().any(alive) => todo.push((instance, Vec::new())),
                 None if !instance.others.is_empty() => unproven.push(instance),
                 None => {}
             }
@@ -212,16 +213,6 @@ fn remove_replaced(draft: &mut Draft<'_>, swapped: &[(Slot, Swapped)]) {
     }
 }
 
-/// Says what stays: somebody started it, so somebody may want it.
-fn leave(draft: &mut Draft<'_>, instance: &Instance) {
-    let names: Vec<_> = instance.others.iter().map(|other| &*other.name).collect();
-    draft.note(format!(
-        "{} runs what is wanted and keeps {} from earlier; `docker rm` removes it",
-        instance.name,
-        names.join(", ")
-    ));
-}
-
 /// Why this instance is handled, as a sentence.
 fn cause(instance: &Instance, changes: &[Change], wanted: u32) -> String {
     let name = instance.name.short();
@@ -231,7 +222,10 @@ fn cause(instance: &Instance, changes: &[Change], wanted: u32) -> String {
         Some(app) if instance.hold() == Some(Hold::Orphaned) => {
             format!("{name} runs revision {} in a network namespace that is gone", revision(app))
         }
-        Some(app) => format!("{name} runs revision {}", revision(app)),
+        Some(app) => match instance.others.iter().find(|other| alive(other)) {
+            Some(rival) => format!("{name} runs revision {} and, started by somebody, {}", revision(app), rival.name),
+            None => format!("{name} runs revision {}", revision(app)),
+        },
     };
     let mut what: Vec<String> = changes.iter().take(4).map(ToString::to_string).collect();
     if changes.len() > 4 {

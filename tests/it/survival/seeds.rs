@@ -241,3 +241,10 @@ fn random_lives() {
     super::tell(&format!("random lives: {count} seeds, {} broken", broken.len()));
     assert!(broken.is_empty(), "{}", broken.join("\n\n"));
 }
+
+/// After a killed console somebody starts a container that was put aside beside the one that serves: the next deployment lets
+/// one alone run, and does not say that all is well while two do.
+#[test]
+fn a_second_program_in_a_sandbox_does_not_outlive_a_deployment() {
+    assert_eq!(live(130), Ok(()));
+}
