@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pitstop::sim::{Asked, Scenario};
 
+use crate::support::random::Random;
 use crate::support::sim::Served;
 use crate::support::term::{Key, Term};
 use crate::support::wait::wait_until;
@@ -27,12 +28,10 @@ fn walk(seed: u64, keys: usize, arguments: &[&str]) -> Vec<Asked> {
     let control = served.sim().control();
     let mut console = served.pitstop().terminal(120, 36, arguments);
     console.wait_for("shop/web");
-    let mut state = seed;
+    let mut random = Random::of(seed);
     for number in 1..=keys {
-        // Knuth's MMIX generator; the upper bits are the random ones.
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let pick = usize::try_from(state >> 33).unwrap() % (KEYS.len() + 4);
-        match KEYS.get(pick) {
+        let pick = random.below(u32::try_from(KEYS.len()).unwrap() + 4);
+        match KEYS.get(pick as usize) {
             Some(key) => console.type_text(key),
             None => console.press(Key::Esc),
         }

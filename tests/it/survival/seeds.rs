@@ -9,6 +9,8 @@ use pitstop::domain::event::Outcome;
 use pitstop::engine::Request;
 use pitstop::sim::{Control, Fault, When};
 
+use crate::support::random::Random;
+
 use super::life::{End, Life, Ran};
 use super::oracle::{World, is, number, serving};
 use super::scene::{Play, deploy, patient, redeploy};
@@ -16,20 +18,6 @@ use super::single::succeeded;
 
 /// Lives of the normal run.
 const FEW: u64 = 25;
-
-/// Knuth's MMIX generator; the upper bits are the random ones.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        u32::try_from(self.0 >> 33).expect("31 bits") % most
-    }
-
-    fn one_in(&mut self, n: u32) -> bool {
-        self.below(n) == 0
-    }
-}
 
 /// What happens next.
 #[derive(Clone, Debug)]
@@ -43,7 +31,7 @@ enum Deed {
 }
 
 impl Deed {
-    fn thrown(dice: &mut Dice, world: &World) -> Self {
+    fn thrown(dice: &mut Random, world: &World) -> Self {
         match dice.below(9) {
             0 | 1 => Self::Deploy("web:1"),
             2 | 3 => Self::Deploy("web:2"),
@@ -72,7 +60,7 @@ impl Deed {
     }
 }
 
-fn fault(dice: &mut Dice) -> Fault {
+fn fault(dice: &mut Random) -> Fault {
     let away = Duration::from_millis(u64::from(100 + dice.below(3000)));
     match dice.below(10) {
         0 => Fault::EofBefore,
@@ -151,7 +139,7 @@ fn always(before: &World, after: &World, deed: &Deed, ran: Option<&Ran>, fell: b
 
 /// One life; what it did is told with what it broke.
 fn live(seed: u64) -> Result<(), String> {
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut dice = Random::of(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     dice.below(2);
     let (instances, live_restore) = (1 + dice.below(4), dice.one_in(2));
     let life = Life::new(Play::Deploy.scenario(instances, live_restore));

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// A deployment of two takes about this long here, in milliseconds: the moments are spread over it.
-const SPAN: u64 = 1600;
+const SPAN: u32 = 1600;
 
 fn rounds() -> usize {
     std::env::var("PITSTOP_ROUNDS").map_or(2, |rounds| rounds.parse().expect("PITSTOP_ROUNDS is a number"))
@@ -22,7 +22,7 @@ fn rounds() -> usize {
 
 /// Lets so much of the operation happen.
 fn let_pass(random: &mut Random) -> u64 {
-    let ms = random.below(SPAN);
+    let ms = u64::from(random.below(SPAN));
     try_wait_for::<()>(Duration::from_millis(ms), || None);
     ms
 }
