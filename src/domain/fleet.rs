@@ -178,6 +178,11 @@ impl Container {
         self.state == State::Running
     }
 
+    /// The revision it carries; 0 when it does not say.
+    pub fn revision(&self) -> u32 {
+        self.own.as_ref().map_or(0, |own| own.revision)
+    }
+
     /// When it started last, if that is known.
     pub fn started_at(&self) -> Option<Timestamp> {
         self.detail.as_ref().and_then(|detail| detail.started_at)
@@ -319,7 +324,7 @@ impl App {
         self.instances
             .iter()
             .filter_map(|instance| instance.app.as_ref())
-            .max_by_key(|app| app.own.as_ref().map_or(0, |own| own.revision))
+            .max_by_key(|app| app.revision())
             .map(Container::image_name)
     }
 }

@@ -31,12 +31,12 @@ fn of_app(app: &App) -> Option<Unfinished> {
         return None;
     }
     let operation = newest.own.as_ref().map(|own| own.operation.clone()).unwrap_or_default();
-    Some(Unfinished { app: app.id.clone(), revision: revision(newest), operation, signs })
+    Some(Unfinished { app: app.id.clone(), revision: newest.revision(), operation, signs })
 }
 
 /// The app container of the highest revision, whether it serves, waits or was put aside.
 pub fn newest_made(app: &App) -> Option<&Container> {
-    app.instances.iter().flat_map(app_containers).max_by_key(|container| revision(container))
+    app.instances.iter().flat_map(app_containers).max_by_key(|container| container.revision())
 }
 
 /// The app containers of an instance, the serving one first.
@@ -45,22 +45,17 @@ pub fn app_containers(instance: &Instance) -> impl Iterator<Item = &Container> {
     instance.app.iter().chain(&instance.others).filter(is_app)
 }
 
-/// The revision in a container's label; 0 where there is none.
-pub fn revision(container: &Container) -> u32 {
-    container.own.as_ref().map_or(0, |own| own.revision)
-}
-
 fn sign(instance: &Instance, newest: &Container) -> Option<String> {
     let name = instance.name.short();
     let Some(app) = &instance.app else { return Some(format!("{name} has only its sandbox")) };
-    let serves = revision(app);
+    let serves = app.revision();
     if app.state == State::Created {
         return Some(format!("{} was made and never started", app.name));
     }
-    let beside: Vec<String> = app_containers(instance).skip(1).map(|other| format!("r{}", revision(other))).collect();
+    let beside: Vec<String> = app_containers(instance).skip(1).map(|other| format!("r{}", other.revision())).collect();
     match (beside.is_empty(), is_alike(app, newest)) {
         (true, true) => None,
-        (true, false) => Some(format!("{name} runs revision {serves}, others {}", revision(newest))),
+        (true, false) => Some(format!("{name} runs revision {serves}, others {}", newest.revision())),
         (false, _) => Some(format!("{name} runs revision {serves} and has {} beside it", beside.join(", "))),
     }
 }

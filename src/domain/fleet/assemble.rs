@@ -110,7 +110,7 @@ fn choose_serving(mut instance: Instance) -> Instance {
             State::Created => 0,
             _ => 1,
         };
-        (state, container.own.as_ref().map_or(0, |own| own.revision))
+        (state, container.revision())
     };
     instance.others.sort_by_key(|container| std::cmp::Reverse(rank(container)));
     let is_app = |container: &Container| container.own.as_ref().is_none_or(|own| own.role == Role::App);

@@ -4,7 +4,7 @@
 //! pulled beside networks, volumes and sandboxes.
 
 use super::super::facts::Facts;
-use super::super::fleet::{App, Instance};
+use super::super::fleet::{App, Container, Instance};
 use super::super::identity::Hold;
 use super::super::ids::AppId;
 use super::super::inplace::compare;
@@ -17,7 +17,7 @@ use super::order;
 use super::ports::{self, Taken};
 use super::resources::Resources;
 use super::settle::{newest, next_revision, pull_policy, readiness, spec_of};
-use super::swap::{Before, Source, Wanted, free_name, revision, sandbox_start};
+use super::swap::{Before, Source, Wanted, free_name, sandbox_start};
 use super::{address, restart};
 use std::collections::BTreeMap;
 
@@ -171,7 +171,7 @@ impl Creation<'_> {
         let networks = self.resources.networks(draft, self.project, id, spec)?;
         let volumes = self.resources.volumes(draft, self.project, id, spec)?;
         let revision = match seen {
-            Some(app) => newest(app).map_or_else(|| next_revision(app, draft.facts), revision),
+            Some(app) => newest(app).map_or_else(|| next_revision(app, draft.facts), Container::revision),
             None => 1,
         };
         Ok(Some(Wanted { app: id, spec, revision, source, readiness, networks, volumes }))

@@ -7,9 +7,9 @@ use super::super::plan::{Kind, Plan, Refusal};
 use super::super::project::ProjectSpec;
 use super::super::spec::AppSpec;
 use super::draft::image_ref;
+use super::managed;
 use super::roll::{Image, Roll};
 use super::settle::{newest, pull_policy, spec_of};
-use super::{managed, swap};
 
 /// Plans it. Without an image and without a file the same spec is wanted, with what its image reference means now.
 pub fn deploy(
@@ -67,7 +67,7 @@ fn from_labels(app: &App) -> Result<AppSpec, Refusal> {
         Refusal::Refused(format!(
             "the spec of {} (revision {}) can't be read from container {}; give its file: pitstop deploy {} -f FILE",
             app.id,
-            swap::revision(container),
+            container.revision(),
             container.name,
             app.id
         ))

@@ -7,7 +7,7 @@ use super::super::facts::Facts;
 use super::super::fleet::{App, Container};
 use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal};
-use super::super::unfinished::{app_containers, newest_made, revision};
+use super::super::unfinished::{app_containers, newest_made};
 use super::managed;
 use super::roll::{Image, Roll};
 use super::settle::spec_of;
@@ -22,9 +22,9 @@ pub fn finish(app: &str, facts: &Facts, options: &Options) -> Result<Plan, Refus
 /// Plans the newest revision before that for every instance.
 pub fn take_back(app: &str, facts: &Facts, options: &Options) -> Result<Plan, Refusal> {
     let app = managed(app, "abort", facts)?;
-    let newest = newest_made(app).map(revision).ok_or_else(|| nothing_made(app))?;
-    let before = app.instances.iter().flat_map(app_containers).filter(|one| revision(one) < newest);
-    let before = before.max_by_key(|one| revision(one)).ok_or_else(|| {
+    let newest = newest_made(app).map(Container::revision).ok_or_else(|| nothing_made(app))?;
+    let before = app.instances.iter().flat_map(app_containers).filter(|one| one.revision() < newest);
+    let before = before.max_by_key(|one| one.revision()).ok_or_else(|| {
         Refusal::Refused(format!(
             "no container of {} is older than revision {newest}, so there is nothing to take back; `pitstop rollback {}` deploys the revision before",
             app.id, app.id

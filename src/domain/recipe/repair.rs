@@ -12,7 +12,7 @@ use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::super::spec::{AppSpec, Rollout};
 use super::draft::{Draft, Slot, all, aside, bring_up, former_if_down, known, object_name, parts, rivals};
 use super::settle::{newest, readiness, spec_of};
-use super::swap::{Before, Source, Wanted, revision};
+use super::swap::{Before, Source, Wanted};
 use super::{instances, restart, subject, traffic};
 
 /// Plans it for apps and single instances; none named: all that pitstop made.
@@ -168,7 +168,7 @@ fn replace(
         hopeless(draft, instance, &why);
         return Ok(());
     }
-    let name = app.id.container_name(instance.number, revision(old));
+    let name = app.id.container_name(instance.number, old.revision());
     if let Some(why) = held(draft.facts, instance, &name) {
         hopeless(draft, instance, &why);
         return Ok(());
@@ -212,7 +212,7 @@ fn make(
         hopeless(draft, instance, &why);
         return Ok(());
     };
-    if let Some(why) = held(draft.facts, instance, &app.id.container_name(instance.number, revision(sibling))) {
+    if let Some(why) = held(draft.facts, instance, &app.id.container_name(instance.number, sibling.revision())) {
         hopeless(draft, instance, &why);
         return Ok(());
     }
@@ -232,7 +232,7 @@ fn wanted<'w>(draft: &Draft<'_>, app: &'w App, spec: &'w AppSpec, like: &Contain
     Wanted {
         app: &app.id,
         spec,
-        revision: revision(like),
+        revision: like.revision(),
         source: Source::Id(like.image_id.to_string()),
         readiness: readiness(draft.options, spec, Some(healthcheck)),
         networks: first.clone(),
@@ -261,12 +261,14 @@ fn again(app: &App) -> String {
 /// Takes away what an operation that ended has left beside a container that serves, once `proven`.
 fn clear(draft: &mut Draft<'_>, instance: &Instance, at: &Slot, proven: Option<StepId>) {
     let Some(app) = &instance.app else { return };
-    let (serving, joined) = (revision(app), app.joined());
+    let (serving, joined) = (app.revision(), app.joined());
     for other in &instance.others {
         let role = other.own.as_ref().map(|own| own.role);
         let cause = match (role, other.state) {
             (Some(Role::App), State::Created) => "it was never started, and its operation ended".to_owned(),
-            (Some(Role::App), State::Exited | State::Dead) if other.joined() != joined || revision(other) < serving => {
+            (Some(Role::App), State::Exited | State::Dead)
+                if other.joined() != joined || other.revision() < serving =>
+            {
                 format!("it was put aside, and revision {serving} serves")
             }
             (Some(Role::Sandbox), State::Created | State::Exited | State::Dead) => {

@@ -11,7 +11,7 @@ use super::super::spec::AppSpec;
 use super::draft::{Draft, Slot, alive, known, rivals};
 use super::resources::Resources;
 use super::settle::{Readiness, batches, newest, next_revision, readiness, spec_of};
-use super::swap::{Before, Source, Swapped, Wanted, revision};
+use super::swap::{Before, Source, Swapped, Wanted};
 use super::traffic;
 
 /// What an app shall run.
@@ -218,13 +218,13 @@ fn cause(instance: &Instance, changes: &[Change], wanted: u32) -> String {
     let name = instance.name.short();
     let runs = match &instance.app {
         None => format!("{name} has no app container"),
-        Some(app) if !app.is_running() => format!("{name} does not run (revision {})", revision(app)),
+        Some(app) if !app.is_running() => format!("{name} does not run (revision {})", app.revision()),
         Some(app) if instance.hold() == Some(Hold::Orphaned) => {
-            format!("{name} runs revision {} in a network namespace that is gone", revision(app))
+            format!("{name} runs revision {} in a network namespace that is gone", app.revision())
         }
         Some(app) => match instance.others.iter().find(|other| alive(other)) {
-            Some(rival) => format!("{name} runs revision {} and, started by somebody, {}", revision(app), rival.name),
-            None => format!("{name} runs revision {}", revision(app)),
+            Some(rival) => format!("{name} runs revision {} and, started by somebody, {}", app.revision(), rival.name),
+            None => format!("{name} runs revision {}", app.revision()),
         },
     };
     let mut what: Vec<String> = changes.iter().take(4).map(ToString::to_string).collect();

@@ -8,7 +8,6 @@ use super::draft::{Draft, all};
 use super::managed;
 use super::roll::{Image, Roll};
 use super::settle::{newest, spec_of};
-use super::swap::revision;
 
 /// Plans it. `to` a revision; `None`: the newest one before the one that runs.
 pub fn rollback(app: &str, to: Option<u32>, facts: &Facts, options: &Options) -> Result<Plan, Refusal> {
@@ -19,7 +18,7 @@ pub fn rollback(app: &str, to: Option<u32>, facts: &Facts, options: &Options) ->
             app.id, app.id
         )));
     };
-    let current = revision(now);
+    let current = now.revision();
     let records = facts.revisions.get(&app.id).map_or(&[][..], Vec::as_slice);
     let record = match to {
         // An instance may be at the current revision while another is not: the roll sees to that.

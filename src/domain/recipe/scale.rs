@@ -13,7 +13,7 @@ use super::ports::Taken;
 use super::remove::take_down;
 use super::restart::{self, restartable};
 use super::settle::{newest, readiness, spec_of};
-use super::swap::{Before, Source, Wanted, revision};
+use super::swap::{Before, Source, Wanted};
 use std::collections::BTreeSet;
 
 /// Plans it.
@@ -82,11 +82,11 @@ fn up(draft: &mut Draft<'_>, app: &App, replicas: usize) -> Result<(), Refusal> 
     if let Some(note) = readiness.note(&app.id.to_string()) {
         draft.note(note);
     }
-    draft.note(format!("the new ones run what revision {} runs: {}", revision(container), spec.image));
+    draft.note(format!("the new ones run what revision {} runs: {}", container.revision(), spec.image));
     let wanted = Wanted {
         app: &app.id,
         spec: &spec,
-        revision: revision(container).max(1),
+        revision: container.revision().max(1),
         source: Source::Id(container.image_id.to_string()),
         readiness,
         networks: Vec::new(),

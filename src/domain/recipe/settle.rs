@@ -157,10 +157,7 @@ pub(super) fn batches<'a>(
 
 /// The container of the highest revision that serves in any instance.
 pub(super) fn newest(app: &App) -> Option<&Container> {
-    app.instances
-        .iter()
-        .filter_map(|instance| instance.app.as_ref())
-        .max_by_key(|container| container.own.as_ref().map_or(0, |own| own.revision))
+    app.instances.iter().filter_map(|instance| instance.app.as_ref()).max_by_key(|container| container.revision())
 }
 
 /// The revision number that no container of the app has had.

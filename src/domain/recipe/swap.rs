@@ -91,7 +91,7 @@ impl Wanted<'_> {
         let preflight = self.preflight(draft, at, instance, &sandbox, &needs);
         // Once is enough: revisions are the app's, and a rollback reads every sandbox. Nobody waits for it but the end:
         // until then the old container itself is the way back.
-        let new = old.filter(|old| revision(old) != self.revision && !draft.records(revision(old)));
+        let new = old.filter(|old| old.revision() != self.revision && !draft.records(old.revision()));
         let record = new.and_then(|old| record(draft, at, old, &sandbox, &[preflight]));
         let mut prepared = before.verifies.clone();
         prepared.extend([create, preflight]);
@@ -238,7 +238,7 @@ impl Wanted<'_> {
         let running = instance.app.iter().chain(&instance.others).filter(|container| alive(container));
         running
             .map(|old| {
-                let cause = format!("revision {} makes room for revision {}", revision(old), self.revision);
+                let cause = format!("revision {} makes room for revision {}", old.revision(), self.revision);
                 (old, draft.main(at, stop(known(old), draft.options), needs, cause))
             })
             .collect()
@@ -284,7 +284,7 @@ impl Wanted<'_> {
             let served = instance.app.as_ref().is_some_and(|app| app.id == old.id);
             let undoes: Vec<_> = [*stop].into_iter().chain(park.filter(|_| served)).collect();
             let restart = old.detail.as_ref().map(|detail| detail.restart.clone());
-            let cause = format!("revision {} serves again", revision(old));
+            let cause = format!("revision {} serves again", old.revision());
             draft.undo(at, Task::Start { container: known(old), restart }, &undoes, &*cause);
             if served {
                 let ready = self.readiness.task(known(old), Some(sandbox.clone()), draft.options);
@@ -298,7 +298,7 @@ impl Wanted<'_> {
         let asleep = instance.app.as_ref().filter(|app| stopped.iter().all(|(old, _)| old.id != app.id));
         if let (Some(old), Some(park)) = (asleep, park) {
             let restart = old.detail.as_ref().map(|detail| detail.restart.clone()).unwrap_or_default();
-            let cause = format!("revision {} is no longer put aside", revision(old));
+            let cause = format!("revision {} is no longer put aside", old.revision());
             draft.undo(at, Task::Unpark { container: known(old), restart }, &[park], cause);
         }
     }
@@ -318,20 +318,15 @@ pub(super) fn record(
     sandbox: &Target,
     needs: &[StepId],
 ) -> Option<StepId> {
-    let record = RevisionRecord { revision: revision(old), image_id: old.image_id.to_string(), spec: spec_of(old)? };
+    let record = RevisionRecord { revision: old.revision(), image_id: old.image_id.to_string(), spec: spec_of(old)? };
     let task = Task::Record { sandbox: sandbox.clone(), record: Box::new(record) };
-    Some(draft.main(at, task, needs, format!("revision {} is written down for a rollback", revision(old))))
+    Some(draft.main(at, task, needs, format!("revision {} is written down for a rollback", old.revision())))
 }
 
 /// Keeps the old container as the way back.
 pub(super) fn park(draft: &mut Draft<'_>, at: &Slot, old: &Container, needs: &[StepId]) -> StepId {
-    let cause = format!("revision {} is the way back until all is done", revision(old));
+    let cause = format!("revision {} is the way back until all is done", old.revision());
     draft.main(at, Task::Park { container: known(old) }, needs, cause)
-}
-
-/// The revision a container carries, for sentences; 0 when it does not say.
-pub(super) fn revision(container: &Container) -> u32 {
-    container.own.as_ref().map_or(0, |own| own.revision)
 }
 
 /// The old container's anonymous volumes, the image's and the spec's alike: they are carried over by name, but where the
