@@ -1,5 +1,6 @@
 //! Is all well, and what does it mean for what pitstop promises?
 
+use super::{clock, unrecorded};
 use crate::balancer::Balancer;
 use crate::docker::{Docker, sandbox_image};
 use crate::domain::balancer::{self, BalancerSpec, Server, Wanted};
@@ -31,20 +32,24 @@ pub struct Check {
 }
 
 /// Reads the engine; changes nothing.
-pub(super) async fn examine(docker: &Docker, given: Option<&ImageRef>) -> Vec<Check> {
+pub(super) async fn examine(docker: &Docker, given: Option<&ImageRef>, left: &[Summary]) -> Vec<Check> {
     let mut checks = vec![engine(docker), live_restore(docker), sandbox(docker, given)];
     match docker.fleet().await {
         Ok(fleet) => {
             checks.push(instances(&fleet));
             checks.extend(balancers(&fleet).await);
+            checks.push(unfinished(left, &unrecorded(&fleet, left), clock::wall()));
         }
-        Err(error) => checks.push(check(Level::Fail, "containers", error.to_string(), error.hint())),
+        Err(error) => {
+            checks.push(check(Level::Fail, "containers", error.to_string(), error.hint()));
+            checks.push(unfinished(left, &[], clock::wall()));
+        }
     }
     checks
 }
 
 /// What was left half-done.
-pub(super) fn unfinished(left: &[Summary], unrecorded: &[Unfinished], now: Timestamp) -> Check {
+fn unfinished(left: &[Summary], unrecorded: &[Unfinished], now: Timestamp) -> Check {
     if left.is_empty() && unrecorded.is_empty() {
         return check(Level::Ok, "operations", "none was left half-done", None);
     }

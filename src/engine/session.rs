@@ -157,14 +157,6 @@ impl Session {
 
     /// Is all well with this engine, and what does it mean for the promises?
     pub async fn doctor(&self) -> Vec<doctor::Check> {
-        let mut checks = doctor::examine(&self.docker, self.sandbox_image.as_ref()).await;
-        let left = self.left_open().await;
-        let unrecorded = match self.docker.list().await {
-            Ok(listed) => unrecorded(&Fleet::assemble(self.info().clone(), listed), &left),
-            // That it can't be listed is told already.
-            Err(_) => Vec::new(),
-        };
-        checks.push(doctor::unfinished(&left, &unrecorded, clock::wall()));
-        checks
+        doctor::examine(&self.docker, self.sandbox_image.as_ref(), &self.left_open().await).await
     }
 }

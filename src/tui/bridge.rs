@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Messages held for a screen that is slow.
 const INBOX: usize = 1024;
@@ -227,34 +227,39 @@ impl Watcher {
     async fn run(self) {
         let session = self.reach().await;
         let mut live = session.live();
-        let mut traffic = TrafficSeen::new();
+        // Asked in a task of its own: a balancer that does not answer holds up no news of the fleet.
+        let (mut asked, mut traffic) = (JoinSet::new(), TrafficSeen::new());
         self.tell_left_open(&session);
         loop {
             let state = live.borrow_and_update().clone();
-            let balanced = match &state {
-                FleetState::Live(fleet) => fleet.apps.iter().any(|app| !balancer::of_app(app).is_empty()),
-                _ => false,
-            };
-            if let FleetState::Live(fleet) = &state
-                && (balanced || !traffic.is_empty())
-            {
-                let now = session.traffic(fleet).await;
-                if now != traffic {
-                    traffic = now;
-                    let _ = self.tell.send(Msg::Traffic(traffic.clone())).await;
-                }
+            let balanced = is_balanced(&state);
+            if asked.is_empty() && (balanced || !traffic.is_empty()) {
+                ask_traffic(&mut asked, &session, &state, Duration::ZERO);
             }
             // A new list that is still being read is no news.
             if !matches!(state, FleetState::Loading) && self.tell.send(Msg::Fleet(state)).await.is_err() {
                 return;
             }
-            tokio::select! {
-                changed = live.changed() => if changed.is_err() { live = session.live() },
-                () = self.resync.notified() => {
-                    live = session.live();
-                    self.tell_left_open(&session);
+            loop {
+                tokio::select! {
+                    changed = live.changed() => if changed.is_err() { live = session.live() },
+                    () = self.resync.notified() => {
+                        live = session.live();
+                        self.tell_left_open(&session);
+                    }
+                    Some(now) = asked.join_next() => {
+                        let now = now.unwrap_or_default();
+                        if now != traffic {
+                            traffic = now;
+                            let _ = self.tell.send(Msg::Traffic(traffic.clone())).await;
+                        }
+                        if balanced {
+                            ask_traffic(&mut asked, &session, &live.borrow(), TRAFFIC);
+                        }
+                        continue;
+                    }
                 }
-                () = tokio::time::sleep(TRAFFIC), if balanced => {}
+                break;
             }
         }
     }
@@ -305,6 +310,21 @@ impl Watcher {
 
 fn lock(controls: &Controls) -> MutexGuard<'_, BTreeMap<OpId, Control>> {
     controls.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An app of this fleet has a load balancer.
+fn is_balanced(state: &FleetState) -> bool {
+    matches!(state, FleetState::Live(fleet) if fleet.apps.iter().any(|app| !balancer::of_app(app).is_empty()))
+}
+
+/// Asks the balancers of this fleet after a while.
+fn ask_traffic(asked: &mut JoinSet<TrafficSeen>, session: &Session, state: &FleetState, after: Duration) {
+    let FleetState::Live(fleet) = state else { return };
+    let (session, fleet) = (session.clone(), fleet.clone());
+    asked.spawn(async move {
+        tokio::time::sleep(after).await;
+        session.traffic(&fleet).await
+    });
 }
 
 fn refusal(error: &Error) -> Refusal {
