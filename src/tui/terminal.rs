@@ -12,8 +12,8 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, getpgid, getpgrp, getppid, getsid, kill_current_process_group};
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+use rustix::process::{Signal, kill_current_process_group};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
 use std::rc::Rc;
@@ -164,7 +164,7 @@ fn write(mut bytes: &[u8]) -> Result<(), Errno> {
 
 /// Whether the terminal listens to us: another group of its session may be in the foreground.
 pub fn is_foreground() -> bool {
-    tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp())
+    Job::of("self").is_some_and(|job| job.group == job.foreground)
 }
 
 /// Stops this process and its group, until somebody continues it; the terminal must have been given back.
@@ -175,20 +175,31 @@ pub fn stop() -> io::Result<()> {
 /// Whether somebody could continue us: an ancestor in this session, outside this group, as a shell with job control is.
 /// A console that ssh or a terminal emulator has started by itself would sleep for ever.
 pub fn can_stop() -> bool {
-    let session = getsid(None);
-    let mut ancestor = getppid();
-    while let Some(pid) = ancestor.filter(|pid| getsid(Some(*pid)) == session) {
-        if getpgid(Some(pid)).is_ok_and(|group| group != getpgrp()) {
-            return true;
-        }
-        ancestor = parent(pid);
-    }
-    false
+    let Some(us) = Job::of("self") else { return false };
+    let ancestors = std::iter::successors(Job::of(&us.parent), |job| Job::of(&job.parent));
+    ancestors.take_while(|job| job.session == us.session).any(|job| job.group != us.group)
 }
 
-/// `PID (any) name) STATE PPID …`
-fn parent(pid: Pid) -> Option<Pid> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-    let (_, after) = stat.rsplit_once(')')?;
-    Pid::from_raw(after.split_whitespace().nth(1)?.parse().ok()?)
+/// Where a process stands in the job control of its terminal, as proc(5) writes it: each a process id, `0` where that process
+/// is outside our PID namespace. The system calls' wrappers don't allow for such a 0, and a container's first process has it.
+struct Job {
+    parent: String,
+    group: String,
+    session: String,
+    /// The group that the terminal listens to, `-1` without a terminal.
+    foreground: String,
+}
+
+impl Job {
+    fn of(process: &str) -> Option<Self> {
+        Self::parse(&std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
+    }
+
+    /// `PID (any) name) STATE PPID PGRP SESSION TTY TPGID …`
+    fn parse(stat: &str) -> Option<Self> {
+        let (_, after) = stat.rsplit_once(')')?;
+        let mut fields = after.split_whitespace().skip(1).map(str::to_owned);
+        let (parent, group, session) = (fields.next()?, fields.next()?, fields.next()?);
+        Some(Self { parent, group, session, foreground: fields.nth(1)? })
+    }
 }

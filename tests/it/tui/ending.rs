@@ -118,3 +118,18 @@ fn where_nobody_could_bring_it_back_it_does_not_stop() {
     assert_eq!(pty.exit(), Some(0));
     given_back(&pty, &before);
 }
+
+/// As the first process of a container, whose session and group are outside: the kernel calls both 0 there.
+#[test]
+fn in_a_pid_namespace_without_its_session_it_lives_and_ends_as_anywhere() {
+    let mut pty = Pty::open();
+    let before = pty.modes();
+    let command = ["unshare", "--pid", "--fork", "--mount-proc", env!("CARGO_BIN_EXE_pitstop")];
+    Pitstop::on(&Engine::machine()).pty(&mut pty, &command, HangUp::Default);
+    pty.wait_for("live");
+    pty.send(b"\x1a");
+    pty.wait_for("nobody could bring it back");
+    pty.send(b"q");
+    assert_eq!(pty.exit(), Some(0));
+    given_back(&pty, &before);
+}
