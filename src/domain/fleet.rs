@@ -178,6 +178,11 @@ impl Container {
         self.state == State::Running
     }
 
+    /// It has processes, so it must be stopped before it can be replaced or removed.
+    pub fn is_alive(&self) -> bool {
+        matches!(self.state, State::Running | State::Paused | State::Restarting)
+    }
+
     /// The revision it carries; 0 when it does not say.
     pub fn revision(&self) -> u32 {
         self.own.as_ref().map_or(0, |own| own.revision)

@@ -9,7 +9,7 @@ use super::super::options::{BatchSize, Options, PullPolicy};
 use super::super::plan::{Refusal, Target, Task};
 use super::super::probe::ProbeSpec;
 use super::super::spec::{AppSpec, Rollout};
-use super::draft::{alive, parts};
+use super::draft::parts;
 use std::time::Duration;
 
 /// Without a probe a container has to run this long before it counts as ready.
@@ -115,7 +115,7 @@ fn is_moving(reference: &str) -> bool {
 
 /// The instances a person would lose by stopping these: running now.
 fn up(instance: &Instance) -> bool {
-    instance.app.as_ref().is_some_and(alive)
+    instance.app.as_ref().is_some_and(Container::is_alive)
 }
 
 /// Splits the chosen instances of an app into batches.

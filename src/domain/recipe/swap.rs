@@ -9,7 +9,7 @@ use super::super::ids::AppId;
 use super::super::options::PullPolicy;
 use super::super::plan::{AppDraft, Refusal, RevisionRecord, SandboxDraft, StepId, Target, Task};
 use super::super::spec::{AppSpec, MountKind};
-use super::draft::{Draft, Slot, alive, all, bring_up, former, former_if_down, image_ref, known, rivals, stop};
+use super::draft::{Draft, Slot, all, bring_up, former, former_if_down, image_ref, known, rivals, stop};
 use super::ports;
 use super::settle::{Readiness, spec_of, watch};
 use super::traffic;
@@ -235,7 +235,7 @@ impl Wanted<'_> {
         instance: &'i Instance,
         needs: &[StepId],
     ) -> Vec<(&'i Container, StepId)> {
-        let running = instance.app.iter().chain(&instance.others).filter(|container| alive(container));
+        let running = instance.app.iter().chain(&instance.others).filter(|container| container.is_alive());
         running
             .map(|old| {
                 let cause = format!("revision {} makes room for revision {}", old.revision(), self.revision);
