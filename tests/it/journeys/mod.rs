@@ -12,6 +12,7 @@ mod outage;
 mod parallel;
 mod records;
 mod recreate;
+mod readiness;
 mod repair;
 mod sandboxes;
 mod survival;
