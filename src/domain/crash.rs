@@ -47,14 +47,14 @@ pub fn life(container: &Container, seen: &Availability, min_ready: Duration) -> 
     }
 }
 
-/// How it ended: `exited with code 3`, `was killed for lack of memory (limit 64 MB)`.
+/// How it ended: `exited with code 3`, `was killed for lack of memory (its limit is 64 MiB)`.
 fn end(detail: &Detail) -> String {
     let limit = detail.memory_limit.map(megabytes);
     match (detail.oom_killed, detail.exit_code, limit) {
-        (true, _, Some(limit)) => format!("was killed for lack of memory: its limit is {limit}"),
-        (true, _, None) => "was killed for lack of memory: the machine has none left".to_owned(),
+        (true, _, Some(limit)) => format!("was killed for lack of memory (its limit is {limit})"),
+        (true, _, None) => "was killed for lack of memory (it has no limit of its own)".to_owned(),
         // The engine does not always hear of it in time.
-        (false, KILLED, Some(limit)) => format!("was killed (exit code {KILLED}); its memory limit is {limit}"),
+        (false, KILLED, Some(limit)) => format!("was killed (exit code {KILLED}, its memory limit is {limit})"),
         (false, code, _) if !detail.error.is_empty() => format!("exited with code {code} ({})", detail.error),
         (false, code, _) => format!("exited with code {code}"),
     }
@@ -116,19 +116,15 @@ mod tests {
                 detail(7, 3, false, None),
                 Some("3 times by its policy before it was ready; last it exited with code 7"),
             ),
-            (State::Restarting, detail(137, 3, true, Some(64 << 20)), Some("lack of memory: its limit is 64 MiB")),
+            (State::Restarting, detail(137, 3, true, Some(64 << 20)), Some("lack of memory (its limit is 64 MiB)")),
             (State::Exited, detail(3, 0, false, None), Some("web-1.r2 exited with code 3 before it was ready")),
             (
                 State::Exited,
                 detail(0, 2, false, None),
                 Some("restarted twice by its policy, then exited with code 0 before"),
             ),
-            (State::Exited, detail(137, 0, true, None), Some("the machine has none left")),
-            (
-                State::Exited,
-                detail(137, 0, false, Some(512 << 10)),
-                Some("exit code 137); its memory limit is 512 KiB"),
-            ),
+            (State::Exited, detail(137, 0, true, None), Some("it has no limit of its own) before")),
+            (State::Exited, detail(137, 0, false, Some(512 << 10)), Some("exit code 137, its memory limit is 512 KiB")),
             (State::Exited, detail(137, 0, false, None), Some("exited with code 137")),
             (State::Paused, detail(0, 0, false, None), Some("docker unpause web-1.r2")),
             (State::Removing, detail(0, 0, false, None), Some("removed by somebody")),
