@@ -135,6 +135,12 @@ pub struct Detail {
     pub has_healthcheck: bool,
     /// Its HEALTHCHECK in Docker's form (`["CMD", …]`, `["CMD-SHELL", command]`); empty: none.
     pub healthcheck: Vec<String>,
+    /// How long one run of it may take, in milliseconds; `None`: the engine's default of 30 s.
+    pub health_timeout_ms: Option<u64>,
+    /// What runs a `CMD-SHELL`; empty: `/bin/sh -c`.
+    pub shell: Vec<String>,
+    /// Bytes; `None`: no limit of its own.
+    pub memory_limit: Option<u64>,
     pub tty: bool,
     /// TCP ports the image or the container exposes.
     pub exposed: Vec<u16>,

@@ -155,6 +155,7 @@ fn undo(
 ) {
     let task = Task::Start { container: container.clone(), restart: None };
     draft.undo(at, task, &[stopped], "what was stopped runs again");
+    let readiness = readiness.at_once();
     let task = readiness.task(container, sandbox, draft.options);
     draft.undo(at, task, &[stopped], readiness.cause());
 }
