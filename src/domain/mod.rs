@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod balancer;
+pub mod budget;
 pub mod clean;
 pub mod converge;
 pub mod duration;

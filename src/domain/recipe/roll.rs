@@ -1,5 +1,6 @@
 //! Rolling an app to a spec and an image, batch by batch: what deploy and rollback have in common.
 
+use super::super::budget::Standing;
 use super::super::facts::Facts;
 use super::super::fleet::{App, Instance};
 use super::super::identity::Hold;
@@ -40,14 +41,19 @@ impl Roll<'_> {
         let mut draft = Draft::new(self.kind, self.app.id.to_string(), &self.spec.rollout, self.facts, self.options);
         draft.plan.from = newest(self.app).map(|container| container.image_name().to_owned());
         draft.plan.to = Some(self.spec.image.clone());
-        let (mut todo, mut unproven) = (Vec::new(), Vec::new());
+        let (mut todo, mut unproven, mut beside) = (Vec::new(), Vec::new(), Standing::default());
         for instance in &self.app.instances {
             match self.changes(instance) {
                 Some(changes) => todo.push((instance, changes)),
                 // Two programs share one sandbox, and nobody can tell which one answers: one container alone is to serve.
                 None if instance.others.iter().any(alive) => todo.push((instance, Vec::new())),
-                None if !instance.others.is_empty() => unproven.push(instance),
-                None => {}
+                None if !instance.others.is_empty() => {
+                    unproven.push(instance);
+                    // It is proven before anything else is touched.
+                    beside.others += 1;
+                }
+                None if instance.is_ready() => beside.others += 1,
+                None => beside.broken += usize::from(instance.is_unhealthy()),
             }
         }
         if todo.is_empty() && unproven.is_empty() {
@@ -62,7 +68,7 @@ impl Roll<'_> {
         traffic::reachable(self.app, self.facts)?;
         self.check_in_place(&mut draft, &todo)?;
         let chosen: Vec<_> = todo.iter().map(|(instance, _)| *instance).collect();
-        let batches = batches(self.app, &chosen, self.options, &self.spec.rollout)?;
+        let batches = batches(&mut draft, self.app, &chosen, beside, &self.spec.rollout)?;
         self.write(&mut draft, &batches, &todo, swapped)?;
         Ok(draft.finish())
     }
