@@ -8,6 +8,7 @@ pub mod address;
 pub mod balancer;
 pub mod budget;
 pub mod clean;
+pub mod control;
 pub mod converge;
 pub mod duration;
 pub mod environment;

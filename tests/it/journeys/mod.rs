@@ -3,6 +3,7 @@
 //! Nothing here believes a word of pitstop's: its events and tables are compared with what others see.
 
 mod contract;
+mod control;
 mod day;
 mod events;
 mod failures;
