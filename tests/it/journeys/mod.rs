@@ -10,6 +10,7 @@ mod failures;
 mod foreign;
 mod no_engine;
 mod outage;
+mod outcomes;
 mod parallel;
 mod records;
 mod recreate;
