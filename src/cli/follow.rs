@@ -81,7 +81,8 @@ impl Run {
                 self.answer.get_or_insert_with(line);
             }
             EventKind::GateReached { .. } => {
-                out.alarm(&format!("`pitstop go {op}` goes on, `pitstop abort {op}` stops here", op = event.op))
+                let op = &event.op;
+                out.alarm(&format!("`pitstop go {op}` goes on, `pitstop abort {op}` stops here"));
             }
             EventKind::Paused { .. } => out.alarm(&format!("`pitstop continue {}` goes on", event.op)),
             _ if !self.asking => self.telling.passing(out),

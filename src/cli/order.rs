@@ -53,13 +53,13 @@ pub async fn abort(out: &mut Output, settings: &Settings, args: &AbortArgs) -> R
     let urgency = match (args.leave, args.undo_all) {
         (_, true) => Urgency::AbortAll,
         (true, _) => Urgency::Abort,
-        _ if out.can_ask() => match asked(out, one)? {
-            Some(urgency) => urgency,
-            None => {
+        _ if out.can_ask() => {
+            let Some(urgency) = asked(out, one)? else {
                 out.alarm("not confirmed; it goes on");
                 return Ok(Some(exit::ABORTED));
-            }
-        },
+            };
+            urgency
+        }
         _ => Urgency::Abort,
     };
     tell(out, one, Order::Cancel { urgency }).await.map(Some)

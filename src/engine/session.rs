@@ -141,7 +141,7 @@ impl Session {
                 };
                 let notes = std::iter::once(format!("{words} {op}, the {}", summary.title())).chain(plan.notes);
                 // Where it went on from counts, not where it was half-way.
-                let goal = if way != Way::Back { resume::wanted(&record).or(plan.goal) } else { plan.goal };
+                let goal = if way == Way::Back { plan.goal } else { resume::wanted(&record).or(plan.goal) };
                 Plan { notes: notes.collect(), goal, ..plan }
             }
             Next::Nothing(why) => {

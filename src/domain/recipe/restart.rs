@@ -33,7 +33,7 @@ pub fn restart(targets: &[String], facts: &Facts, options: &Options) -> Result<P
         traffic::reachable(app, facts)?;
         let of_app: Vec<_> = managed.iter().filter(|(one, _)| one.id == app.id).map(|(_, one)| *one).collect();
         of_app.iter().try_for_each(|instance| restartable(app, instance))?;
-        rounds.extend(batches(&mut draft, app, &of_app, beside(app, &of_app), &rollout_of(app))?);
+        rounds.extend(batches(&mut draft, app, &of_app, &beside(app, &of_app), &rollout_of(app))?);
     }
     unmanaged::check(&unmanaged, options)?;
     unmanaged::note_risks(&mut draft, &unmanaged);

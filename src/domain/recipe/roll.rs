@@ -68,7 +68,7 @@ impl Roll<'_> {
         traffic::reachable(self.app, self.facts)?;
         self.check_in_place(&mut draft, &todo)?;
         let chosen: Vec<_> = todo.iter().map(|(instance, _)| *instance).collect();
-        let batches = batches(&mut draft, self.app, &chosen, beside, &self.spec.rollout)?;
+        let batches = batches(&mut draft, self.app, &chosen, &beside, &self.spec.rollout)?;
         self.write(&mut draft, &batches, &todo, swapped)?;
         Ok(draft.finish())
     }

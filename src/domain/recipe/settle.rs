@@ -120,7 +120,7 @@ pub(super) fn batches<'a>(
     draft: &mut Draft<'_>,
     app: &App,
     chosen: &[&'a Instance],
-    beside: Standing,
+    beside: &Standing,
     rollout: &Rollout,
 ) -> Result<Vec<Vec<&'a Instance>>, Refusal> {
     let total = app.instances.len();
@@ -130,7 +130,7 @@ pub(super) fn batches<'a>(
     let asked = options.min_available.or(rollout.min_available);
     let keep = asked.map_or_else(|| MinAvailable::default_of(total), |asked| asked.of(total));
     let budget = Budget { size: wish.of(total), canary, keep, strict: asked.is_some() };
-    let standing = Standing { handled: chosen.iter().map(now).collect(), ..beside };
+    let standing = Standing { handled: chosen.iter().map(now).collect(), ..beside.clone() };
     let split = budget.split(&standing).map_err(|few| Refusal::Refused(too_few(app, few, budget, wish, chosen)))?;
     for note in budget_notes(&split, budget, total, chosen) {
         draft.note(note);

@@ -53,7 +53,9 @@ fn does_not_work(image: impl Fn(&Engine) -> String, more: &[&str], said: &[&str]
         assert_eq!(site.all_outside(4), before);
         assert_eq!(site.containers(), containers);
         assert_eq!(running(&site, 4)[1..], ran[1..], "three were never touched");
-        before.iter().for_each(|outside| assert_eq!(get(&outside.address(), "/"), "v1"));
+        for outside in &before {
+            assert_eq!(get(&outside.address(), "/"), "v1");
+        }
     }
 }
 
@@ -88,7 +90,9 @@ fn a_rollback_that_fails_is_not_rolled_back() {
     assert!(out.stderr.contains("is not rolled back") || events[0]["notes"].to_string().contains("is not rolled back"));
     assert_eq!(touched(&site, &events), [1]);
     assert_eq!(site.all_outside(2), before);
-    before.iter().for_each(|outside| assert_eq!(get(&outside.address(), "/"), "v2"));
+    for outside in &before {
+        assert_eq!(get(&outside.address(), "/"), "v2");
+    }
 }
 
 #[test]
@@ -113,5 +117,7 @@ fn a_revision_whose_image_is_gone_comes_back_by_its_digest_on_any_console() {
     assert!(plan.stdout.contains("@sha256:"), "{}", plan.stdout);
     other.run(&["rollback", &site.web(), "--to", "1"]).expect_code(0);
     assert_eq!(site.all_outside(2), before);
-    before.iter().for_each(|outside| assert_eq!(get(&outside.address(), "/"), "once"));
+    for outside in &before {
+        assert_eq!(get(&outside.address(), "/"), "once");
+    }
 }
