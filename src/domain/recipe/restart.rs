@@ -13,7 +13,7 @@ use super::super::plan::{Kind, Plan, Refusal, StepId, Target, Task};
 use super::super::probe::ProbeSpec;
 use super::super::spec::{AppSpec, Rollout};
 use super::draft::{Draft, Slot, bring_up, former_if_down, known, rivals, stop};
-use super::settle::{NO_PROBE_MIN_READY, Readiness, batches, readiness, spec_of, watch};
+use super::settle::{NO_PROBE_MIN_READY, Readiness, batches, beside, readiness, spec_of, watch};
 use super::swap::Before;
 use super::traffic;
 use super::unmanaged;
@@ -34,7 +34,7 @@ pub fn restart(targets: &[String], facts: &Facts, options: &Options) -> Result<P
         traffic::reachable(app, facts)?;
         let of_app: Vec<_> = managed.iter().filter(|(one, _)| one.id == app.id).map(|(_, one)| *one).collect();
         of_app.iter().try_for_each(|instance| restartable(app, instance))?;
-        rounds.extend(batches(app, &of_app, options, &rollout_of(app))?);
+        rounds.extend(batches(&mut draft, app, &of_app, &beside(app, &of_app), &rollout_of(app))?);
     }
     unmanaged::check(&unmanaged, options)?;
     unmanaged::note_risks(&mut draft, &unmanaged);

@@ -1,5 +1,6 @@
 //! Rolling an app to a spec and an image, batch by batch: what deploy and rollback have in common.
 
+use super::super::budget::Standing;
 use super::super::converge::{Aim, Difference, Need};
 use super::super::facts::Facts;
 use super::super::fleet::{App, Instance};
@@ -49,13 +50,20 @@ impl Roll<'_> {
         let mut draft = Draft::new(self.kind, self.app.id.to_string(), &self.spec.rollout, self.facts, self.options);
         draft.plan.from = newest(self.app).map(|container| container.image_name().to_owned());
         draft.plan.to = Some(self.spec.image.clone());
-        let (mut todo, mut unproven) = (Vec::new(), Vec::new());
+        let (mut todo, mut unproven, mut beside) = (Vec::new(), Vec::new(), Standing::default());
         for instance in &self.app.instances {
             let changes = self.changes(instance);
             let difference = changes.as_deref().map_or(Difference::App, Difference::of);
             match traffic::seen(&draft, instance).need(Aim::Run(difference)) {
-                Need::Nothing | Need::Leave | Need::Unpause | Need::Start => {}
-                Need::Proof => unproven.push(instance),
+                Need::Nothing | Need::Leave | Need::Unpause | Need::Start => {
+                    beside.others += usize::from(instance.is_ready());
+                    beside.broken += usize::from(instance.is_unhealthy());
+                }
+                Need::Proof => {
+                    unproven.push(instance);
+                    // It is proven before anything else is touched.
+                    beside.others += 1;
+                }
                 need @ (Need::Replace | Need::Recreate | Need::Make) => {
                     todo.push(Todo { instance, need, changes: changes.unwrap_or_default() });
                 }
@@ -73,7 +81,7 @@ impl Roll<'_> {
         }
         self.check_in_place(&mut draft, &todo)?;
         let chosen: Vec<_> = todo.iter().map(|one| one.instance).collect();
-        let batches = batches(self.app, &chosen, self.options, &self.spec.rollout)?;
+        let batches = batches(&mut draft, self.app, &chosen, &beside, &self.spec.rollout)?;
         self.write(&mut draft, &batches, &todo, swapped)?;
         Ok(draft.finish())
     }

@@ -320,7 +320,13 @@ pub(super) fn record(
     sandbox: &Target,
     needs: &[StepId],
 ) -> Option<StepId> {
-    let record = RevisionRecord { revision: old.revision(), image_id: old.image_id.to_string(), spec: spec_of(old)? };
+    let image = draft.facts.images.get(&*old.image_id);
+    let record = RevisionRecord {
+        revision: old.revision(),
+        image_id: old.image_id.to_string(),
+        digests: image.map(|image| image.digests.clone()).unwrap_or_default(),
+        spec: spec_of(old)?,
+    };
     let task = Task::Record { sandbox: sandbox.clone(), record: Box::new(record) };
     Some(draft.main(at, task, needs, format!("revision {} is written down for a rollback", old.revision())))
 }

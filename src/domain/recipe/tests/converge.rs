@@ -87,7 +87,12 @@ fn worlds() -> impl Iterator<Item = (Vec<Seed>, Told)> {
 
 fn world(seeds: &[Seed], told: Told) -> Facts {
     let mut facts = behind(web(seeds), told);
-    let record = RevisionRecord { revision: 77, image_id: image_id(IMAGES[1]), spec: spec(IMAGES[1]) };
+    let record = RevisionRecord {
+        revision: 77,
+        image_id: image_id(IMAGES[1]),
+        spec: spec(IMAGES[1]),
+        ..RevisionRecord::default()
+    };
     facts.revisions.insert(AppId::new("shop", "web"), vec![record]);
     facts
 }

@@ -348,8 +348,12 @@ pub fn any_facts() -> impl Strategy<Value = Facts> {
                 facts.volumes.clear();
             }
             if records {
-                let record =
-                    |revision| RevisionRecord { revision, image_id: image_id(IMAGES[1]), spec: spec(IMAGES[1]) };
+                let record = |revision| RevisionRecord {
+                    revision,
+                    image_id: image_id(IMAGES[1]),
+                    digests: Vec::new(),
+                    spec: spec(IMAGES[1]),
+                };
                 facts.revisions.insert(AppId::new("shop", "web"), vec![record(2), record(1)]);
             }
             facts
