@@ -12,6 +12,7 @@ mod no_engine;
 mod outage;
 mod outcomes;
 mod parallel;
+mod readiness;
 mod records;
 mod recreate;
 mod repair;

@@ -2,8 +2,8 @@
 
 use super::super::{create, deploy, remove, restart, rollback, scale};
 use super::world::{IMAGES, any_facts, any_project};
+use crate::domain::converge::Footing;
 use crate::domain::facts::Facts;
-use crate::domain::fleet::State;
 use crate::domain::options::{BatchSize, Options};
 use crate::domain::plan::{Kind, Lane, Plan, Refusal, Step, StepId, Task};
 use proptest::prelude::*;
@@ -212,7 +212,7 @@ proptest! {
             let there = &facts.fleet.find("shop/web").unwrap().instances;
             let half_made = there
                 .iter()
-                .filter(|one| one.app.as_ref().is_none_or(|app| app.state == State::Created))
+                .filter(|one| matches!(Footing::of(one), Footing::Empty | Footing::Fresh))
                 .count();
             let more = (replicas as usize).checked_sub(there.len());
             let expected = more.map_or_else(|| there.len() - replicas as usize, |more| more + half_made);
