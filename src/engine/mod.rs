@@ -28,6 +28,7 @@ mod doctor;
 mod error;
 mod gap;
 mod gather;
+mod hook;
 mod lock;
 mod logs;
 mod make;

@@ -100,6 +100,9 @@ async fn run(engine: &Arc<Engine>, exec: &Exec, mut console: Console, mut input:
     let now = Clock::instant();
     let found = engine.look(|world| world.find(&exec.container).map(|seen| (seen.behaviour.guest, seen.answers(now))));
     match found {
+        // Programs that any image is taken to have.
+        Ok(_) if matches!(command[0], "true" | "/bin/true") => 0,
+        Ok(_) if matches!(command[0], "false" | "/bin/false") => 1,
         Ok((true, _)) if !command[0].ends_with("pitstop-guest") => {
             let name = command[0];
             console

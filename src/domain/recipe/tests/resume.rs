@@ -130,7 +130,7 @@ impl Engine {
                 let id = AppId::new("shop", "web");
                 self.facts.revisions.entry(id).or_default().insert(0, (**record).clone());
             }
-            Task::Ready { container, .. } | Task::Verify { container, .. } => {
+            Task::Hook { container, .. } | Task::Ready { container, .. } | Task::Verify { container, .. } => {
                 assert!(self.of(container).is_running(), "{} does not run", container.name());
             }
             Task::Preflight { container, sandbox, .. } => {
