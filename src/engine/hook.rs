@@ -35,21 +35,24 @@ pub(super) async fn run(
     moment: Moment,
     hook: &Hook,
 ) -> Result<Done, Failed> {
-    let what = format!("{moment} hook {} in {name}", Clean::new(hook.program()));
+    let what = format!("{} in {name}", Clean::new(hook.program()));
+    let stays = if moment == Moment::PostReady { "" } else { "; it was not stopped" };
     let Some(ended) = docker.outage().within(hook.timeout(), Box::pin(once(docker, id, hook))).await else {
         return Err(Failed::new(format!(
-            "{what} did not end within {}; it may still run in the container, for the engine can't end it",
+            "{what} did not end within {}; it may still run in the container, for the engine can't end it{stays}",
             human(hook.timeout_ms)
         )));
     };
     match ended? {
         Ended::With(result) if result.code == 0 => Ok(Done::saying(words("exit 0", &result.output))),
         Ended::Code(0) => Ok(Done::saying("exit 0; its output was lost with the connection")),
-        Ended::With(result) => Err(Failed::new(format!("{what}: {}", words(&exit(result.code), &result.output)))),
-        Ended::Code(code) => Err(Failed::new(format!("{what}: {}; its output was lost", exit(code)))),
-        Ended::Unknown(why) => Err(Failed::new(format!(
-            "{what}: what became of it is unknown ({why}); it may have done its work"
-        ))),
+        Ended::With(result) => {
+            Err(Failed::new(format!("{what}: {}{stays}", words(&exit(result.code), &result.output))))
+        }
+        Ended::Code(code) => Err(Failed::new(format!("{what}: {}; its output was lost{stays}", exit(code)))),
+        Ended::Unknown(why) => {
+            Err(Failed::new(format!("{what}: what became of it is unknown ({why}); it may have done its work{stays}")))
+        }
     }
 }
 

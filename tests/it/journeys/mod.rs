@@ -7,6 +7,7 @@ mod day;
 mod events;
 mod failures;
 mod foreign;
+mod hooks;
 mod no_engine;
 mod outage;
 mod parallel;
