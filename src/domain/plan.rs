@@ -6,6 +6,7 @@
 
 use super::balancer::Place;
 use super::fleet::MountSeen;
+use super::hook::{Hook, Moment};
 use super::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName, OpId};
 use super::options::{Gate, OnFailure, Options, PullPolicy};
 use super::probe::ProbeSpec;
@@ -44,11 +45,14 @@ pub enum Action {
     SandboxCreate,
     SandboxStart,
     Create,
+    PreDrain,
     Drain,
+    PreStop,
     Stop,
     Start,
     Restart,
     Ready,
+    PostReady,
     Attach,
     Verify,
     Park,
@@ -168,6 +172,12 @@ pub enum Task {
         places: Vec<Place>,
         sandbox: Option<Target>,
         timeout: Duration,
+    },
+    /// Runs one of the app's own commands in its container, which has to end with 0 in time.
+    Hook {
+        container: Target,
+        moment: Moment,
+        hook: Hook,
     },
     Stop {
         container: Target,
@@ -302,6 +312,7 @@ impl Task {
             Self::Create { .. } => Action::Create,
             Self::Drain { .. } => Action::Drain,
             Self::Attach { .. } => Action::Attach,
+            Self::Hook { moment, .. } => moment.action(),
             Self::Stop { .. } => Action::Stop,
             Self::Start { .. } | Self::Unpause { .. } => Action::Start,
             Self::Ready { .. } => Action::Ready,
@@ -323,11 +334,14 @@ impl Action {
             Self::SandboxCreate => "sandbox_create",
             Self::SandboxStart => "sandbox_start",
             Self::Create => "create",
+            Self::PreDrain => "pre_drain",
             Self::Drain => "drain",
+            Self::PreStop => "pre_stop",
             Self::Stop => "stop",
             Self::Start => "start",
             Self::Restart => "restart",
             Self::Ready => "ready",
+            Self::PostReady => "post_ready",
             Self::Attach => "attach",
             Self::Verify => "verify",
             Self::Park => "park",
@@ -466,7 +480,8 @@ impl Task {
             | Self::RemoveNetwork { .. }
             | Self::RemoveVolume { .. } => Vec::new(),
             Self::Create { draft } => of(&draft.sandbox).into_iter().chain(draft.image).collect(),
-            Self::Stop { container, .. }
+            Self::Hook { container, .. }
+            | Self::Stop { container, .. }
             | Self::Start { container, .. }
             | Self::Park { container }
             | Self::Unpark { container, .. }

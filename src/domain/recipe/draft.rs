@@ -20,6 +20,8 @@ const STOP_SLACK: Duration = Duration::from_secs(15);
 /// For the last probe's answer, after the time allowed for readiness.
 const READY_SLACK: Duration = Duration::from_secs(5);
 
+/// For asking what became of a hook whose answer was lost.
+const HOOK_SLACK: Duration = Duration::from_secs(10);
 /// For a balancer that is just being restarted, and for its last answers.
 const BALANCER_SLACK: Duration = Duration::from_secs(30);
 
@@ -125,6 +127,7 @@ impl<'a> Draft<'a> {
             Task::Pull { .. } => self.options.pull_timeout,
             // The cut and the balancer's last answer come after the time for sessions to end.
             Task::Drain { timeout, .. } | Task::Attach { timeout, .. } => *timeout + BALANCER_SLACK,
+            Task::Hook { hook, .. } => hook.timeout() + HOOK_SLACK,
             Task::Stop { container, grace } => {
                 grace.or_else(|| self.own_grace(container)).unwrap_or(STOP_GRACE) + STOP_SLACK
             }
