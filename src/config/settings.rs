@@ -6,7 +6,7 @@ use super::file::{self, Unreadable};
 use super::paths;
 use crate::domain::clean::clean;
 use crate::domain::duration;
-use crate::domain::options::{BatchSize, Gate, OnFailure, Options, PullPolicy};
+use crate::domain::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, Options, PullPolicy};
 use crate::domain::probe::ProbeSpec;
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
@@ -27,6 +27,8 @@ pub struct Settings {
     pub color: Option<Color>,
     /// As `--sandbox-image`.
     pub sandbox_image: Option<String>,
+    /// As `--trust-commands`.
+    pub trust_commands: Option<bool>,
     /// As `--on-hangup`.
     pub on_hangup: Option<OnHangup>,
     /// The table `[defaults]`.
@@ -66,6 +68,7 @@ pub struct Choices {
     pub on_failure: Option<OnFailure>,
     #[serde(deserialize_with = "time")]
     pub drain_timeout: Option<Duration>,
+    pub on_drain_timeout: Option<OnDrainTimeout>,
     #[serde(deserialize_with = "time")]
     pub stop_grace: Option<Duration>,
     #[serde(deserialize_with = "time")]
@@ -93,6 +96,7 @@ impl Choices {
             gate: self.gate.or(weaker.gate),
             on_failure: self.on_failure.or(weaker.on_failure),
             drain_timeout: self.drain_timeout.or(weaker.drain_timeout),
+            on_drain_timeout: self.on_drain_timeout.or(weaker.on_drain_timeout),
             stop_grace: self.stop_grace.or(weaker.stop_grace),
             ready_timeout: self.ready_timeout.or(weaker.ready_timeout),
             min_ready: self.min_ready.or(weaker.min_ready),
@@ -113,7 +117,8 @@ impl Choices {
             gate: self.gate,
             on_failure: self.on_failure,
             probe: self.probe,
-            drain_timeout: self.drain_timeout.unwrap_or(default.drain_timeout),
+            drain_timeout: self.drain_timeout,
+            on_drain_timeout: self.on_drain_timeout,
             stop_grace: self.stop_grace,
             ready_timeout: self.ready_timeout.unwrap_or(default.ready_timeout),
             min_ready: self.min_ready,

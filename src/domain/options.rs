@@ -87,6 +87,20 @@ pub enum OnFailure {
     Rollback,
 }
 
+/// What happens to sessions that have not ended when the time for them is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDrainTimeout {
+    /// They are cut, and it is said how many.
+    #[default]
+    Cut,
+    /// They go on: the instance is attached again and not touched.
+    Abort,
+}
+
+/// How long sessions may take to end, where nobody says.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Whether the registry is asked for an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -113,8 +127,10 @@ pub struct Options {
     pub on_failure: Option<OnFailure>,
     /// How to ask for readiness; `None`: the app's own, else what its spec suggests.
     pub probe: Option<ProbeSpec>,
-    /// How long sessions may take to end before they are cut.
-    pub drain_timeout: Duration,
+    /// How long sessions may take to end; `None`: the app's own, else 30 s.
+    pub drain_timeout: Option<Duration>,
+    /// What becomes of those that do not; `None`: the app's own, else they are cut.
+    pub on_drain_timeout: Option<OnDrainTimeout>,
     /// Between SIGTERM and SIGKILL; `None`: the container's own, else 10 s.
     pub stop_grace: Option<Duration>,
     /// From start to ready.
@@ -141,7 +157,8 @@ impl Default for Options {
             gate: None,
             on_failure: None,
             probe: None,
-            drain_timeout: Duration::from_secs(30),
+            drain_timeout: None,
+            on_drain_timeout: None,
             stop_grace: None,
             ready_timeout: Duration::from_secs(60),
             min_ready: None,

@@ -7,7 +7,7 @@
 use super::balancer::Place;
 use super::fleet::MountSeen;
 use super::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName, OpId};
-use super::options::{Gate, OnFailure, PullPolicy};
+use super::options::{Gate, OnDrainTimeout, OnFailure, PullPolicy};
 use super::probe::ProbeSpec;
 use super::project::{NetworkSpec, VolumeSpec};
 use super::record::Goal;
@@ -153,13 +153,13 @@ pub enum Task {
     Create {
         draft: Box<AppDraft>,
     },
-    /// Takes an instance out of its load balancers and waits until its sessions there have ended; what is left of them after
-    /// `timeout` is cut.
+    /// Takes an instance out of its load balancers and waits until its sessions there have ended.
     Drain {
         places: Vec<Place>,
         /// Where it is written down that it was taken out, until it is put back.
         sandbox: Option<Target>,
         timeout: Duration,
+        on_timeout: OnDrainTimeout,
     },
     /// Puts it back and waits until each balancer sends it requests.
     Attach {

@@ -6,7 +6,7 @@
 
 use super::balancer::BalancerSpec;
 use super::environment::Environment;
-use super::options::{BatchSize, Gate, OnFailure, PullPolicy};
+use super::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, PullPolicy};
 use super::probe::ProbeSpec;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -195,6 +195,10 @@ pub struct Rollout {
     pub on_failure: Option<OnFailure>,
     pub min_ready_ms: Option<u64>,
     pub pull: Option<PullPolicy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drain_timeout_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_drain_timeout: Option<OnDrainTimeout>,
     /// Load balancers that send it requests.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub balancers: Vec<BalancerSpec>,

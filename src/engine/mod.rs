@@ -21,6 +21,7 @@
 //! clock     the only place that reads time                     doctor  is all well?
 //! ```
 
+mod balancers;
 mod certain;
 pub mod clock;
 mod demo;
@@ -28,6 +29,7 @@ mod doctor;
 mod error;
 mod gap;
 mod gather;
+mod guard;
 mod lock;
 mod logs;
 mod make;

@@ -4,6 +4,7 @@
 //! make one in a single place each, after they have asked whether they may (`tests/it/floors.rs` checks it).
 
 use super::certain::Certain;
+use super::guard::Guards;
 use super::lock::Locks;
 use super::outage::Outage;
 use super::perform::Context;
@@ -91,6 +92,7 @@ impl Operator {
             sandbox_image,
             pins: Pins::default(),
             locks,
+            guards: Guards::default(),
         };
         Ok(run::start(context, plan, told, signs, recorder))
     }

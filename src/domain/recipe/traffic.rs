@@ -3,7 +3,7 @@
 //! What a person took out stays out: only places that serve now, or that an earlier operation took out and never put back,
 //! are ours to move.
 
-use super::super::balancer::{Admin, Place, Server, Wanted};
+use super::super::balancer::{Place, Server, Wanted};
 use super::super::facts::Facts;
 use super::super::fleet::{App, Instance};
 use super::super::plan::{Refusal, StepId, Target, Task};
@@ -37,13 +37,15 @@ pub(super) fn places(draft: &mut Draft<'_>, instance: &Instance) -> Places {
     let left: &[Place] = draft.facts.left_drained.get(&instance.name).map_or(&[], Vec::as_slice);
     for seen in draft.facts.balancers.get(&app.id).map_or(&[][..], Vec::as_slice) {
         let servers = seen.servers.as_deref().unwrap_or_default();
-        let mine = Wanted::of(instance).among(servers);
+        let wanted = Wanted::of(instance);
+        let mine = wanted.among(servers);
         if mine.is_empty() {
             draft.note(format!("{} is no server of {}: it is not drained there", instance.name, seen.spec));
         }
         for server in mine {
-            let place = Place { balancer: seen.spec.clone(), server: server.name.clone() };
-            if ours(server, left.contains(&place)) {
+            let address = wanted.member().and_then(|member| member.address);
+            let place = Place { balancer: seen.spec.clone(), server: server.name.clone(), address };
+            if ours(server, left.iter().any(|one| one.is(&place))) {
                 if alone(server, servers) {
                     draft.note(format!(
                         "{place} is the only one serving there: clients wait or see errors while {} is out",
@@ -52,7 +54,7 @@ pub(super) fn places(draft: &mut Draft<'_>, instance: &Instance) -> Places {
                 }
                 places.push(place);
             } else {
-                draft.note(format!("{place} was taken out by somebody ({}); it stays out", server.admin.as_str()));
+                draft.note(format!("{place} was taken out by somebody ({}); it stays out", server.words));
             }
         }
     }
@@ -66,7 +68,7 @@ pub(super) fn left(draft: &Draft<'_>, instance: &Instance) -> Places {
 
 /// It serves (or would, if it were up), or an earlier operation of ours took it out.
 fn ours(server: &Server, left_by_us: bool) -> bool {
-    server.admin == Admin::Ready || left_by_us
+    !server.is_out() || left_by_us
 }
 
 fn alone(server: &Server, servers: &[Server]) -> bool {
@@ -85,8 +87,8 @@ impl Places {
         if self.0.is_empty() {
             return None;
         }
-        let timeout = draft.options.drain_timeout;
-        let task = Task::Drain { places: self.0.clone(), sandbox: sandbox.cloned(), timeout };
+        let (timeout, on_timeout) = draft.drain;
+        let task = Task::Drain { places: self.0.clone(), sandbox: sandbox.cloned(), timeout, on_timeout };
         Some(draft.main(at, task, needs, "its sessions end before it is touched"))
     }
 
