@@ -2,6 +2,7 @@
 
 use super::balancer;
 use super::read::{At, Fields, Keys};
+use crate::domain::balancer::BalancerSpec;
 use crate::domain::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, PullPolicy};
 use crate::domain::spec::Rollout;
 
@@ -84,6 +85,11 @@ pub(super) fn x_pitstop(owner: &Fields<'_>) -> Rollout {
         .flatten()
         .filter_map(|at| balancer::read(&at))
         .collect();
+    if let Some(at) = fields.get("balancer").filter(|_| rollout.balancers.len() > 1)
+        && rollout.balancers.contains(&BalancerSpec::None)
+    {
+        at.error("has `none` beside others");
+    }
     if let Some(drain) = fields.get("drain").and_then(|at| at.fields(&Keys::only(&["timeout", "on_timeout"]))) {
         rollout.drain_timeout_ms = drain.get("timeout").and_then(|at| at.duration_ms());
         rollout.on_drain_timeout = drain.get("on_timeout").and_then(|at| at.parsed(on_drain_timeout));

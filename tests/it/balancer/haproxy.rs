@@ -1,63 +1,17 @@
 //! HAProxy's driver against a real HAProxy.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use pitstop::balancer::Balancer;
 use pitstop::domain::balancer::{Admin, BalancerSpec, Server};
 use pitstop::domain::ids::ServerName;
 
-use super::member;
+use super::{Backend, PATIENCE, hold, member};
 use crate::support::haproxy::Haproxy;
 use crate::support::http;
-use crate::support::wait::{try_wait_for, wait_for};
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A server that answers each request with its name at once, but `/held` only in part until it is released.
-struct Backend {
-    address: String,
-    released: Arc<AtomicBool>,
-}
-
-impl Backend {
-    fn start(name: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let released = Arc::new(AtomicBool::new(false));
-        let gate = released.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let gate = gate.clone();
-                std::thread::spawn(move || answer(stream, name, &gate));
-            }
-        });
-        Self { address, released }
-    }
-}
-
-/// Answers one request; to `/held` it sends the head, and the body when the gate opens.
-fn answer(mut stream: TcpStream, name: &str, gate: &AtomicBool) {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        match stream.read(&mut byte) {
-            Ok(1) => head.push(byte[0]),
-            _ => return,
-        }
-    }
-    if head.starts_with(b"GET /held") {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\n");
-        if try_wait_for(PATIENCE, || gate.load(Ordering::Relaxed).then_some(())).is_some() {
-            let _ = stream.write_all(b"done");
-        }
-        return;
-    }
-    let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}", name.len());
-}
+use crate::support::wait::wait_for;
 
 fn driver(socket: &str) -> Balancer {
     Balancer::of(&BalancerSpec::Haproxy { socket: socket.to_owned(), backend: ServerName::new("web").unwrap() })
@@ -96,12 +50,7 @@ impl Site {
     }
 
     fn hold(&self) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.haproxy.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET /held HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-        let mut byte = [0];
-        assert_eq!(stream.read(&mut byte).unwrap(), 1, "the answer has begun");
-        stream
+        hold(&self.haproxy.address)
     }
 }
 
@@ -118,7 +67,7 @@ fn sessions_of_a_drained_server_are_seen_to_end_while_the_other_serves() {
     assert!(!draining.is_drained());
     assert_eq!([site.get(), site.get(), site.get()], ["two", "two", "two"], "no new session reaches it");
 
-    site.backends.iter().for_each(|backend| backend.released.store(true, Ordering::Relaxed));
+    site.backends.iter().for_each(Backend::release);
     for mut client in held {
         let mut rest = String::new();
         client.read_to_string(&mut rest).unwrap();

@@ -145,7 +145,7 @@ fn both_are_busy(haproxy: &Haproxy) {
 fn a_request_under_way_is_waited_for_as_long_as_told_and_then_cut() {
     let behind = Behind::new();
     behind.site.run("deploy", &["-f", "v2.yaml"]).expect_code(0);
-    let slow = [slow_request(&behind.haproxy, 1500), slow_request(&behind.haproxy, 1500)];
+    let slow = [slow_request(&behind.haproxy, 4000), slow_request(&behind.haproxy, 4000)];
     both_are_busy(&behind.haproxy);
     let out = behind.site.run("restart", &["--json"]).expect_code(0);
     for request in slow {
