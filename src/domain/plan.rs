@@ -4,7 +4,7 @@
 //! action on the engine with its cause and its deadline, and carries everything the executor needs: performing a
 //! step decides nothing. Batches are edges, not a second concept.
 
-use super::balancer::Place;
+use super::balancer::{BalancerSpec, Place};
 use super::fleet::MountSeen;
 use super::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName, OpId};
 use super::options::{Gate, OnDrainTimeout, OnFailure, PullPolicy};
@@ -165,6 +165,15 @@ pub enum Task {
     Attach {
         places: Vec<Place>,
         sandbox: Option<Target>,
+        /// Only while this one runs: what was going to be removed may be gone.
+        only_with: Option<Target>,
+        timeout: Duration,
+    },
+    /// Finds an instance that was just made among these balancers' servers, and puts it in where its place is out: an
+    /// earlier one that was removed has left it so.
+    Join {
+        balancers: Vec<BalancerSpec>,
+        sandbox: Target,
         timeout: Duration,
     },
     Stop {
@@ -296,7 +305,7 @@ impl Task {
             Self::SandboxStart { .. } => Action::SandboxStart,
             Self::Create { .. } => Action::Create,
             Self::Drain { .. } => Action::Drain,
-            Self::Attach { .. } => Action::Attach,
+            Self::Attach { .. } | Self::Join { .. } => Action::Attach,
             Self::Stop { .. } => Action::Stop,
             Self::Start { .. } | Self::Unpause { .. } => Action::Start,
             Self::Ready { .. } => Action::Ready,
@@ -465,10 +474,11 @@ impl Task {
             Self::Preflight { container, sandbox, .. } => {
                 container.as_ref().and_then(of).into_iter().chain(sandbox.as_ref().and_then(of)).collect()
             }
-            Self::Drain { sandbox, .. } | Self::Attach { sandbox, .. } => {
-                sandbox.as_ref().and_then(of).into_iter().collect()
+            Self::Drain { sandbox, .. } => sandbox.as_ref().and_then(of).into_iter().collect(),
+            Self::Attach { sandbox, only_with, .. } => sandbox.iter().chain(only_with).filter_map(of).collect(),
+            Self::SandboxStart { sandbox } | Self::Record { sandbox, .. } | Self::Join { sandbox, .. } => {
+                of(sandbox).into_iter().collect()
             }
-            Self::SandboxStart { sandbox } | Self::Record { sandbox, .. } => of(sandbox).into_iter().collect(),
         }
     }
 }

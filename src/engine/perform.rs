@@ -123,7 +123,14 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             let sandbox = job.sandbox(sandbox.as_ref())?;
             traffic::drain(context, job.instance.as_ref(), places, sandbox.as_ref(), patience, tell).await
         }
-        Task::Attach { places, sandbox, timeout } => {
+        Task::Attach { only_with: Some(app), .. } if !runs(docker, &job, app).await? => {
+            Ok(Done::saying(format!("{} does not run any more, so it stays out", app.name())))
+        }
+        Task::Join { balancers, sandbox, timeout } => {
+            let found = look(docker, &job, None, Some(&job.container(sandbox)?)).await?;
+            traffic::join(context, balancers, &found, *timeout).await
+        }
+        Task::Attach { places, sandbox, timeout, .. } => {
             let sandbox = job.sandbox(sandbox.as_ref())?;
             traffic::attach(context, job.instance.as_ref(), places, sandbox.as_ref(), *timeout).await
         }
@@ -204,7 +211,8 @@ async fn fence(context: &Context, task: &Task) -> Result<(), Failed> {
         | Task::SandboxCreate { .. }
         | Task::Create { .. }
         | Task::Record { .. }
-        | Task::Attach { .. } => false,
+        | Task::Attach { .. }
+        | Task::Join { .. } => false,
         Task::SandboxStart { sandbox: container } | Task::Start { container, .. } => {
             matches!(container, Target::Known { .. })
         }
@@ -282,6 +290,11 @@ async fn start(docker: &Certain, id: &ContainerId, restart: Option<&RestartPolic
     }
     docker.start(id).await?;
     Ok(Done::default())
+}
+
+async fn runs(docker: &Certain, job: &Job, app: &Target) -> Result<bool, Failed> {
+    let seen = docker.inspect(&job.container(app)?).await?;
+    Ok(seen.is_some_and(|app| app.is_running()))
 }
 
 /// Reads an instance's two halves afresh.

@@ -9,8 +9,9 @@ use super::guard::Guard;
 use super::perform::{Context, Done, Failed, Outcome};
 use crate::balancer::{Balancer, BalancerError};
 use crate::docker::{DrainNote, PullProgress};
-use crate::domain::balancer::{Admin, Place, Server};
+use crate::domain::balancer::{Admin, BalancerSpec, Place, Server, Wanted};
 use crate::domain::duration::{human, millis};
+use crate::domain::fleet::Instance;
 use crate::domain::ids::{ContainerId, InstanceName};
 use crate::domain::options::OnDrainTimeout;
 use futures_util::future::{join_all, try_join_all};
@@ -104,6 +105,38 @@ pub(super) async fn attach(
         }
     }
     Ok(Done::saying(words))
+}
+
+/// Puts a new instance in wherever its place is out. A balancer that is not there yet, or does not know it, is said and holds
+/// nothing up: it may be the next thing that somebody makes.
+pub(super) async fn join(
+    context: &Context,
+    balancers: &[BalancerSpec],
+    instance: &Instance,
+    timeout: Duration,
+) -> Outcome {
+    let wanted = Wanted::of(instance);
+    let member = wanted.member();
+    let (mut places, mut said) = (Vec::new(), Vec::new());
+    for spec in balancers {
+        match Balancer::of(spec).servers(member.as_slice()).await {
+            Ok(servers) => {
+                let mine = wanted.among(&servers);
+                if mine.is_empty() {
+                    said.push(format!("{spec} has no server for it"));
+                }
+                let address = member.as_ref().and_then(|member| member.address);
+                let place = |server: &Server| Place { balancer: spec.clone(), server: server.name.clone(), address };
+                places.extend(mine.into_iter().map(place));
+            }
+            Err(error) => said.push(error.to_string()),
+        }
+    }
+    if !places.is_empty() {
+        let done = attach(context, None, &places, None, timeout).await?;
+        said.splice(0..0, done.detail);
+    }
+    Ok(Done::saying(said.join("; ")))
 }
 
 /// A place an instance is being taken out of.

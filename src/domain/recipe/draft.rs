@@ -137,7 +137,7 @@ impl<'a> Draft<'a> {
                 let settle = places.iter().map(|place| place.balancer.settle()).max().unwrap_or_default();
                 (*timeout).max(settle) + BALANCER_SLACK
             }
-            Task::Attach { timeout, .. } => *timeout + BALANCER_SLACK,
+            Task::Attach { timeout, .. } | Task::Join { timeout, .. } => *timeout + BALANCER_SLACK,
             Task::Stop { container, grace } => {
                 grace.or_else(|| self.own_grace(container)).unwrap_or(STOP_GRACE) + STOP_SLACK
             }

@@ -6,8 +6,10 @@ use super::super::ids::AppId;
 use super::super::labels::PROJECT;
 use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
-use super::super::spec::{MountKind, Rollout};
+use super::super::spec::MountKind;
 use super::draft::{Draft, Slot, alive, known, object_name, parts, stop};
+use super::restart::rollout_of;
+use super::traffic::{self, Places};
 use super::{managed, subject};
 use std::collections::BTreeSet;
 
@@ -16,6 +18,7 @@ pub fn remove(apps: &[String], volumes: bool, facts: &Facts, options: &Options) 
     let mut gone: Vec<&App> = Vec::new();
     for target in apps {
         let app = managed(target, "rm", facts)?;
+        traffic::reachable(app, facts, options)?;
         if !gone.iter().any(|one| one.id == app.id) {
             gone.push(app);
         }
@@ -29,7 +32,8 @@ pub fn remove(apps: &[String], volumes: bool, facts: &Facts, options: &Options) 
         [app] => app.id.to_string(),
         _ => subject(&whole),
     };
-    let mut draft = Draft::new(Kind::Remove, name, &Rollout::default(), facts, options);
+    let rollout = gone.first().map(|app| rollout_of(app)).unwrap_or_default();
+    let mut draft = Draft::new(Kind::Remove, name, &rollout, facts, options);
     draft.plan.batches = vec![chosen.iter().map(|(_, one)| one.name.clone()).collect()];
     let mut removed = Vec::new();
     for (app, instance) in &chosen {
@@ -60,8 +64,12 @@ pub(super) fn take_down(
     cause: &str,
 ) -> Vec<StepId> {
     let mut removed = Vec::new();
+    let serves = instance.app.as_ref().is_some_and(alive);
+    let places = if serves { traffic::places(draft, instance) } else { Places::default() };
+    let drain = places.drain(draft, at, instance.sandbox.as_ref().map(known).as_ref(), &[]);
+    let drained: Vec<_> = drain.into_iter().collect();
     for container in instance.app.iter().chain(&instance.others) {
-        let stopped = alive(container).then(|| draft.main(at, stop(known(container), draft.options), &[], cause));
+        let stopped = alive(container).then(|| draft.main(at, stop(known(container), draft.options), &drained, cause));
         let needs: Vec<_> = stopped.into_iter().collect();
         removed.push(draft.main(at, Task::Remove { container: known(container), volumes }, &needs, cause));
     }
@@ -71,6 +79,7 @@ pub(super) fn take_down(
         needs.extend(stopped);
         removed.push(draft.main(at, Task::Remove { container: known(sandbox), volumes }, &needs, cause));
     }
+    places.undo_removal(draft, at, instance, drain);
     removed
 }
 

@@ -1,5 +1,6 @@
 //! Rolling an app to a spec and an image, batch by batch: what deploy and rollback have in common.
 
+use super::super::balancer;
 use super::super::facts::Facts;
 use super::super::fleet::{App, Instance};
 use super::super::identity::Hold;
@@ -52,6 +53,13 @@ impl Roll<'_> {
         }
         if todo.is_empty() && unproven.is_empty() {
             draft.note(format!("every instance of {} runs {} as wanted: nothing to do", self.app.id, self.spec.image));
+            let known = balancer::of_app(self.app);
+            if balancer::distinct(&self.spec.rollout.balancers).iter().any(|spec| !known.contains(spec)) {
+                draft.note(
+                    "its load balancers are another matter: the containers learn of them with the next deployment that \
+                     changes something, and until then an operation without -f does not drain there",
+                );
+            }
             return Ok(draft.finish());
         }
         let swapped = self.prove_again(&mut draft, &unproven);
@@ -59,7 +67,7 @@ impl Roll<'_> {
             remove_replaced(&mut draft, &swapped);
             return Ok(draft.finish());
         }
-        traffic::reachable(self.app, self.facts)?;
+        traffic::reachable(self.app, self.facts, self.options)?;
         self.check_in_place(&mut draft, &todo)?;
         let chosen: Vec<_> = todo.iter().map(|(instance, _)| *instance).collect();
         let batches = batches(self.app, &chosen, self.options, &self.spec.rollout)?;

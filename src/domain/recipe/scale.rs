@@ -14,6 +14,7 @@ use super::remove::take_down;
 use super::restart::{self, restartable};
 use super::settle::{newest, readiness, spec_of};
 use super::swap::{Before, Source, Wanted};
+use super::traffic;
 use std::collections::BTreeSet;
 
 /// Plans it.
@@ -23,6 +24,9 @@ pub fn scale(app: &str, replicas: u32, facts: &Facts, options: &Options) -> Resu
     let spec = newest(app).and_then(spec_of);
     let rollout = spec.as_ref().map(|spec| spec.rollout.clone()).unwrap_or_default();
     let mut draft = Draft::new(Kind::Scale, app.id.to_string(), &rollout, facts, options);
+    if (replicas as usize) != there {
+        traffic::reachable(app, facts, options)?;
+    }
     if (replicas as usize) < there {
         down(&mut draft, app, replicas as usize);
     } else {

@@ -142,6 +142,7 @@ impl Engine {
             // Main lane only: nothing is taken back here, and networks and volumes are not modelled.
             Task::Drain { .. }
             | Task::Attach { .. }
+            | Task::Join { .. }
             | Task::Unpark { .. }
             | Task::RemoveNetwork { .. }
             | Task::RemoveVolume { .. } => {}
