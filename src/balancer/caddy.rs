@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_util::task::AbortOnDropHandle;
 
 /// For one request: a change makes Caddy set up all its servers anew, which takes it some 10 ms.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -166,23 +167,14 @@ impl Caddy {
         let stream = stream.map_err(|error| BalancerError::of_io(&self.shown, &error))?;
         let broken = |error: hyper::Error| self.broken(&error.to_string());
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        let answered = async {
-            let (head, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
-            let body = Limited::new(body, LONGEST).collect().await.map_err(|error| self.broken(&error.to_string()))?;
-            let of = |headers: &hyper::HeaderMap| Some(headers.get(header::ETAG)?.to_str().ok()?.to_owned());
-            // Older ones know it only after the body has gone.
-            let etag = of(&head.headers).or_else(|| body.trailers().and_then(of));
-            Ok(Answer { status: head.status, etag, body: body.to_bytes() })
-        };
-        tokio::pin!(answered);
-        let mut connection = Some(connection);
-        loop {
-            tokio::select! {
-                answer = &mut answered => return answer,
-                // What ended it is in the answer, or is the answer's error.
-                _ = async { if let Some(connection) = &mut connection { let _ = connection.await; } }, if connection.is_some() => connection = None,
-            }
-        }
+        // What ends it is in the answer, or is the answer's error.
+        let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
+        let (head, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
+        let body = Limited::new(body, LONGEST).collect().await.map_err(|error| self.broken(&error.to_string()))?;
+        let of = |headers: &hyper::HeaderMap| Some(headers.get(header::ETAG)?.to_str().ok()?.to_owned());
+        // Older ones know it only after the body has gone.
+        let etag = of(&head.headers).or_else(|| body.trailers().and_then(of));
+        Ok(Answer { status: head.status, etag, body: body.to_bytes() })
     }
 
     fn broken(&self, what: &str) -> BalancerError {

@@ -279,6 +279,9 @@ pub struct AppDraft {
 pub struct RevisionRecord {
     pub revision: u32,
     pub image_id: String,
+    /// `name@sha256:…`, by which the image can be pulled again when the engine has it no more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<String>,
     /// With environment values: the record is as private as the container itself.
     pub spec: AppSpec,
 }
@@ -442,6 +445,14 @@ impl Plan {
 }
 
 impl Task {
+    /// What it waits for, if it waits until an instance is ready.
+    pub fn probe(&self) -> Option<&ProbeSpec> {
+        match self {
+            Self::Ready { probe, .. } => Some(probe),
+            _ => None,
+        }
+    }
+
     /// The steps whose product this task uses.
     pub fn made_by(&self) -> Vec<StepId> {
         let of = |target: &Target| match target {

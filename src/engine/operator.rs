@@ -94,7 +94,8 @@ impl Operator {
             locks,
             guards: Guards::default(),
         };
-        Ok(run::start(context, plan, told, signs, recorder))
+        let records = self.session.records().cloned().filter(|_| !plan.is_empty());
+        Ok(run::start(context, plan, told, signs, recorder, records, news))
     }
 }
 

@@ -57,43 +57,28 @@ fn caddy(at: &At<'_>) -> Option<BalancerSpec> {
 
 fn nginx(at: &At<'_>) -> Option<BalancerSpec> {
     let fields = at.fields(&Keys::only(&["file", "upstream", "test", "reload", "settle"]))?;
-    let file = fields.need("file").and_then(|at| path(&at));
-    let argv = |key| fields.get(key).map(|at| argv(&at));
-    let (test, reload) = (argv("test"), argv("reload"));
-    let upstream = fields.get("upstream").map(|at| name(&at));
-    let settle_ms = fields.get("settle").map_or(Some(SETTLE_MS), |at| wait(&at));
+    // What is wrong with a key that may be left out is told, which is enough: no file with an error is used.
+    let argv = |key| fields.get(key).and_then(|at| argv(&at));
     Some(BalancerSpec::Nginx(Nginx {
-        file: file?,
-        upstream: whole(upstream)?,
-        test: whole(test)?,
-        reload: whole(reload)?,
-        settle_ms: settle_ms?,
+        test: argv("test"),
+        reload: argv("reload"),
+        upstream: fields.get("upstream").and_then(|at| name(&at)),
+        settle_ms: fields.get("settle").and_then(|at| wait(&at)).unwrap_or(SETTLE_MS),
+        file: fields.need("file").and_then(|at| path(&at))?,
     }))
 }
 
 fn command(at: &At<'_>) -> Option<BalancerSpec> {
     let fields = at.fields(&Keys::only(&["drain", "attach", "status", "timeout", "settle"]))?;
-    let (drain, attach) =
-        (fields.need("drain").and_then(|at| argv(&at)), fields.need("attach").and_then(|at| argv(&at)));
-    let status = fields.get("status").map(|at| argv(&at));
-    let timeout_ms = fields.get("timeout").map_or(Some(TIMEOUT_MS), |at| wait(&at));
-    let settle_ms = fields.get("settle").map_or(Some(SETTLE_MS), |at| wait(&at));
+    let needed = |key| fields.need(key).and_then(|at| argv(&at));
+    let (drain, attach) = (needed("drain"), needed("attach"));
     Some(BalancerSpec::Command(Hooks {
+        status: fields.get("status").and_then(|at| argv(&at)),
+        timeout_ms: fields.get("timeout").and_then(|at| wait(&at)).unwrap_or(TIMEOUT_MS),
+        settle_ms: fields.get("settle").and_then(|at| wait(&at)).unwrap_or(SETTLE_MS),
         drain: drain?,
         attach: attach?,
-        status: whole(status)?,
-        timeout_ms: timeout_ms?,
-        settle_ms: settle_ms?,
     }))
-}
-
-/// What was not given is fine; what was given and is wrong is not.
-fn whole<T>(given: Option<Option<T>>) -> Option<Option<T>> {
-    match given {
-        Some(None) => None,
-        Some(some) => Some(some),
-        None => Some(None),
-    }
 }
 
 /// A path from the root or `host:port`, either with one of the prefixes that its kind is known by.

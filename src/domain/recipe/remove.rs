@@ -7,7 +7,7 @@ use super::super::labels::PROJECT;
 use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::super::spec::MountKind;
-use super::draft::{Draft, Slot, alive, known, object_name, parts, stop};
+use super::draft::{Draft, Slot, known, object_name, parts, stop};
 use super::restart::rollout_of;
 use super::traffic::{self, Places};
 use super::{managed, subject};
@@ -64,18 +64,19 @@ pub(super) fn take_down(
     cause: &str,
 ) -> Vec<StepId> {
     let mut removed = Vec::new();
-    let serves = instance.app.as_ref().is_some_and(alive);
+    let serves = instance.app.as_ref().is_some_and(Container::is_alive);
     let places = if serves { traffic::places(draft, instance) } else { Places::default() };
     let drain = places.drain(draft, at, instance.sandbox.as_ref().map(known).as_ref(), &[]);
     let drained: Vec<_> = drain.into_iter().collect();
     for container in instance.app.iter().chain(&instance.others) {
-        let stopped = alive(container).then(|| draft.main(at, stop(known(container), draft.options), &drained, cause));
+        let stopped =
+            container.is_alive().then(|| draft.main(at, stop(known(container), draft.options), &drained, cause));
         let needs: Vec<_> = stopped.into_iter().collect();
         removed.push(draft.main(at, Task::Remove { container: known(container), volumes }, &needs, cause));
     }
     if let Some(sandbox) = &instance.sandbox {
         let mut needs = removed.clone();
-        let stopped = alive(sandbox).then(|| draft.main(at, stop(known(sandbox), draft.options), &needs, cause));
+        let stopped = sandbox.is_alive().then(|| draft.main(at, stop(known(sandbox), draft.options), &needs, cause));
         needs.extend(stopped);
         removed.push(draft.main(at, Task::Remove { container: known(sandbox), volumes }, &needs, cause));
     }

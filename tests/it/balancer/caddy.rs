@@ -64,7 +64,9 @@ fn many_at_once_lose_no_change_and_a_restart_forgets_all() {
         for admin in [Admin::Maint, Admin::Ready, Admin::Maint] {
             let both = drivers.iter().map(|(driver, member)| driver.set(member, admin));
             let done = futures_util::future::join_all(both).await;
-            done.into_iter().for_each(|one| one.unwrap());
+            for one in done {
+                one.unwrap();
+            }
         }
     });
     let states =

@@ -101,7 +101,9 @@ fn many_at_once_lose_no_change() {
         for admin in [Admin::Drain, Admin::Ready, Admin::Drain] {
             let both = drivers.iter().map(|(driver, member)| driver.set(member, admin));
             let done = futures_util::future::join_all(both).await;
-            done.into_iter().for_each(|one| one.unwrap());
+            for one in done {
+                one.unwrap();
+            }
         }
     });
     assert_eq!(site.nginx.text().matches(" down;").count(), 2, "{}", site.nginx.text());

@@ -3,13 +3,16 @@
 //! Nothing here believes a word of pitstop's: its events and tables are compared with what others see.
 
 mod contract;
+mod control;
 mod day;
 mod events;
 mod failures;
 mod foreign;
 mod no_engine;
 mod outage;
+mod outcomes;
 mod parallel;
+mod readiness;
 mod records;
 mod recreate;
 mod repair;

@@ -25,9 +25,10 @@ impl Nginx {
         for _ in 0..5 {
             let folder = tempfile::Builder::new().tempdir_in("/tmp").expect("a folder");
             let address = format!("127.0.0.1:{}", free_ports(1));
-            let lines: String = servers.iter().map(|server| format!("server {server};\n")).collect();
+            let lines: Vec<String> = servers.iter().map(|server| format!("server {server};")).collect();
+            let lines = lines.join("\n");
             std::fs::create_dir(folder.path().join("upstreams")).expect("a folder");
-            std::fs::write(file(folder.path()), format!("# servers of web\n{lines}keepalive 16;\n")).expect("a file");
+            std::fs::write(file(folder.path()), format!("# servers of web\n{lines}\nkeepalive 16;\n")).expect("a file");
             std::fs::write(folder.path().join("nginx.conf"), text(folder.path(), &address)).expect("nginx.conf");
             let child = launch(folder.path());
             let mut nginx = Self { address, child, folder };
@@ -104,10 +105,9 @@ fn launch(folder: &Path) -> Child {
 fn text(folder: &Path, address: &str) -> String {
     let at = folder.display();
     let user = if rustix::process::geteuid().is_root() { "user root;\n" } else { "" };
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|what| format!("  {what}_temp_path {at}/{what};\n"))
-        .collect();
+    let temporary =
+        ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|what| format!("  {what}_temp_path {at}/{what};\n"));
+    let temporary = temporary.concat();
     format!(
         "{user}daemon off;\nworker_processes 2;\npid {at}/nginx.pid;\nevents {{ worker_connections 512; }}\nhttp {{\n  access_log off;\n{temporary}\
            upstream web {{ include {at}/upstreams/*.conf; }}\n\

@@ -168,6 +168,7 @@ fn what_draining_is_worth() {
     }
 }
 
+#[allow(clippy::print_stderr)] // what it is for
 fn measure(kind: &str, replicas: usize, rounds: usize) {
     let behind = [Behind::new(kind, replicas, true), Behind::new(kind, replicas, false)];
     let mut seen: [Asked; 3] = std::array::from_fn(|_| Asked::default());
