@@ -158,13 +158,13 @@ fn live(seed: u64) -> Result<(), String> {
                 control.on(When::any(nth), fault);
             }
             if dice.one_in(6) {
-                dies_at = control.requests().len() + 5 + dice.below(60) as usize;
+                dies_at = control.count() + 5 + dice.below(60) as usize;
                 said = format!("{said}, console dies");
             }
         }
         let returns = control.returns();
         let ran = if let Some(request) = deed.request() {
-            Some(life.ask(request, |control: &Control| control.requests().len() >= dies_at))
+            Some(life.ask(request, |control: &Control| control.count() >= dies_at))
         } else if let Deed::Hand(what, id) = &deed {
             life.hand(what, id);
             None
