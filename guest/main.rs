@@ -10,8 +10,9 @@
 //! pitstop-guest [pause] [--lease-ms N]                               commands on stdin: see commands.rs
 //! pitstop-guest lock [--lease-ms N]
 //! pitstop-guest watch tcp:PORT|http:PORT/PATH [--every MS] [--timeout MS] [--for MS] [--until-stdin-closes]
+//! pitstop-guest probe tcp:PORT|http:PORT/PATH                        once: 0 when it answers well, else 1
 //! pitstop-guest serve PORT TEXT [--boot-ms N] [--exit-after-ms N [--exit-code N]] [--ignore-term]
-//!                               [--never-listen] [--data DIR]
+//!                               [--never-listen] [--sick-from-ms N] [--sick-until-ms N] [--take-mb N] [--data DIR]
 //! pitstop-guest version
 //! ```
 //!
@@ -75,6 +76,7 @@ extern "C" fn begin(stack: *const usize) -> ! {
         b"pause" => pause::run(args),
         b"lock" => lock::run(args),
         b"watch" => watch::run(args),
+        b"probe" => probe::run(args),
         b"serve" => serve::run(args),
         b"version" => {
             let mut line = Line::<64>::new();

@@ -2,7 +2,7 @@
 //!
 //! Loopback and not the container's address: it needs no route, is never filtered, and follows the namespace.
 
-use crate::args;
+use crate::args::{self, Args};
 use crate::sys::{self, Errno, Fd, POLLIN, POLLOUT, PollFd, SocketAddress, SocketOption};
 use crate::text::Line;
 
@@ -112,6 +112,20 @@ impl Leash {
     pub fn sleep(&self, until_us: u64) {
         self.wait_for(-1, 0, until_us);
     }
+}
+
+/// `probe`: asks once and says what came of it; for health checks and hooks of images that have no shell.
+pub fn run(mut args: Args) -> ! {
+    let what = args.next().unwrap_or_else(|| args::usage(b"needs what to probe", b"probe"));
+    let spec = Spec::parse(what).unwrap_or_else(|| args::usage(b"not tcp:PORT or http:PORT/PATH", what));
+    let second = 1_000_000;
+    let leash = Leash { stdin: false, life_us: sys::now_us() + 2 * second };
+    let (answer, _) = probe(&spec, &leash, second);
+    let mut line = Line::<64>::new();
+    answer.describe(&mut line);
+    line.push(b"\n");
+    let _ = sys::write(1, line.bytes());
+    sys::exit(i32::from(!answer.is_up()))
 }
 
 /// Probes once, within `timeout_us`: 127.0.0.1, and `::1` where that refuses. Gives the answer and the moment of it.

@@ -7,7 +7,8 @@
 //! GET /slow/MS      TEXT after MS milliseconds
 //! ```
 //!
-//! It misbehaves on request: boots slowly, ends by itself, ignores SIGTERM, never listens. One loop over `ppoll`
+//! It misbehaves on request: boots slowly, ends by itself, ignores SIGTERM, never listens, takes more and more memory,
+//! says 500 at `/health` for a while. One loop over `ppoll`
 //! serves all connections, each with a deadline, so that a stuck client holds nobody up.
 
 use core::cell::UnsafeCell;
@@ -32,6 +33,8 @@ struct Options {
     /// When to end by itself, on [`sys::now_us`]'s clock.
     exit_at: u64,
     exit_code: i32,
+    /// From when until when it is not in health.
+    sick: (u64, u64),
     environment: Args,
 }
 
@@ -62,14 +65,24 @@ pub fn run(mut args: Args) -> ! {
     let started = sys::now_us();
     let port = args.number(b"PORT", u64::from(u16::MAX)) as u16;
     let text = args.value(b"TEXT");
-    let mut options =
-        Options { text, data: b"/data", ignore_term: false, exit_at: u64::MAX, exit_code: 0, environment: args };
-    let (mut boot, mut listens) = (0, true);
+    let mut options = Options {
+        text,
+        data: b"/data",
+        ignore_term: false,
+        exit_at: u64::MAX,
+        exit_code: 0,
+        sick: (u64::MAX, u64::MAX),
+        environment: args,
+    };
+    let (mut boot, mut listens, mut memory) = (0, true, 0);
     while let Some(option) = args.next() {
         match option {
             b"--boot-ms" => boot = args.number(option, DAY_MS) * 1000,
             b"--exit-after-ms" => options.exit_at = started + args.number(option, DAY_MS) * 1000,
             b"--exit-code" => options.exit_code = args.number(option, 255) as i32,
+            b"--sick-from-ms" => options.sick.0 = started + args.number(option, DAY_MS) * 1000,
+            b"--sick-until-ms" => options.sick.1 = started + args.number(option, DAY_MS) * 1000,
+            b"--take-mb" => memory = args.number(option, 1024) as usize,
             b"--ignore-term" => options.ignore_term = true,
             b"--never-listen" => listens = false,
             b"--data" => options.data = args.value(option),
@@ -81,6 +94,9 @@ pub fn run(mut args: Args) -> ! {
     while sys::now_us() < boots_until {
         sys::poll(&mut [PollFd::new(signals.fd(), POLLIN)], boots_until.min(options.exit_at));
         end_if_due(&options, &signals);
+    }
+    for _ in 0..memory {
+        sys::take_memory(1 << 20);
     }
     let listener = listen(port).unwrap_or_else(|error| cannot_listen(port, error));
     let mut line = Line::<512>::new();
@@ -226,6 +242,9 @@ fn answer(buffer: &mut [u8; BUFFER], len: usize, options: &Options) -> Option<(u
             head_only = method == b"HEAD";
             match path {
                 b"/hostname" => Reply::Say(Status::Ok, sys::hostname(&mut hostname)),
+                b"/health" if (options.sick.0..options.sick.1).contains(&sys::now_us()) => {
+                    Reply::Say(Status::Failed, b"not in health")
+                }
                 b"/health" => Reply::Say(Status::Ok, b"ok"),
                 _ => match (path.strip_prefix(b"/env/"), path.strip_prefix(b"/file/")) {
                     (Some(name), _) => match options.environment.variable(name) {

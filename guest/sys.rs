@@ -24,6 +24,7 @@ mod number {
     pub const READ: usize = 0;
     pub const WRITE: usize = 1;
     pub const CLOSE: usize = 3;
+    pub const BRK: usize = 12;
     pub const RT_SIGPROCMASK: usize = 14;
     pub const SETITIMER: usize = 38;
     pub const SOCKET: usize = 41;
@@ -71,6 +72,7 @@ mod number {
     pub const SETSOCKOPT: usize = 208;
     pub const GETSOCKOPT: usize = 209;
     pub const SHUTDOWN: usize = 210;
+    pub const BRK: usize = 214;
     pub const CLONE: usize = 220;
     pub const ACCEPT4: usize = 242;
     pub const WAIT4: usize = 260;
@@ -251,6 +253,18 @@ pub fn poll(fds: &mut [PollFd], until_us: u64) {
     }
     // SAFETY: the kernel reads and writes `fds`, reads `time` (and may write it: it is ours), no mask.
     let _ = unsafe { call(number::PPOLL, fds.as_mut_ptr() as usize, fds.len(), &raw const time as usize, 0, 8) };
+}
+
+/// Takes `bytes` of memory for good and writes to every page of it; the kernel may end the process for that.
+pub fn take_memory(bytes: usize) {
+    // SAFETY: there is no heap that the end of the data segment could cut off; 0 only asks where it is.
+    let from = unsafe { call(number::BRK, 0, 0, 0, 0, 0) }.unwrap_or(0);
+    // SAFETY: it only grows; the kernel answers with where it ends now.
+    let to = unsafe { call(number::BRK, from + bytes, 0, 0, 0, 0) }.unwrap_or(from);
+    for page in (from..to).step_by(4096) {
+        // SAFETY: between the old end and the new one lies memory that the kernel has just given to this process alone.
+        unsafe { core::ptr::with_exposed_provenance_mut::<u8>(page).write_volatile(1) };
+    }
 }
 
 /// Blocks the signals of `mask` (bit n-1 is signal n) and no others: they wait until read, and as PID 1 they get

@@ -84,7 +84,10 @@ pub(super) fn inspection(seen: ContainerInspectResponse) -> Option<Container> {
         former: labels::addresses(&labels),
         stop_grace_ms: config.stop_timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(|s| s * 1000),
         has_healthcheck: has_healthcheck(config.healthcheck.as_ref()),
+        health_timeout_ms: health_timeout(config.healthcheck.as_ref()),
         healthcheck: command(config.healthcheck),
+        shell: config.shell.unwrap_or_default(),
+        memory_limit: host.memory.and_then(|bytes| u64::try_from(bytes).ok()).filter(|bytes| *bytes > 0),
         tty: config.tty.unwrap_or_default(),
         exposed: exposed(config.exposed_ports),
     };
@@ -336,6 +339,12 @@ fn environment(entries: Vec<String>) -> Environment {
 /// `["NONE"]` switches the image's check off.
 fn has_healthcheck(check: Option<&HealthConfig>) -> bool {
     check.and_then(|check| check.test.as_deref()).is_some_and(|test| test.len() > 1)
+}
+
+/// Zero is the engine's own default.
+fn health_timeout(check: Option<&HealthConfig>) -> Option<u64> {
+    let nanos = check.and_then(|check| check.timeout).and_then(|nanos| u64::try_from(nanos).ok());
+    nanos.filter(|nanos| *nanos > 0).map(|nanos| nanos.div_ceil(1_000_000))
 }
 
 /// The check's command, exactly: it is run, not shown.

@@ -135,6 +135,12 @@ pub struct Detail {
     pub has_healthcheck: bool,
     /// Its HEALTHCHECK in Docker's form (`["CMD", …]`, `["CMD-SHELL", command]`); empty: none.
     pub healthcheck: Vec<String>,
+    /// How long one run of it may take, in milliseconds; `None`: the engine's default of 30 s.
+    pub health_timeout_ms: Option<u64>,
+    /// What runs a `CMD-SHELL`; empty: `/bin/sh -c`.
+    pub shell: Vec<String>,
+    /// Bytes; `None`: no limit of its own.
+    pub memory_limit: Option<u64>,
     pub tty: bool,
     /// TCP ports the image or the container exposes.
     pub exposed: Vec<u16>,
@@ -176,6 +182,11 @@ pub struct Fleet {
 impl Container {
     pub fn is_running(&self) -> bool {
         self.state == State::Running
+    }
+
+    /// It has processes, so it must be stopped before it can be replaced or removed.
+    pub fn is_alive(&self) -> bool {
+        matches!(self.state, State::Running | State::Paused | State::Restarting)
     }
 
     /// The revision it carries; 0 when it does not say.

@@ -5,9 +5,11 @@
 //! engine, the time or a terminal is on a floor above.
 
 pub mod address;
+pub mod availability;
 pub mod balancer;
 pub mod clean;
 pub mod converge;
+pub mod crash;
 pub mod duration;
 pub mod environment;
 pub mod event;

@@ -433,6 +433,14 @@ impl Plan {
 }
 
 impl Task {
+    /// What it waits for, if it waits until an instance is ready.
+    pub fn probe(&self) -> Option<&ProbeSpec> {
+        match self {
+            Self::Ready { probe, .. } => Some(probe),
+            _ => None,
+        }
+    }
+
     /// The steps whose product this task uses.
     pub fn made_by(&self) -> Vec<StepId> {
         let of = |target: &Target| match target {

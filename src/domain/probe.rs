@@ -1,6 +1,6 @@
 //! How readiness is asked for, as a value.
 //!
-//! Only the description; running one is the `probe` floor's work.
+//! Only the description; asking is the work of `engine/ready.rs`.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -66,7 +66,10 @@ impl FromStr for ProbeSpec {
             }
             Some(("tcp", digits)) => Ok(Self::Tcp { port: port(digits)? }),
             Some(("exec", command)) if !command.trim().is_empty() => Ok(Self::Exec { command: command.to_owned() }),
-            Some(("log", regex)) if !regex.is_empty() => Ok(Self::Log { regex: regex.to_owned() }),
+            Some(("log", regex)) if !regex.is_empty() => match regex_lite::Regex::new(regex) {
+                Ok(_) => Ok(Self::Log { regex: regex.to_owned() }),
+                Err(error) => Err(wrong(&format!("not a regular expression ({error})"))),
+            },
             Some(("exec" | "log", _)) => Err(wrong("nothing follows the colon")),
             None if text == "docker" => Ok(Self::Docker),
             None if text == "none" => Ok(Self::None),
@@ -100,7 +103,9 @@ mod tests {
             assert_eq!(text.parse::<ProbeSpec>().unwrap().to_string(), text);
         }
         assert_eq!("http:8080".parse::<ProbeSpec>().unwrap().to_string(), "http:8080/");
-        for text in ["", "http:", "http:0/", "tcp:70000", "tcp:x", "exec:", "exec: ", "log:", "udp:53", "http:80/a b"] {
+        for text in
+            ["", "http:", "http:0/", "tcp:70000", "tcp:x", "exec:", "exec: ", "log:", "udp:53", "http:80/a b", "log:("]
+        {
             assert!(text.parse::<ProbeSpec>().is_err(), "{text}");
         }
     }

@@ -135,7 +135,9 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
                 timeout: *timeout,
                 gap: job.gap.clone(),
             };
-            Ok(Done::saying(wait.until_ready().await?))
+            let (step, progress) = (job.step, job.progress.clone());
+            let report = move |so_far| drop(progress.send((step, so_far)));
+            Ok(Done::saying(Box::pin(wait.until_ready(report)).await?))
         }
         Task::Preflight { container, sandbox, watch, addresses } => {
             preflight(docker, &job, container.as_ref(), sandbox.as_ref(), watch.as_ref(), addresses).await

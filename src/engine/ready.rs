@@ -1,17 +1,20 @@
 //! Waiting until an instance is ready: the probe, and an eye on the container meanwhile.
 //!
 //! Readiness is ours, asked from the moment of start at short intervals, because Docker's own health cycle begins
-//! after a whole interval (30 s by default). A container that exits or restarts meanwhile ends the wait at once, with
-//! its exit code and last words. Any restart or failed check begins `min_ready` anew.
+//! after a whole interval (30 s by default). What the answers mean is `domain/availability.rs`'s to say, what the
+//! container's state means `domain/crash.rs`'s; each kind of probe is asked in `ask.rs`.
+
+mod ask;
 
 use super::certain::Certain;
 use super::clock;
-use super::gap::{GapWatch, Seen};
+use super::gap::Seen;
 use super::perform::Failed;
-use crate::docker::LogOptions;
-use crate::domain::clean::Clean;
-use crate::domain::duration;
-use crate::domain::fleet::{Container, State};
+use crate::docker::{LogOptions, PullProgress};
+use crate::domain::availability::{Availability, times};
+use crate::domain::crash::{Life, life};
+use crate::domain::duration::{human, millis};
+use crate::domain::fleet::Detail;
 use crate::domain::ids::ContainerId;
 use crate::domain::probe::ProbeSpec;
 use futures_util::StreamExt;
@@ -19,12 +22,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// How often the container itself is looked at while its probe is waited for.
-const LOOK: Duration = Duration::from_millis(50);
-/// Longest single run of an `exec` or `docker` probe (design: probe timeout).
-const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often the container itself is looked at while its probe is waited for: at first, and after [`LONG`].
+const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(200));
+/// A wait longer than this is no longer a matter of milliseconds.
+const LONG: Duration = Duration::from_secs(5);
+/// No wait shorter than this is worth a report; and the pause between two reports.
+const REPORT: Duration = Duration::from_millis(250);
 /// Lines of log shown with a failure.
 const LAST_LINES: u32 = 5;
+/// For reading them.
+const LAST_LINES_TIME: Duration = Duration::from_secs(2);
 
 /// What is waited for.
 pub(super) struct Wait<'a> {
@@ -39,15 +46,6 @@ pub(super) struct Wait<'a> {
     pub gap: Option<(watch::Receiver<Seen>, u64)>,
 }
 
-/// What the last probe said, and whether it was good.
-#[derive(Clone, Debug, Default)]
-struct Answer {
-    good: bool,
-    /// Good since; any bad answer takes it back.
-    since: Option<Instant>,
-    words: Clean,
-}
-
 /// The probe to ask: where nobody chose one, the container's own HEALTHCHECK goes before `probe`. Only now does the
 /// container tell: before, its image may not have been pulled.
 pub(super) async fn probe(
@@ -60,219 +58,176 @@ pub(super) async fn probe(
         return Ok(probe.clone());
     }
     let detail = docker.inspect(container).await?.and_then(|seen| seen.detail);
-    let healthy = detail.is_some_and(|detail| health_command(&detail.healthcheck).is_some());
+    let healthy = detail.is_some_and(|detail| health_command(&detail).is_some());
     Ok(if healthy { ProbeSpec::Docker } else { probe.clone() })
 }
 
-/// A HEALTHCHECK in Docker's form as a command to run; `None` when it is none.
-fn health_command(test: &[String]) -> Option<Vec<String>> {
-    let (kind, command) = test.split_first().filter(|(_, command)| !command.is_empty())?;
+/// A container's HEALTHCHECK as a command to run; `None` when it has none.
+fn health_command(detail: &Detail) -> Option<Vec<String>> {
+    let (kind, command) = detail.healthcheck.split_first().filter(|(_, command)| !command.is_empty())?;
     match kind.as_str() {
         "CMD" => Some(command.to_vec()),
-        "CMD-SHELL" => Some(vec!["/bin/sh".into(), "-c".into(), command.join(" ")]),
+        "CMD-SHELL" if detail.shell.is_empty() => Some(vec!["/bin/sh".into(), "-c".into(), command.join(" ")]),
+        "CMD-SHELL" => Some(detail.shell.iter().cloned().chain([command.join(" ")]).collect()),
         _ => None,
     }
 }
 
+/// What the waiting parts share: what the probe and the container have told so far.
+#[derive(Clone)]
+struct Told {
+    began: Instant,
+    seen: watch::Sender<Availability>,
+}
+
+impl Told {
+    /// The probe's answer; whoever waits is woken when it is news.
+    fn answer(&self, good: bool, words: &str) {
+        let now = clock::instant().duration_since(self.began);
+        self.seen.send_if_modified(|seen| seen.hear(now, good, words));
+    }
+
+    fn restarted(&self) {
+        self.seen.send_modify(Availability::restarted);
+    }
+
+    fn now(&self) -> Availability {
+        self.seen.borrow().clone()
+    }
+}
+
 impl Wait<'_> {
-    /// Ends when the probe has been good for `min_ready`; the text says what it answered.
-    pub async fn until_ready(self) -> Result<String, Failed> {
-        let started = clock::instant();
-        let (tell, answers) = watch::channel(Answer::default());
+    /// Ends when the probe has been good for `min_ready`; the text says what it answered. `report` is given what there is
+    /// to say while that takes its time.
+    pub async fn until_ready(self, report: impl Fn(PullProgress)) -> Result<String, Failed> {
+        let told = Told { began: clock::instant(), seen: watch::Sender::default() };
         tokio::select! {
-            good = self.until_good(answers.clone()) => Ok(self.success(&good, started)),
-            crash = self.until_crash() => Err(self.with_last_lines(crash).await),
-            broken = self.ask(tell) => Err(Failed::new(format!("{}: the probe {} can't be run: {broken}", self.name, self.probe))),
+            ready = self.until_available(&told) => Ok(self.success(&ready, told.began)),
+            over = self.until_over(&told) => Err(self.with_last_lines(self.and_probe(over, &told.now())).await),
+            broken = self.ask(&told) => {
+                let why = format!("{}: the probe {} can't be run, so waiting does not help: {broken}", self.name, self.probe);
+                Err(Failed::new(why))
+            }
             () = self.docker.outage().passed(self.timeout + self.min_ready) => {
-                let last = answers.borrow().clone();
-                Err(self.too_late(&last).await)
+                Err(self.with_last_lines(self.too_late(&told.now())).await)
             }
+            () = self.tell(&told, report) => unreachable!("it tells for ever"),
         }
     }
 
-    async fn until_good(&self, mut answers: watch::Receiver<Answer>) -> Answer {
+    async fn until_available(&self, told: &Told) -> Availability {
+        let mut news = told.seen.subscribe();
+        // In which of its runs it was when it began to be good.
+        let (mut run, mut restarts) = (None, 0);
         loop {
-            let answer = answers.borrow_and_update().clone();
-            match answer.since {
-                Some(since) if answer.good => {
-                    tokio::select! {
-                        () = tokio::time::sleep_until(since + self.min_ready) => return answer,
-                        _ = answers.changed() => {}
-                    }
-                }
-                _ => {
-                    if answers.changed().await.is_err() {
-                        std::future::pending::<()>().await;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Asks for ever and tells each answer that differs; returns only when asking is impossible.
-    async fn ask(&self, tell: watch::Sender<Answer>) -> String {
-        match self.probe {
-            ProbeSpec::Http { .. } | ProbeSpec::Tcp { .. } => self.ask_guest(tell).await,
-            ProbeSpec::Exec { command } => {
-                let command = ["/bin/sh", "-c", command].map(str::to_owned).to_vec();
-                self.ask_by_exec(command, tell).await
-            }
-            ProbeSpec::Docker => self.ask_health(tell).await,
-            ProbeSpec::Log { regex } => self.ask_log(regex, tell).await,
-            ProbeSpec::None => {
-                answer(&tell, true, "it runs");
-                std::future::pending().await
-            }
-        }
-    }
-
-    /// Reads the guest's transitions; the watch that measures the gap serves here too.
-    async fn ask_guest(&self, tell: watch::Sender<Answer>) -> String {
-        let Some(sandbox) = self.sandbox else {
-            return "the container has no sandbox to probe from".into();
-        };
-        let (mut own, mut count) = (None, self.docker.outage().count());
-        let (mut seen, mut mark) = self.gap.clone().unwrap_or_else(|| (ended(), 0));
-        loop {
-            let now = seen.borrow_and_update().clone();
-            if let Some(why) = now.ended {
-                // An engine that is away takes its connections along; whoever waits here goes on when it is back.
-                let back = self.docker.outage().over().await.is_ok() && self.docker.outage().count() != count;
-                if own.is_some() && !back {
-                    return why;
-                }
-                count = self.docker.outage().count();
-                // None has begun, or it has ended (this console was stopped for longer than the guest waits). The old
-                // container has stopped before, so whatever answers now is the new one.
-                match GapWatch::start(self.docker, sandbox, self.probe).await {
-                    Ok(watch) => (seen, mark) = (own.insert(watch).subscribe(), 0),
-                    Err(error) => return error.to_string(),
-                }
+            let seen = news.borrow_and_update().clone();
+            let Some(due) = seen.due(self.min_ready) else {
+                run = None;
+                // The sender is `told`'s own, so it never closes.
+                let _ = news.changed().await;
                 continue;
-            }
-            // Up since before the old container stopped is the old one's answer, not the new one's.
-            let good = now.up == Some(true) && (mark == 0 || now.transitions > mark);
-            answer(&tell, good, &now.detail);
-            if seen.changed().await.is_err() {
-                return "the guest's watch ended".into();
-            }
-        }
-    }
-
-    async fn ask_by_exec(&self, command: Vec<String>, tell: watch::Sender<Answer>) -> String {
-        let started = clock::instant();
-        loop {
-            match self.docker.exec(self.container, command.clone(), PROBE_TIMEOUT).await {
-                Ok(result) if result.code == 0 => answer(&tell, true, "exit 0"),
-                Ok(result) if matches!(result.code, 126 | 127) => {
-                    return format!("exit {}: {}", result.code, result.output);
-                }
-                Ok(result) => answer(&tell, false, &format!("exit {}: {}", result.code, result.output)),
-                Err(error) => answer(&tell, false, &error.to_string()),
-            }
-            tokio::time::sleep(interval(started.elapsed())).await;
-        }
-    }
-
-    /// The container's own HEALTHCHECK command, run by us.
-    async fn ask_health(&self, tell: watch::Sender<Answer>) -> String {
-        let test = match self.docker.inspect(self.container).await {
-            Ok(Some(Container { detail: Some(detail), .. })) => detail.healthcheck,
-            Ok(_) => return "the container is gone".into(),
-            Err(error) => return error.to_string(),
-        };
-        match health_command(&test) {
-            Some(command) => self.ask_by_exec(command, tell).await,
-            None => "the container has no HEALTHCHECK".into(),
-        }
-    }
-
-    async fn ask_log(&self, pattern: &str, tell: watch::Sender<Answer>) -> String {
-        let pattern = match regex_lite::Regex::new(pattern) {
-            Ok(pattern) => pattern,
-            Err(error) => return error.to_string(),
-        };
-        let started = self.docker.inspect(self.container).await.ok().flatten().and_then(|c| c.started_at());
-        loop {
-            let options = LogOptions { follow: true, since: started, ..LogOptions::default() };
-            let mut lines = match self.docker.logs(self.container, options).await {
-                Ok(lines) => lines,
-                Err(error) if error.is_unreachable() || error.is_unknown_outcome() => {
-                    answer(&tell, false, &error.to_string());
-                    tokio::time::sleep(LOOK).await;
-                    continue;
-                }
-                Err(error) => return error.to_string(),
             };
-            while let Some(Ok(line)) = lines.next().await {
-                if pattern.is_match(&line.text) {
-                    answer(&tell, true, &line.text);
-                    std::future::pending::<()>().await;
-                }
-                answer(&tell, false, &line.text);
+            if self.min_ready.is_zero() {
+                return seen;
             }
-            // The container has ended, and the look at it says why; or the engine was away, and the lines are read anew.
-            tokio::time::sleep(LOOK).await;
+            if run.is_none() || restarts != seen.restarts {
+                (run, restarts) = (self.started().await, seen.restarts);
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(told.began + due) => {}
+                _ = news.changed() => continue,
+            }
+            // Between two looks it may have ended, or ended and begun again: who looks will tell in a moment.
+            let now = self.started().await;
+            if now.is_some() && now == run {
+                return seen;
+            }
+            tokio::time::sleep(LOOK.0).await;
         }
     }
 
-    /// Ends when the container has exited or was restarted by the engine.
-    async fn until_crash(&self) -> String {
+    /// When the container was started last; `None` where it does not run.
+    async fn started(&self) -> Option<jiff::Timestamp> {
+        let seen = self.docker.inspect(self.container).await.ok().flatten()?;
+        seen.is_running().then(|| seen.started_at())?
+    }
+
+    /// Ends when no wait can help any more, with why.
+    async fn until_over(&self, told: &Told) -> String {
+        let mut run = None;
         loop {
             match self.docker.inspect(self.container).await {
                 Ok(None) => return format!("{} is gone: somebody removed it", self.name),
                 Ok(Some(container)) => {
-                    if let Some(crash) = self.crash(&container) {
-                        return crash;
+                    if let Life::Over(why) = life(&container, &told.now(), self.min_ready) {
+                        return why;
                     }
+                    let now = container.started_at();
+                    if run.is_some() && run != Some(now) {
+                        told.restarted();
+                    }
+                    run = Some(now);
                 }
                 // An engine that does not answer now may answer before the deadline.
                 Err(error) => tracing::warn!(container = self.name, %error, "can't look at the container"),
             }
-            tokio::time::sleep(LOOK).await;
+            let pace = if clock::instant() < told.began + LONG { LOOK.0 } else { LOOK.1 };
+            tokio::time::sleep(pace).await;
         }
     }
 
-    fn crash(&self, container: &Container) -> Option<String> {
-        let detail = container.detail.as_ref()?;
-        let out_of_memory = if detail.oom_killed { ", killed for lack of memory" } else { "" };
-        match container.state {
-            State::Exited | State::Dead => {
-                Some(format!("{} exited with code {}{out_of_memory} before it was ready", self.name, detail.exit_code))
+    /// Reports what is new, now and then.
+    async fn tell(&self, told: &Told, report: impl Fn(PullProgress)) {
+        let mut news = told.seen.subscribe();
+        let mut last = String::new();
+        loop {
+            tokio::time::sleep(REPORT).await;
+            let note = news.borrow_and_update().so_far(self.min_ready);
+            if note == last {
+                let _ = news.changed().await;
+                continue;
             }
-            State::Restarting => {
-                Some(format!("{} keeps exiting with code {}{out_of_memory}", self.name, detail.exit_code))
-            }
-            _ if detail.restart_count > 0 => {
-                Some(format!("{} exited and was restarted by the engine before it was ready{out_of_memory}", self.name))
-            }
-            State::Paused => Some(format!("{} is paused; `docker unpause {}` lets it go on", self.name, self.name)),
-            _ => None,
+            report(PullProgress { done: 0, total: 0, note: note.clone() });
+            last = note;
         }
     }
 
-    fn success(&self, answer: &Answer, started: Instant) -> String {
+    fn success(&self, seen: &Availability, began: Instant) -> String {
+        let troubles = seen.troubles().map(|troubles| format!("; {troubles} on the way")).unwrap_or_default();
         match self.probe {
             ProbeSpec::None => {
-                format!("no probe: ran for {} without a restart", duration::human(clock::since(started)))
+                format!("no probe: ran for {} without a restart{troubles}", human(clock::since(began)))
             }
-            probe => format!("{probe} {}", answer.words),
+            probe if self.min_ready.is_zero() => format!("{probe} {}{troubles}", seen.words),
+            probe => format!("{probe} {} for {}{troubles}", seen.words, human(millis(self.min_ready))),
         }
     }
 
-    async fn too_late(&self, answer: &Answer) -> Failed {
-        let said = if answer.words.is_empty() { "nothing yet".into() } else { format!("`{}`", answer.words) };
-        let limit = duration::human(duration::millis(self.timeout));
-        let why = if answer.good {
-            format!(
-                "{} was not ready for {} without interruption",
-                self.name,
-                duration::human(duration::millis(self.min_ready))
-            )
-        } else {
-            format!("{} was not ready within {limit}: probe {} says {said}, the container runs", self.name, self.probe)
+    fn too_late(&self, seen: &Availability) -> String {
+        let (name, limit) = (self.name, human(millis(self.timeout)));
+        let lasting = human(millis(self.min_ready));
+        let says = if seen.words.is_empty() { "nothing yet".to_owned() } else { format!("`{}`", seen.words) };
+        let restarts = match seen.restarts {
+            0 => String::new(),
+            count => format!(", it was restarted {}", times(count)),
         };
-        self.with_last_lines(why).await
+        if seen.good || seen.lapses > 0 {
+            return format!(
+                "{name} was not ready for {lasting} without interruption within {limit}: probe {} passed and failed again {}, last it said {says}{restarts}",
+                self.probe,
+                times(seen.lapses)
+            );
+        }
+        format!("{name} was not ready within {limit}: probe {} says {says}, the container runs{restarts}", self.probe)
+    }
+
+    /// Adds what the probe said last.
+    fn and_probe(&self, why: String, seen: &Availability) -> String {
+        match self.probe {
+            ProbeSpec::None => why,
+            _ if seen.words.is_empty() => why,
+            probe => format!("{why}; probe {probe} said `{}`", seen.words),
+        }
     }
 
     async fn with_last_lines(&self, why: String) -> Failed {
@@ -282,37 +237,12 @@ impl Wait<'_> {
             let lines: Vec<String> = lines.filter_map(async |line| Some(line.ok()?.text.to_string())).collect().await;
             Some(lines)
         };
-        match tokio::time::timeout(Duration::from_secs(2), read).await {
-            Ok(Some(lines)) if !lines.is_empty() => {
-                Failed::new(format!("{why}; its last lines: {}", lines.join(" ⏎ ")))
-            }
-            _ => Failed::new(format!("{why}; it wrote no log")),
+        match tokio::time::timeout(LAST_LINES_TIME, read).await {
+            Ok(Some(lines)) if lines.is_empty() => Failed::new(format!("{why}; it wrote no log")),
+            Ok(Some(lines)) => Failed::new(format!("{why}; its last lines: {}", lines.join(" ⏎ "))),
+            _ => Failed::new(format!("{why}; its log can't be read")),
         }
     }
-}
-
-/// What a watch tells that never was.
-fn ended() -> watch::Receiver<Seen> {
-    watch::channel(Seen { ended: Some(String::new()), ..Seen::default() }).1
-}
-
-/// Tells an answer unless it is the one told before.
-fn answer(tell: &watch::Sender<Answer>, good: bool, words: &str) {
-    tell.send_if_modified(|last| {
-        let changed = last.good != good || &*last.words != words;
-        let since = if last.good && good { last.since } else { good.then(clock::instant) };
-        *last = Answer { good, since, words: Clean::new(words) };
-        changed
-    });
-}
-
-/// The design's pace: 5 ms at first, 50 ms after a second, 500 ms after five.
-fn interval(elapsed: Duration) -> Duration {
-    Duration::from_millis(match elapsed.as_secs() {
-        0 => 5,
-        1..5 => 50,
-        _ => 500,
-    })
 }
 
 #[cfg(test)]
@@ -321,17 +251,18 @@ mod tests {
 
     #[test]
     fn a_health_check_is_a_command_or_none() {
-        for (test, want) in [
-            (&["CMD", "ok", "-q"][..], Some(&["ok", "-q"][..])),
-            (&["CMD-SHELL", "ok || exit 1"], Some(&["/bin/sh", "-c", "ok || exit 1"])),
-            (&["CMD"], None),
-            (&["NONE"], None),
-            (&["NONE", "ok"], None),
-            (&[], None),
+        for (test, shell, want) in [
+            (&["CMD", "ok", "-q"][..], &[][..], Some(&["ok", "-q"][..])),
+            (&["CMD-SHELL", "ok || exit 1"], &[], Some(&["/bin/sh", "-c", "ok || exit 1"])),
+            (&["CMD-SHELL", "ok"], &["/bin/bash", "-eu", "-c"], Some(&["/bin/bash", "-eu", "-c", "ok"])),
+            (&["CMD"], &[], None),
+            (&["NONE"], &[], None),
+            (&["NONE", "ok"], &[], None),
+            (&[], &[], None),
         ] {
-            let test: Vec<String> = test.iter().map(ToString::to_string).collect();
-            let want = want.map(|want| want.iter().map(ToString::to_string).collect());
-            assert_eq!(health_command(&test), want, "{test:?}");
+            let owned = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let detail = Detail { healthcheck: owned(test), shell: owned(shell), ..Detail::default() };
+            assert_eq!(health_command(&detail), want.map(owned), "{test:?}");
         }
     }
 }

@@ -263,7 +263,11 @@ impl Run {
             instance: step.instance.clone(),
             made: made.collect(),
             before: part.and_then(|part| part.before.clone()),
-            gap: part.and_then(|part| Some((part.gap.as_ref()?.subscribe(), part.mark))),
+            gap: part.and_then(|part| {
+                // A watch of something else tells nothing of what this step asks.
+                let gap = part.gap.as_ref().filter(|gap| step.task.probe() == Some(&gap.probe))?;
+                Some((gap.subscribe(), part.mark))
+            }),
             progress: self.reports.clone(),
         };
         let (context, deadline) = (Arc::clone(&self.context), step.deadline);

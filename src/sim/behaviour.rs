@@ -76,6 +76,8 @@ impl Behaviour {
                 "--exit-code" => own.exit_code = i64::try_from(number()).unwrap_or(1),
                 "--ignore-term" => own.stubborn = true,
                 "--never-listen" => own.mute = true,
+                // Their numbers are not options.
+                "--sick-from-ms" | "--sick-until-ms" | "--take-mb" => drop(number()),
                 _ => {}
             }
         }

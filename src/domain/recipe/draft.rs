@@ -222,11 +222,6 @@ pub(super) fn aside(draft: &Draft<'_>, old: &Container) -> String {
     std::iter::once(first.clone()).chain(later).find(|name| !taken(name)).unwrap_or(first)
 }
 
-/// It has processes, so it must be stopped before it can be replaced or removed.
-pub(super) fn alive(container: &Container) -> bool {
-    matches!(container.state, State::Running | State::Paused | State::Restarting)
-}
-
 /// The container as a step's target.
 pub(super) fn known(container: &Container) -> Target {
     Target::Known { id: container.id.clone(), name: container.name.to_string() }

@@ -9,7 +9,7 @@ use super::super::options::{BatchSize, Options, PullPolicy};
 use super::super::plan::{Refusal, Target, Task};
 use super::super::probe::ProbeSpec;
 use super::super::spec::{AppSpec, Rollout};
-use super::draft::{alive, parts};
+use super::draft::parts;
 use std::time::Duration;
 
 /// Without a probe a container has to run this long before it counts as ready.
@@ -47,7 +47,21 @@ pub(super) fn readiness(options: &Options, spec: &AppSpec, healthcheck: Option<b
     Readiness { probe, fallback, open, min_ready }
 }
 
+/// Readiness of an old container that is to serve again: its own probe, for it may not answer the new one's; and answering
+/// is enough, for it has served before.
+pub(super) fn as_before(options: &Options, old: &Container) -> Option<Readiness> {
+    let spec = old.own.as_ref()?.spec.as_ref()?;
+    let own = Options { probe: None, min_ready: Some(Duration::ZERO), ..options.clone() };
+    Some(readiness(&own, spec, old.detail.as_ref().map(|detail| detail.has_healthcheck)))
+}
+
 impl Readiness {
+    /// The same of one that has served before: to answer again is enough.
+    pub fn at_once(&self) -> Self {
+        let min_ready = if self.probe == ProbeSpec::None { NO_PROBE_MIN_READY } else { Duration::ZERO };
+        Self { min_ready, ..self.clone() }
+    }
+
     /// The step that waits for it.
     pub fn task(&self, container: Target, sandbox: Option<Target>, options: &Options) -> Task {
         Task::Ready {
@@ -115,7 +129,7 @@ fn is_moving(reference: &str) -> bool {
 
 /// The instances a person would lose by stopping these: running now.
 fn up(instance: &Instance) -> bool {
-    instance.app.as_ref().is_some_and(alive)
+    instance.app.as_ref().is_some_and(Container::is_alive)
 }
 
 /// Splits the chosen instances of an app into batches.

@@ -9,9 +9,9 @@ use super::super::ids::AppId;
 use super::super::options::PullPolicy;
 use super::super::plan::{AppDraft, Refusal, RevisionRecord, SandboxDraft, StepId, Target, Task};
 use super::super::spec::{AppSpec, MountKind};
-use super::draft::{Draft, Slot, alive, all, bring_up, former, former_if_down, image_ref, known, rivals, stop};
+use super::draft::{Draft, Slot, all, bring_up, former, former_if_down, image_ref, known, rivals, stop};
 use super::ports;
-use super::settle::{Readiness, spec_of, watch};
+use super::settle::{Readiness, as_before, spec_of, watch};
 use super::traffic;
 use std::collections::BTreeMap;
 
@@ -235,7 +235,7 @@ impl Wanted<'_> {
         instance: &'i Instance,
         needs: &[StepId],
     ) -> Vec<(&'i Container, StepId)> {
-        let running = instance.app.iter().chain(&instance.others).filter(|container| alive(container));
+        let running = instance.app.iter().chain(&instance.others).filter(|container| container.is_alive());
         running
             .map(|old| {
                 let cause = format!("revision {} makes room for revision {}", old.revision(), self.revision);
@@ -287,7 +287,9 @@ impl Wanted<'_> {
             let cause = format!("revision {} serves again", old.revision());
             draft.undo(at, Task::Start { container: known(old), restart }, &undoes, &*cause);
             if served {
-                let ready = self.readiness.task(known(old), Some(sandbox.clone()), draft.options);
+                let before = as_before(draft.options, old);
+                let ready = before.as_ref().unwrap_or(&self.readiness);
+                let ready = ready.task(known(old), Some(sandbox.clone()), draft.options);
                 draft.undo(at, ready, &[*stop], cause);
                 let rivals = rivals(instance, Some(old));
                 let verify = Task::Verify { container: known(old), sandbox: Some(sandbox.clone()), rivals };

@@ -166,6 +166,22 @@ fn stuck_clients_hold_nobody_up_for_long() {
 }
 
 #[test]
+fn is_asked_once_by_probe_and_is_sick_for_as_long_as_told() {
+    let port = free_port();
+    let probe = |what: &str| {
+        let out = Command::new(PROGRAM).args(["probe", what]).output().unwrap();
+        (out.status.code(), String::from_utf8(out.stdout).unwrap())
+    };
+    assert_eq!(probe(&format!("tcp:{port}")), (Some(1), "refused\n".into()));
+    assert_eq!(probe("udp:1").0, Some(2));
+    let _server = Guest::serving(port, &["v1", "--sick-from-ms", "0", "--sick-until-ms", "1500", "--take-mb", "2"]);
+    let health = format!("http:{port}/health");
+    assert_eq!(probe(&health), (Some(1), "http 500\n".into()));
+    assert_eq!(probe(&format!("tcp:{port}")), (Some(0), "connected\n".into()));
+    wait_until("its recovery", PATIENCE, || probe(&health) == (Some(0), "http 200\n".into()));
+}
+
+#[test]
 fn says_why_it_cannot_listen() {
     let port = free_port();
     let _first = Guest::serving(port, &["v1"]);

@@ -10,6 +10,7 @@ mod foreign;
 mod no_engine;
 mod outage;
 mod parallel;
+mod readiness;
 mod records;
 mod recreate;
 mod repair;

@@ -323,6 +323,28 @@ fn readiness_is_asked_for_where_it_shows() {
 }
 
 #[test]
+fn what_is_put_back_is_asked_as_before_and_only_once() {
+    let world = web(&[Seed::well()]);
+    let mut wanted = spec("web:v2");
+    wanted.rollout.probe = Some(ProbeSpec::Http { port: 80, path: "/new".into() });
+    wanted.rollout.min_ready_ms = Some(30_000);
+    let back = |plan: Plan| {
+        let undo = plan.steps.into_iter().find_map(|step| match step.task {
+            Task::Ready { probe, min_ready, .. } if step.lane == Lane::Undo => {
+                Some((probe.to_string(), min_ready.as_secs()))
+            }
+            _ => None,
+        });
+        undo.expect("a ready step in the undo lane")
+    };
+    let none = Options::default();
+    let plan = deploy("web", None, Some(&file(wanted, 1)), &world, &none).unwrap();
+    assert_eq!(back(plan), ("tcp:8080".into(), 0), "the old version may not know the new one's probe");
+    let slow = Options { min_ready: Some(std::time::Duration::from_secs(30)), ..none };
+    assert_eq!(back(restart(&["web".into()], &world, &slow).unwrap()), ("tcp:8080".into(), 0));
+}
+
+#[test]
 fn the_plan_says_what_ready_means_as_far_as_it_knows() {
     let mut world = web(&[Seed { revision: 3, image: 1, ..Seed::well() }]);
     let cause = |plan: Plan| {
