@@ -128,7 +128,11 @@ impl Control {
     /// Differs from an earlier one when there was a request or its answer, or something changed, in between.
     pub fn activity(&self) -> (usize, usize, u64) {
         let asked = self.0.ledger.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        (asked.len(), asked.iter().rev().take(16).filter(|one| one.status.is_some()).count(), *self.0.changes().borrow())
+        (
+            asked.len(),
+            asked.iter().rev().take(16).filter(|one| one.status.is_some()).count(),
+            *self.0.changes().borrow(),
+        )
     }
 
     /// All containers as they are, by name.

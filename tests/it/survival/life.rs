@@ -129,15 +129,23 @@ impl Life {
 
     /// Somebody's own hand on a container: `stop`, `start`, `kill` or `remove`, without pitstop.
     pub fn hand(&self, what: &str, id: &str) {
-        let ask = match what {
-            "remove" => format!("DELETE /v1.41/containers/{id}?force=1"),
-            "kill" => format!("POST /v1.41/containers/{id}/kill?signal=9"),
-            other => format!("POST /v1.41/containers/{id}/{other}"),
-        };
+        match what {
+            "remove" => self.plainly(&format!("DELETE /v1.41/containers/{id}?force=1"), ""),
+            "kill" => self.plainly(&format!("POST /v1.41/containers/{id}/kill?signal=9"), ""),
+            other => self.plainly(&format!("POST /v1.41/containers/{id}/{other}"), ""),
+        }
+    }
+
+    /// A request without pitstop.
+    pub fn plainly(&self, ask: &str, body: &str) {
         let socket = self.host().trim_start_matches("unix://").to_owned();
+        let (ask, body) = (ask.to_owned(), body.to_owned());
         let work = async move {
             let mut stream = UnixStream::connect(socket).await?;
-            let head = format!("{ask} HTTP/1.1\r\nHost: engine\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let head = format!(
+                "{ask} HTTP/1.1\r\nHost: engine\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
             stream.write_all(head.as_bytes()).await?;
             let mut answer = Vec::new();
             stream.read_to_end(&mut answer).await

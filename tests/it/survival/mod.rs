@@ -4,6 +4,7 @@ mod kills;
 mod life;
 mod oracle;
 mod read_only;
+mod rival;
 mod scene;
 mod seeds;
 mod single;
