@@ -148,7 +148,7 @@ impl Control {
                 id: container.id.clone(),
                 name: container.name.clone(),
                 image: container.image.clone(),
-                status: container.state.status.word(),
+                status: container.state.word(),
                 exit_code: container.state.exit_code,
                 labels: container.labels.clone(),
                 addresses: address(container),

@@ -3,6 +3,7 @@
 mod kills;
 mod life;
 mod oracle;
+mod paths;
 mod read_only;
 mod rival;
 mod scene;
