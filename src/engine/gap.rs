@@ -27,9 +27,20 @@ pub(super) struct Seen {
     pub ended: Option<String>,
 }
 
+/// What a step is shown of its instance's watch.
+#[derive(Clone, Debug)]
+pub(super) struct Watched {
+    pub sandbox: ContainerId,
+    pub probe: ProbeSpec,
+    pub seen: watch::Receiver<Seen>,
+    /// Transitions when the old container was about to stop; 0 where none was.
+    pub mark: u64,
+}
+
 /// A watch under way; ends when it is dropped.
 #[derive(Debug)]
 pub(super) struct GapWatch {
+    sandbox: ContainerId,
     pub probe: ProbeSpec,
     seen: watch::Receiver<Seen>,
     reader: JoinHandle<()>,
@@ -43,12 +54,22 @@ impl GapWatch {
         let reader = tokio::spawn(read(watch, tell));
         // A closed channel means that the reader has ended, which `seen` tells too.
         let _ = seen.wait_for(|seen| seen.up.is_some() || seen.ended.is_some()).await;
-        Ok(Self { probe: probe.clone(), seen, reader })
+        Ok(Self { sandbox: sandbox.clone(), probe: probe.clone(), seen, reader })
     }
 
     /// A reader of its own for whoever waits for readiness.
     pub fn subscribe(&self) -> watch::Receiver<Seen> {
         self.seen.clone()
+    }
+
+    /// A look at it for a step; `mark`: its transitions when the old container was about to stop.
+    pub fn watched(&self, mark: u64) -> Watched {
+        Watched { sandbox: self.sandbox.clone(), probe: self.probe.clone(), seen: self.subscribe(), mark }
+    }
+
+    /// Whether it answers now.
+    pub fn is_up(&self) -> bool {
+        self.seen.borrow().up == Some(true)
     }
 
     /// Transitions seen until now: what comes later is news.

@@ -4,7 +4,7 @@
 //! plan, and must not start anything that outlives its step but the watch of the gap.
 
 use super::certain::Certain;
-use super::gap::{GapWatch, Seen};
+use super::gap::{GapWatch, Seen, Watched};
 use super::guard::Guards;
 use super::hook;
 use super::lock::Locks;
@@ -48,6 +48,8 @@ pub(super) struct Job {
     pub before: Option<Identity>,
     /// The instance's watch, and its transitions before the old container was stopped.
     pub gap: Option<(watch::Receiver<Seen>, u64)>,
+    /// The instance's watch, whatever it asks.
+    pub watched: Option<Watched>,
     pub progress: mpsc::UnboundedSender<(StepId, PullProgress)>,
 }
 
@@ -148,7 +150,12 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
         Task::Hook { container, moment, hook } => {
             Box::pin(hook::run(docker, &job.container(container)?, container.name(), *moment, hook)).await
         }
-        Task::Start { container, restart } => start(docker, &job.container(container)?, restart.as_ref()).await,
+        Task::Start { container, restart } => {
+            let id = job.container(container)?;
+            let gap = nobody_answers(docker, &job, &id, container.name()).await?;
+            start(docker, &id, restart.as_ref()).await?;
+            Ok(Done { gap, ..Done::default() })
+        }
         Task::Ready { container, sandbox, probe, prefer_health, min_ready, timeout } => {
             let (id, sandbox_id) = (job.container(container)?, job.sandbox(sandbox.as_ref())?);
             let wait = Wait {
@@ -291,12 +298,36 @@ async fn stop(docker: &Certain, id: &ContainerId, grace: Option<Duration>) -> Ou
     }))
 }
 
-async fn start(docker: &Certain, id: &ContainerId, restart: Option<&RestartPolicy>) -> Outcome {
+async fn start(docker: &Certain, id: &ContainerId, restart: Option<&RestartPolicy>) -> Result<(), Failed> {
     if let Some(policy) = restart {
         docker.set_restart(id, policy).await?;
     }
-    docker.start(id).await?;
-    Ok(Done::default())
+    Ok(docker.start(id).await?)
+}
+
+/// The probe asks a port, not a container, so who answers before the start would later be taken for what was started: a
+/// process that the engine forgot when it was killed, say. Where the watch saw the old container stop, readiness waits for
+/// what begins to answer afterwards. Elsewhere nobody may answer; a watch that ended meanwhile begins anew, and is given back.
+async fn nobody_answers(docker: &Certain, job: &Job, id: &ContainerId, name: &str) -> Result<Option<GapWatch>, Failed> {
+    let Some(watched) = &job.watched else { return Ok(None) };
+    let now = watched.seen.borrow().clone();
+    let mut anew = None;
+    if now.ended.is_some() {
+        // A sandbox that does not run any more is the start's to tell.
+        anew = GapWatch::start(docker, &watched.sandbox, &watched.probe).await.ok();
+    } else if watched.mark > 0 {
+        return Ok(None);
+    }
+    let up = anew.as_ref().map_or(now.ended.is_none() && now.up == Some(true), GapWatch::is_up);
+    // The engine may have started it by itself, as its restart policy says.
+    if !up || docker.inspect(id).await?.is_some_and(|seen| seen.is_running()) {
+        return Ok(anew);
+    }
+    let sandbox = docker.inspect(&watched.sandbox).await?.map_or_else(|| watched.sandbox.short().into(), |it| it.name);
+    Err(Failed::new(format!(
+        "something answers {} in sandbox {sandbox} although {name} was not started yet, so nobody could tell them apart: a process that the engine forgot when it was killed? On its machine `pgrep -a --nslist net --ns $(docker inspect -f '{{{{.State.Pid}}}}' {sandbox})` shows all processes there; end the one that belongs to no container, then run this again",
+        watched.probe
+    )))
 }
 
 async fn runs(docker: &Certain, job: &Job, app: &Target) -> Result<bool, Failed> {

@@ -285,6 +285,7 @@ impl Run {
                 let gap = part.gap.as_ref().filter(|gap| step.task.probe() == Some(&gap.probe))?;
                 Some((gap.subscribe(), part.mark))
             }),
+            watched: part.and_then(|part| Some(part.gap.as_ref()?.watched(part.mark))),
             progress: self.reports.clone(),
         };
         let (context, deadline) = (Arc::clone(&self.context), step.deadline);
@@ -365,7 +366,9 @@ impl Run {
         let part = self.parts.entry(name.clone()).or_default();
         if matches!(self.plan.steps[id].task, Task::Preflight { .. }) {
             part.before = done.before;
-            part.gap = done.gap;
+        }
+        if done.gap.is_some() {
+            (part.gap, part.mark) = (done.gap, 0);
         }
         if let Some((judgement, after)) = done.judged {
             part.verdict = Some(judgement.verdict);

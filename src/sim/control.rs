@@ -120,6 +120,21 @@ impl Control {
         self.0.ledger.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How many requests there were so far.
+    pub fn count(&self) -> usize {
+        self.0.ledger.asked.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Differs from an earlier one when there was a request or its answer, or something changed, in between.
+    pub fn activity(&self) -> (usize, usize, u64) {
+        let asked = self.0.ledger.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        (
+            asked.len(),
+            asked.iter().rev().take(16).filter(|one| one.status.is_some()).count(),
+            *self.0.changes().borrow(),
+        )
+    }
+
     /// All containers as they are, by name.
     pub fn world(&self) -> BTreeMap<String, Seen> {
         self.0.look(|world| {
@@ -133,7 +148,7 @@ impl Control {
                 id: container.id.clone(),
                 name: container.name.clone(),
                 image: container.image.clone(),
-                status: container.state.status.word(),
+                status: container.state.word(),
                 exit_code: container.state.exit_code,
                 labels: container.labels.clone(),
                 addresses: address(container),

@@ -26,6 +26,9 @@ impl Engine {
     pub(super) fn start(self: &Arc<Self>, id: &str) -> Result<bool, Refusal> {
         let started = self.change(|world| {
             let container = world.find_mut(id)?;
+            if container.state.paused {
+                return refuse(409, "cannot start a paused container, try unpause instead");
+            }
             if matches!(container.state.status, Status::Running | Status::Restarting) {
                 return Ok(None);
             }
@@ -131,6 +134,8 @@ impl Engine {
             }
             let found = (container.id.clone(), container.state.run, container.behaviour.clone());
             self.tell(world, &found.0, "kill", &[("signal", signal.to_string())]);
+            // The engine thaws what it signals.
+            world.find_mut(&found.0)?.state.paused = false;
             Ok(found)
         })?;
         match signal {
@@ -217,7 +222,7 @@ impl Container {
     /// Its process is gone: what it had only while running is given back. Gives the networks it was on.
     pub(super) fn release(&mut self) -> Vec<String> {
         let state = &mut self.state;
-        state.status = Status::Exited;
+        (state.status, state.paused) = (Status::Exited, false);
         (state.pid, state.netns) = (0, 0);
         state.ports.clear();
         self.ends.values_mut().for_each(|end| end.ip = None);

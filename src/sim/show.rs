@@ -24,7 +24,7 @@ pub fn summary(world: &World, seen: &Container, clock: Clock, now: Instant) -> V
     json!({
         "Id": seen.id, "Names": [format!("/{}", seen.name)], "Image": seen.image, "ImageID": seen.image_id,
         "Command": seen.config["Cmd"].as_array().and_then(|words| words.first()).cloned().unwrap_or(json!("")),
-        "Created": seen.created.as_second(), "State": seen.state.status.word(), "Status": sentence(seen, clock, now),
+        "Created": seen.created.as_second(), "State": seen.state.word(), "Status": sentence(seen, clock, now),
         "Ports": ports, "Labels": seen.labels, "Mounts": seen.mounts,
         "HostConfig": {"NetworkMode": mode(seen)},
         "NetworkSettings": {"Networks": endpoints(world, seen)},
@@ -39,6 +39,7 @@ fn sentence(seen: &Container, clock: Clock, now: Instant) -> String {
     };
     match state.status {
         Status::Created => "Created".into(),
+        Status::Running if state.paused => format!("Up {} (Paused)", about(ago(state.started))),
         Status::Running => match health(seen, now) {
             Some("starting") => format!("Up {} (health: starting)", about(ago(state.started))),
             Some(health) => format!("Up {} ({health})", about(ago(state.started))),
@@ -100,8 +101,8 @@ pub fn inspection(world: &World, seen: &Container, now: Instant) -> Value {
     let state = &seen.state;
     let moment = |at: Option<jiff::Timestamp>| at.map_or_else(|| NEVER.to_owned(), |at| at.to_string());
     let mut shown = json!({
-        "Status": state.status.word(), "Running": matches!(state.status, Status::Running | Status::Restarting),
-        "Paused": false, "Restarting": state.status == Status::Restarting, "OOMKilled": false, "Dead": false,
+        "Status": state.word(), "Running": matches!(state.status, Status::Running | Status::Restarting),
+        "Paused": state.paused, "Restarting": state.status == Status::Restarting, "OOMKilled": false, "Dead": false,
         "Pid": state.pid, "ExitCode": state.exit_code, "Error": state.error,
         "StartedAt": moment(state.started), "FinishedAt": moment(state.finished),
     });

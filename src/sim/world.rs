@@ -75,6 +75,8 @@ pub struct State {
     /// The same on the monotonic clock.
     pub since: Option<Instant>,
     pub finished: Option<Timestamp>,
+    /// Its processes are frozen.
+    pub paused: bool,
     pub exit_code: i64,
     pub error: String,
     pub pid: u64,
@@ -100,6 +102,13 @@ pub enum Status {
     Running,
     Restarting,
     Exited,
+}
+
+impl State {
+    /// The engine's word for it.
+    pub fn word(&self) -> &'static str {
+        if self.paused { "paused" } else { self.status.word() }
+    }
 }
 
 impl Status {

@@ -3,7 +3,9 @@
 use crate::support::daemon::{Options, PrivateDockerd};
 use crate::support::docker::Engine;
 use crate::support::pitstop::Pitstop;
-use crate::support::term::Key;
+use crate::support::term::{Key, Term};
+use std::path::Path;
+use std::process::Command;
 
 /// Everything that an engine holds by name.
 fn inventory(engine: &Engine) -> Vec<String> {
@@ -57,6 +59,22 @@ fn nowhere() -> Pitstop {
 fn without_docker_the_console_opens_and_a_deployment_works() {
     let pitstop = nowhere();
     let mut term = pitstop.terminal(120, 36, &["demo"]);
+    deploys(&mut term);
+    term.press(Key::Esc);
+    term.wait_for("Last operation");
+    // What there is to create is embedded.
+    term.press(Key::Char('C'));
+    term.wait_for("cafe.yaml");
+    term.press(Key::Esc);
+    term.wait_for_absence("cafe.yaml");
+    term.press(Key::Char('q'));
+    assert_eq!((term.exit(), term.modes()), (Some(0), (false, true)));
+    assert!(term.text().contains("deployed shop/web"), "{}", term.text());
+    assert!(!pitstop.run(&["history"]).stdout.contains("shop/web"), "nothing simulated is in the records");
+}
+
+/// The console opens, and deploys an app of four.
+fn deploys(term: &mut Term) {
     term.wait_for("live");
     term.wait_for("SIMULATED");
     for there in ["shop/web", "shop/api", "tools/rep", "crm/db"] {
@@ -76,17 +94,36 @@ fn without_docker_the_console_opens_and_a_deployment_works() {
     term.press(Key::Enter);
     term.wait_for("identity kept 4/4");
     term.wait_for("succeeded");
+}
+
+/// A root with nothing in it but the program, what its loader needs, and `/tmp`: no Docker, no `/proc`, no `/dev`, no shell.
+fn bare_root() -> tempfile::TempDir {
+    let root = tempfile::tempdir().expect("a temporary directory");
+    let program = env!("CARGO_BIN_EXE_pitstop");
+    let linked = Command::new("ldd").arg(program).output().expect("ldd");
+    let linked = String::from_utf8(linked.stdout).expect("paths");
+    let libraries = linked.split_whitespace().filter(|word| word.starts_with('/'));
+    for (from, to) in libraries.map(|path| (path, path)).chain([(program, "/pitstop")]) {
+        let to = root.path().join(&to[1..]);
+        std::fs::create_dir_all(to.parent().expect("a directory")).expect("a directory");
+        std::fs::copy(from, to).expect("a copy");
+    }
+    std::fs::create_dir(root.path().join("tmp")).expect("a directory");
+    root
+}
+
+#[test]
+fn in_a_root_with_nothing_else_the_console_opens_and_a_deployment_works() {
+    let root = bare_root();
+    let path = root.path().to_str().expect("a path");
+    let env = [("TERM", "xterm-256color"), ("LANG", "C.UTF-8")].map(|(name, value)| (name.into(), value.into()));
+    let mut term = Term::start("/usr/sbin/chroot", &[path, "/pitstop", "demo"], &env, Path::new("/"), (120, 36));
+    deploys(&mut term);
     term.press(Key::Esc);
     term.wait_for("Last operation");
-    // What there is to create is embedded.
-    term.press(Key::Char('C'));
-    term.wait_for("cafe.yaml");
-    term.press(Key::Esc);
-    term.wait_for_absence("cafe.yaml");
     term.press(Key::Char('q'));
     assert_eq!((term.exit(), term.modes()), (Some(0), (false, true)));
-    assert!(term.text().contains("deployed shop/web"), "{}", term.text());
-    assert!(!pitstop.run(&["history"]).stdout.contains("shop/web"), "nothing simulated is in the records");
+    assert_eq!(std::fs::read_dir(root.path().join("tmp")).expect("tmp").count(), 0, "nothing stays behind");
 }
 
 #[test]
@@ -108,7 +145,7 @@ fn its_engine_can_be_served_to_anybody() {
     serving.signal(rustix::process::Signal::TERM);
     serving.wait().expect_code(0);
     let socket = host.trim_start_matches("unix://");
-    assert!(!std::path::Path::new(socket).parent().unwrap().exists(), "nothing is left of {socket}");
+    assert!(!Path::new(socket).parent().unwrap().exists(), "nothing is left of {socket}");
 }
 
 #[test]

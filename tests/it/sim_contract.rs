@@ -23,6 +23,8 @@ enum Step {
     Start,
     Stop,
     Kill,
+    Pause,
+    Unpause,
     Remove { force: bool },
     Rename { to: usize },
     Policy(&'static str),
@@ -109,6 +111,8 @@ impl Side {
             Step::Start => self.ask("POST", &container("/start"), &empty).0,
             Step::Stop => self.ask("POST", &container("/stop?t=20"), &empty).0,
             Step::Kill => self.ask("POST", &container("/kill"), &empty).0,
+            Step::Pause => self.ask("POST", &container("/pause"), &empty).0,
+            Step::Unpause => self.ask("POST", &container("/unpause"), &empty).0,
             Step::Remove { force } => self.ask("DELETE", &container(&format!("?force={force}&v=1")), &empty).0,
             Step::Rename { to } => self.ask("POST", &container(&format!("/rename?name={}", self.name(to))), &empty).0,
             Step::Policy(policy) => {
@@ -138,7 +142,7 @@ impl Side {
         // What is left of a namespace when a start has failed half-way is up to the order of a map.
         let state = &seen["State"];
         json!({
-            "status": state["Status"], "running": state["Running"], "exit": state["ExitCode"],
+            "status": state["Status"], "running": state["Running"], "paused": state["Paused"], "exit": state["ExitCode"],
             "failed": state["Error"] != "", "pid": state["Pid"] != 0, "started": state["StartedAt"] != "0001-01-01T00:00:00Z",
             "finished": state["FinishedAt"] != "0001-01-01T00:00:00Z",
             "policy": seen["HostConfig"]["RestartPolicy"]["Name"], "networks": networks.collect::<serde_json::Map<_, _>>(),
@@ -219,7 +223,7 @@ impl Dice {
 
     fn step(&mut self) -> (Step, usize) {
         let mut slot = self.below(SLOTS.len());
-        let step = match self.below(20) {
+        let step = match self.below(22) {
             0..5 => Step::Create,
             5..11 => Step::Start,
             11..13 => Step::Stop,
@@ -228,6 +232,8 @@ impl Dice {
             15 => Step::Rename { to: self.below(3) },
             16 => Step::Policy(["no", "always", "unless-stopped"][self.below(3)]),
             17..19 => Step::Connect,
+            19 => Step::Pause,
+            20 => Step::Unpause,
             _ => Step::Disconnect,
         };
         // Pitstop never asks that of one that joins another.
@@ -284,6 +290,43 @@ fn a_sandbox_s_whole_life_is_the_same_on_both() {
         (Stop, 3),
         (Start, 3),
         (Remove { force: false }, 3),
+        (Remove { force: true }, 3),
+    ];
+    Pair::new().compare("by hand", &steps);
+}
+
+#[test]
+fn what_is_paused_is_treated_the_same_on_both() {
+    use Step::*;
+    let steps = [
+        (Pause, 3),
+        (Create, 0),
+        (Pause, 0),
+        (Start, 0),
+        (Create, 3),
+        (Unpause, 3),
+        (Start, 3),
+        (Pause, 3),
+        (Pause, 3),
+        (Start, 3),
+        (Remove { force: false }, 3),
+        (Rename { to: 2 }, 3),
+        (Rename { to: 3 }, 2),
+        (Policy("always"), 3),
+        (Unpause, 3),
+        (Unpause, 3),
+        (Pause, 3),
+        (Stop, 3),
+        (Unpause, 3),
+        (Start, 3),
+        (Pause, 3),
+        (Kill, 3),
+        (Start, 3),
+        (Pause, 0),
+        (Stop, 3),
+        (Start, 3),
+        (Remove { force: true }, 0),
+        (Pause, 3),
         (Remove { force: true }, 3),
     ];
     Pair::new().compare("by hand", &steps);

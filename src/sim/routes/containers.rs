@@ -23,7 +23,7 @@ pub async fn list(engine: &Engine, ask: &Ask) -> Answer {
         (all || matches!(seen.state.status, Status::Running | Status::Restarting))
             && (ids.is_empty() || ids.iter().any(|id| seen.id.starts_with(id.as_str())))
             && (names.is_empty() || names.iter().any(|name| named(&seen.name, name)))
-            && (states.is_empty() || states.iter().any(|state| state == seen.state.status.word()))
+            && (states.is_empty() || states.iter().any(|state| state == seen.state.word()))
             && labelled(&seen.labels, &labels)
     };
     let now = Clock::instant();
@@ -131,6 +131,28 @@ pub async fn kill(engine: &Arc<Engine>, key: &str, ask: &Ask) -> Answer {
     Ok(Reply::empty(204))
 }
 
+/// Freezes its processes, or lets them go on.
+pub async fn pause(engine: &Engine, key: &str, pause: bool) -> Answer {
+    engine.work("pause").await;
+    engine.change(|world| {
+        let seen = world.find_mut(key)?;
+        let id = seen.id.clone();
+        match (seen.state.status, seen.state.paused, pause) {
+            (_, true, true) => return refuse(409, format!("Container {id} is already paused")),
+            (_, false, false) => return refuse(500, format!("Container {id} is not paused")),
+            (Status::Restarting, ..) => {
+                return refuse(409, format!("Container {id} is restarting, wait until the container is running"));
+            }
+            (status, _, true) if status != Status::Running => {
+                return refuse(409, format!("Container {id} is not running"));
+            }
+            _ => seen.state.paused = pause,
+        }
+        engine.tell(world, &id, if pause { "pause" } else { "unpause" }, &[]);
+        Ok(Reply::empty(204))
+    })
+}
+
 pub async fn wait(engine: &Engine, key: &str) -> Answer {
     let id = engine.look(|world| world.find(key).map(|seen| seen.id.clone()))?;
     let code = engine
@@ -183,6 +205,10 @@ pub async fn remove(engine: &Arc<Engine>, key: &str, ask: &Ask) -> Answer {
     let (force, volumes) = (ask.flag("force"), ask.flag("v"));
     let id = engine.look(|world| {
         let seen = world.find(key)?;
+        if seen.state.paused && !force {
+            let words = "Unpause and then stop the container before attempting removal or force remove";
+            return refuse(409, format!("You cannot remove a paused container {}. {words}", seen.id));
+        }
         if matches!(seen.state.status, Status::Running | Status::Restarting) && !force {
             let words = "Stop the container before attempting removal or force remove";
             return refuse(409, format!("You cannot remove a running container {}. {words}", seen.id));

@@ -212,6 +212,7 @@ impl Default for State {
             pid: 0,
             run: 0,
             restarts: 0,
+            paused: false,
             interrupted: false,
             stopped: false,
             netns: 0,

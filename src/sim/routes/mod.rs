@@ -36,6 +36,8 @@ pub async fn answer(engine: &Arc<Engine>, ask: Ask) -> Answer {
         ("POST", ["containers", id, "start"]) => containers::start(engine, id).await,
         ("POST", ["containers", id, "stop"]) => containers::stop(engine, id, &ask).await,
         ("POST", ["containers", id, "kill"]) => containers::kill(engine, id, &ask).await,
+        ("POST", ["containers", id, "pause"]) => containers::pause(engine, id, true).await,
+        ("POST", ["containers", id, "unpause"]) => containers::pause(engine, id, false).await,
         ("POST", ["containers", id, "wait"]) => containers::wait(engine, id).await,
         ("POST", ["containers", id, "rename"]) => containers::rename(engine, id, &ask).await,
         ("POST", ["containers", id, "update"]) => containers::update(engine, id, &ask).await,

@@ -191,8 +191,23 @@ impl PrivateDockerd {
     /// Process ids of the daemon, its containerd, and the shims with all that run below them: found by this daemon's own
     /// exec-root or config in their command lines, so never anybody else's.
     pub fn processes(&self) -> Vec<u32> {
+        self.family().into_iter().map(|process| process.pid).collect()
+    }
+
+    /// The containers that have a process, by id, with the pids below their shims.
+    pub fn shims(&self) -> Vec<(String, Vec<u32>)> {
+        let family = self.family();
+        let shim = |process: &Process| {
+            let id = process.command.split('\0').skip_while(|word| *word != "-id").nth(1)?;
+            let below = family.iter().filter(|other| other.parent == process.pid).map(|other| other.pid);
+            process.command.contains("containerd-shim").then(|| (id.to_owned(), below.collect()))
+        };
+        family.iter().filter_map(shim).filter(|(_, below): &(_, Vec<u32>)| !below.is_empty()).collect()
+    }
+
+    fn family(&self) -> Vec<Process> {
         let mark = format!("{RUN}/{}/", self.name);
-        let all: Vec<(u32, u32, bool)> = fs::read_dir("/proc")
+        let mut all: Vec<Process> = fs::read_dir("/proc")
             .into_iter()
             .flatten()
             .filter_map(|entry| {
@@ -200,20 +215,28 @@ impl PrivateDockerd {
                 let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
                 let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()?;
                 let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-                Some((pid, parent, String::from_utf8_lossy(&command).contains(&mark)))
+                Some(Process { pid, parent, command: String::from_utf8_lossy(&command).into_owned() })
             })
             .collect();
-        let mut ours: Vec<u32> = all.iter().filter(|(_, _, marked)| *marked).map(|(pid, ..)| *pid).collect();
+        let mut ours: Vec<u32> = all.iter().filter(|one| one.command.contains(&mark)).map(|one| one.pid).collect();
         let mut seen = 0;
         while seen < ours.len() {
             let parent = ours[seen];
-            let below = all.iter().filter(|(_, of, _)| *of == parent).map(|(pid, ..)| *pid);
+            let below = all.iter().filter(|one| one.parent == parent).map(|one| one.pid);
             let new: Vec<u32> = below.filter(|pid| !ours.contains(pid)).collect();
             ours.extend(new);
             seen += 1;
         }
-        ours
+        all.retain(|one| ours.contains(&one.pid));
+        all
     }
+}
+
+/// A process, as `/proc` shows it; `command` with its words separated by zeros.
+struct Process {
+    pid: u32,
+    parent: u32,
+    command: String,
 }
 
 impl Drop for PrivateDockerd {

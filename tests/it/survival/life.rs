@@ -13,10 +13,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 
-/// What time goes on by. Nothing here is about exact durations.
-const TICK: Duration = Duration::from_millis(20);
-/// Turns between two ticks, and what each does in one.
-const TURNS: (u32, u32) = (4, 8);
+/// What time goes on by: ever longer while nothing happens, up to the second. Nothing here is about exact durations.
+const TICK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+/// Turns without anything happening before time goes on, and what each does in one.
+const TURNS: (u32, u32) = (2, 8);
 /// An operation that has not ended by then never will.
 pub const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
@@ -37,30 +37,17 @@ pub struct Ran {
     pub steps: Option<usize>,
 }
 
-/// A runtime whose clock moves only by hand.
-struct Still {
-    runtime: Option<Runtime>,
-    /// What keeps tokio from moving it by itself: a blocking task that lives as long as this.
-    _held: std::sync::mpsc::Sender<()>,
-}
+/// A runtime whose clock moves only by hand. Tokio moves a paused clock when nobody has anything to do, and whoever turns this
+/// one has: to go round again.
+struct Still(Option<Runtime>);
 
 impl Still {
     fn new() -> Self {
-        let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
-        let (held, until) = std::sync::mpsc::channel::<()>();
-        runtime.block_on(async {
-            let (tell, told) = tokio::sync::oneshot::channel();
-            drop(tokio::task::spawn_blocking(move || {
-                let _ = tell.send(());
-                let _ = until.recv();
-            }));
-            told.await.expect("a blocking thread");
-        });
-        Self { runtime: Some(runtime), _held: held }
+        Self(Some(Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime")))
     }
 
     fn get(&self) -> &Runtime {
-        self.runtime.as_ref().expect("it is there until dropped")
+        self.0.as_ref().expect("it is there until dropped")
     }
 
     fn turn(&self) {
@@ -71,14 +58,14 @@ impl Still {
         });
     }
 
-    fn tick(&self) {
-        self.get().block_on(tokio::time::advance(TICK));
+    fn tick(&self, time: Duration) {
+        self.get().block_on(tokio::time::advance(time));
     }
 }
 
 impl Drop for Still {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }
@@ -142,15 +129,23 @@ impl Life {
 
     /// Somebody's own hand on a container: `stop`, `start`, `kill` or `remove`, without pitstop.
     pub fn hand(&self, what: &str, id: &str) {
-        let ask = match what {
-            "remove" => format!("DELETE /v1.41/containers/{id}?force=1"),
-            "kill" => format!("POST /v1.41/containers/{id}/kill?signal=9"),
-            other => format!("POST /v1.41/containers/{id}/{other}"),
-        };
+        match what {
+            "remove" => self.plainly(&format!("DELETE /v1.41/containers/{id}?force=1"), ""),
+            "kill" => self.plainly(&format!("POST /v1.41/containers/{id}/kill?signal=9"), ""),
+            other => self.plainly(&format!("POST /v1.41/containers/{id}/{other}"), ""),
+        }
+    }
+
+    /// A request without pitstop.
+    pub fn plainly(&self, ask: &str, body: &str) {
         let socket = self.host().trim_start_matches("unix://").to_owned();
+        let (ask, body) = (ask.to_owned(), body.to_owned());
         let work = async move {
             let mut stream = UnixStream::connect(socket).await?;
-            let head = format!("{ask} HTTP/1.1\r\nHost: engine\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let head = format!(
+                "{ask} HTTP/1.1\r\nHost: engine\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
             stream.write_all(head.as_bytes()).await?;
             let mut answer = Vec::new();
             stream.read_to_end(&mut answer).await
@@ -167,9 +162,9 @@ impl Life {
     ) -> Option<T> {
         let (console, control) = (Still::new(), self.control());
         let work = console.get().spawn(work);
-        let mut passed = Duration::ZERO;
+        let (mut passed, mut pace) = (Duration::ZERO, Pace::of(&control));
         loop {
-            for _ in 0..TURNS.0 {
+            while pace.goes_on() {
                 self.engine.turn();
                 console.turn();
                 if dies(&control) {
@@ -180,22 +175,57 @@ impl Life {
                 return Some(console.get().block_on(work).expect("no panic"));
             }
             assert!(passed < PATIENCE, "it does not end: {:?}", control.requests().last());
-            self.engine.tick();
-            console.tick();
-            passed += TICK;
+            let tick = pace.tick();
+            self.engine.tick(tick);
+            console.tick(tick);
+            passed += tick;
         }
     }
 
     /// Lets time pass without anybody there.
     pub fn pass(&self, time: Duration) {
-        let mut passed = Duration::ZERO;
+        let control = self.control();
+        let (mut passed, mut pace) = (Duration::ZERO, Pace::of(&control));
         while passed < time {
-            for _ in 0..2 {
+            while pace.goes_on() {
                 self.engine.turn();
             }
-            self.engine.tick();
-            passed += TICK;
+            let tick = pace.tick().min(time - passed);
+            self.engine.tick(tick);
+            passed += tick;
         }
+    }
+}
+
+/// How fast time goes on.
+struct Pace<'a> {
+    control: &'a Control,
+    seen: (usize, usize, u64),
+    quiet: u32,
+    tick: Duration,
+}
+
+impl<'a> Pace<'a> {
+    fn of(control: &'a Control) -> Self {
+        Self { control, seen: control.activity(), quiet: 0, tick: TICK.0 }
+    }
+
+    /// Is there, or may there be, anything to do before time goes on?
+    fn goes_on(&mut self) -> bool {
+        let now = self.control.activity();
+        if now != self.seen {
+            (self.seen, self.quiet, self.tick) = (now, 0, TICK.0);
+        }
+        self.quiet += 1;
+        self.quiet <= TURNS.0
+    }
+
+    /// The next tick.
+    fn tick(&mut self) -> Duration {
+        self.quiet = 0;
+        let tick = self.tick;
+        self.tick = (tick * 5 / 4).min(TICK.1);
+        tick
     }
 }
 

@@ -3,7 +3,9 @@
 mod kills;
 mod life;
 mod oracle;
+mod paths;
 mod read_only;
+mod rival;
 mod scene;
 mod seeds;
 mod single;

@@ -1,13 +1,16 @@
 //! Random lives: an app of some size, operations on it, somebody's hands in between, faults and deaths at random moments.
 //!
-//! `PITSTOP_SEEDS=10000` lives instead of a few, `PITSTOP_SEED=17` one of them.
+//! `PITSTOP_SEEDS=10000` lives instead of a few (`scripts/test` does so), `PITSTOP_SEED=17` one of them.
 
 use std::collections::BTreeSet;
+use std::panic::catch_unwind;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use pitstop::domain::event::Outcome;
 use pitstop::engine::Request;
-use pitstop::sim::{Control, Fault, When};
+use pitstop::sim::{Control, Fault, Seen, When};
 
 use crate::support::random::Random;
 
@@ -16,8 +19,8 @@ use super::oracle::{World, is, number, serving};
 use super::scene::{Play, deploy, patient, redeploy};
 use super::single::succeeded;
 
-/// Lives of the normal run.
-const FEW: u64 = 25;
+/// Lives where nobody says how many.
+const FEW: u64 = 100;
 
 /// What happens next.
 #[derive(Clone, Debug)]
@@ -81,15 +84,20 @@ fn numbers(world: &World) -> BTreeSet<u32> {
     world.values().filter(|seen| is(seen, "sandbox") || is(seen, "app")).map(number).collect()
 }
 
-/// Each instance served by one container, of this image if one is named; and nothing else there.
-fn at_rest(world: &World, image: Option<&str>) -> Result<(), String> {
+/// Each instance served by one container, of this image if one is named; and nothing else there but what `left` had and nobody
+/// was asked to clear away.
+fn at_rest(world: &World, image: Option<&str>, left: Option<&World>) -> Result<(), String> {
     for number in numbers(world) {
         match serving(world, number).as_slice() {
             [one] if image.is_none_or(|image| image == one.image) => {}
             other => return Err(format!("instance {number} is served by {other:#?}")),
         }
     }
-    let of = |role: &str| world.values().filter(|seen| is(seen, role)).count();
+    let litter = |seen: &Seen| {
+        let same = |was: &Seen| was.id == seen.id && was.status != "running";
+        seen.status != "running" && left.is_some_and(|left| left.values().any(same))
+    };
+    let of = |role: &str| world.values().filter(|seen| is(seen, role) && !(role == "app" && litter(seen))).count();
     let (sandboxes, apps, locks) = (of("sandbox"), of("app"), of("lock"));
     if sandboxes != apps || locks > 0 {
         return Err(format!("left over: {:?}", world.keys().collect::<Vec<_>>()));
@@ -132,7 +140,9 @@ fn always(before: &World, after: &World, deed: &Deed, ran: Option<&Ran>, fell: b
         }
     } else if end.outcome == Outcome::Succeeded {
         let image = if let Deed::Deploy(image) = deed { Some(*image) } else { None };
-        at_rest(after, image).map_err(|why| format!("I10 it says that it succeeded: {why}"))?;
+        // A restart starts what is there again. What a dead deployment made beside it is not its business.
+        let left = matches!(deed, Deed::Restart).then_some(before);
+        at_rest(after, image, left).map_err(|why| format!("I10 it says that it succeeded: {why}"))?;
     }
     Ok(())
 }
@@ -158,13 +168,13 @@ fn live(seed: u64) -> Result<(), String> {
                 control.on(When::any(nth), fault);
             }
             if dice.one_in(6) {
-                dies_at = control.requests().len() + 5 + dice.below(60) as usize;
+                dies_at = control.count() + 5 + dice.below(60) as usize;
                 said = format!("{said}, console dies");
             }
         }
         let returns = control.returns();
         let ran = if let Some(request) = deed.request() {
-            Some(life.ask(request, |control: &Control| control.requests().len() >= dies_at))
+            Some(life.ask(request, |control: &Control| control.count() >= dies_at))
         } else if let Deed::Hand(what, id) = &deed {
             life.hand(what, id);
             None
@@ -225,7 +235,23 @@ fn random_lives() {
         None => 0..number("PITSTOP_SEEDS").unwrap_or(FEW),
     };
     let count = seeds.end - seeds.start;
-    let broken: Vec<_> = seeds.filter_map(|seed| live(seed).err()).collect();
+    let (next, end) = (AtomicU64::new(seeds.start), seeds.end);
+    let some = || {
+        let mut broken = Vec::new();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= end {
+                return broken;
+            }
+            let lived = catch_unwind(|| live(seed)).unwrap_or_else(|_| Err(format!("seed {seed}: a panic, see above")));
+            broken.extend(lived.err());
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let broken: Vec<String> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(some)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("panics are caught")).collect()
+    });
     super::tell(&format!("random lives: {count} seeds, {} broken", broken.len()));
     assert!(broken.is_empty(), "{}", broken.join("\n\n"));
 }

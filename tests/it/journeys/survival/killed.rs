@@ -79,61 +79,79 @@ fn a_console_killed_at_any_moment_loses_nothing() {
     tell("console killed", took);
 }
 
-/// Ends what the engine has forgotten: killed between a start and its note of it, Engine 20.10 comes back without the process, which
-/// goes on in the sandbox's namespace and keeps the port from everybody after it. Gives how many there were.
+/// Ends what the engine has forgotten, which nothing but a hand on its machine can, and tells how much that was.
+///
+/// Killed between a start and its own note of it, Engine 20.10 comes back without that process. It goes on in the sandbox's namespace,
+/// where it keeps the port from everybody after it. One that was made and not started yet (`runc init`) waits there for ever; without
+/// live-restore it keeps the dead sandbox's namespace alive, which answers on the bridge with the address of the new one.
 fn end_what_it_forgot(daemon: &PrivateDockerd, engine: &Engine) -> usize {
-    let known: Vec<u32> = engine
-        .docker(&["ps", "-q", "--no-trunc"])
-        .lines()
-        .filter_map(|id| u32::try_from(engine.inspect(id)["State"]["Pid"].as_u64()?).ok())
-        .collect();
-    let serves = |pid: &u32| {
-        std::fs::read(format!("/proc/{pid}/cmdline"))
-            .is_ok_and(|line| String::from_utf8_lossy(&line).contains("\0serve\0"))
+    let unknown = || {
+        let known = engine.docker(&["ps", "-q", "--no-trunc"]);
+        let mut shims = daemon.shims();
+        shims.retain(|(id, _)| !known.contains(id.as_str()));
+        shims
     };
-    let forgotten: Vec<u32> =
-        daemon.processes().into_iter().filter(|pid| !known.contains(pid)).filter(serves).collect();
-    for pid in &forgotten {
-        let pid = Pid::from_raw(i32::try_from(*pid).expect("a pid")).expect("a pid");
-        kill_process(pid, Signal::KILL).expect("a process of the daemon's");
+    let first = unknown();
+    if first.is_empty() {
+        return 0;
     }
+    // One that is just being started by its restart policy is known in a moment.
+    try_wait_for::<()>(Duration::from_millis(500), || None);
+    let mut forgotten: Vec<u32> =
+        unknown().into_iter().filter(|shim| first.contains(shim)).flat_map(|(_, below)| below).collect();
+    forgotten.retain(|pid| {
+        kill_process(Pid::from_raw(i32::try_from(*pid).expect("a pid")).expect("a pid"), Signal::KILL).is_ok()
+    });
+    wait_until("their end", PATIENCE, || {
+        forgotten.iter().all(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())
+    });
     forgotten.len()
 }
 
-#[test]
-#[ignore = "the engine itself forgets processes when it is killed at certain moments"]
-fn an_engine_killed_at_any_moment_loses_nothing() {
-    for live_restore in [true, false] {
-        let mut daemon = PrivateDockerd::start(&Options { live_restore, ..Options::default() });
-        let engine = daemon.engine();
-        let site = Site::new(&engine);
-        // Without live-restore the containers die with the engine; their policy brings them back.
-        site.file("compose.yaml", &images::slow_boot(&engine, "v1", 100), 2, "    restart: always\n");
-        site.pitstop.run(&["create", "-q"]).expect_code(0);
-        let before = site.all_outside(2);
-        let versions = [images::slow_boot(&engine, "v2", 100), images::slow_boot(&engine, "v1", 100)];
-        let (mut random, mut took, mut forgot) = (Random::seeded(2), Vec::new(), 0);
-        for round in 0..rounds().div_ceil(2) {
-            let image = &versions[round % 2];
-            let running = site.pitstop.start(&["deploy", &site.web(), "--image", image, "-q", "--engine-grace", "2m"]);
-            let ms = let_pass(&mut random);
-            daemon.kill9();
-            daemon.start_again();
-            let what = format!("round {round}, live-restore {live_restore}, killed after {ms} ms");
-            let began = Instant::now();
-            let ended = running.wait();
-            assert!([Some(0), Some(1), Some(6)].contains(&ended.code), "{what}: {ended:?}");
-            forgot += end_what_it_forgot(&daemon, &engine);
-            let repaired = site.pitstop.run(&["repair", "-q", "--wait-lock", "1m"]);
-            assert!([Some(0), Some(6)].contains(&repaired.code), "{what}: {repaired:?}");
-            let again = site.run("deploy", &["--image", image, "-q", "--wait-lock", "1m"]);
-            assert!([Some(0), Some(6)].contains(&again.code), "{what}: {again:?}");
-            took.push(began.elapsed());
-            let addresses = |all: &[Outside]| all.iter().map(|one| one.networks.clone()).collect::<Vec<_>>();
-            let now = site.all_outside(2);
-            assert_eq!(addresses(&now), addresses(&before), "{what}");
-            all_is_there(&site, &now, ["v2", "v1"][round % 2], &what, Some(&daemon));
-        }
-        tell(&format!("engine killed, live-restore {live_restore}, {forgot} processes forgotten by it"), took);
+/// Kills the engine, and asks again, for so many rounds.
+fn engine_killed(live_restore: bool) {
+    let mut daemon = PrivateDockerd::start(&Options { live_restore, ..Options::default() });
+    let engine = daemon.engine();
+    let site = Site::new(&engine);
+    // Without live-restore the containers die with the engine; their policy brings them back.
+    site.file("compose.yaml", &images::slow_boot(&engine, "v1", 100), 2, "    restart: always\n");
+    site.pitstop.run(&["create", "-q"]).expect_code(0);
+    let before = site.all_outside(2);
+    let versions = [images::slow_boot(&engine, "v2", 100), images::slow_boot(&engine, "v1", 100)];
+    let (mut random, mut took, mut forgot) = (Random::seeded(2), Vec::new(), 0);
+    for round in 0..rounds() {
+        let image = &versions[round % 2];
+        let running = site.pitstop.start(&["deploy", &site.web(), "--image", image, "-q", "--engine-grace", "2m"]);
+        let ms = let_pass(&mut random);
+        daemon.kill9();
+        daemon.start_again();
+        let what = format!("round {round}, live-restore {live_restore}, killed after {ms} ms");
+        let began = Instant::now();
+        let ended = running.wait();
+        // 3: it had not begun yet.
+        assert!([Some(0), Some(1), Some(3), Some(6)].contains(&ended.code), "{what}: {ended:?}");
+        forgot += end_what_it_forgot(&daemon, &engine);
+        let repaired = site.pitstop.run(&["repair", "-q", "--wait-lock", "1m"]);
+        assert!([Some(0), Some(6)].contains(&repaired.code), "{what}: {repaired:?}");
+        let again = site.run("deploy", &["--image", image, "-q", "--wait-lock", "1m"]);
+        assert!([Some(0), Some(6)].contains(&again.code), "{what}: {again:?}");
+        took.push(began.elapsed());
+        let addresses = |all: &[Outside]| all.iter().map(|one| one.networks.clone()).collect::<Vec<_>>();
+        let now = site.all_outside(2);
+        assert_eq!(addresses(&now), addresses(&before), "{what}");
+        all_is_there(&site, &now, ["v2", "v1"][round % 2], &what, Some(&daemon));
     }
+    tell(&format!("engine killed, live-restore {live_restore}, {forgot} processes forgotten by it"), took);
+}
+
+#[test]
+#[ignore = "minutes; a few fixed moments are in survival::engine"]
+fn an_engine_killed_at_any_moment_loses_nothing() {
+    engine_killed(true);
+}
+
+#[test]
+#[ignore = "minutes; a few fixed moments are in survival::engine"]
+fn an_engine_killed_with_all_its_containers_loses_nothing() {
+    engine_killed(false);
 }
