@@ -7,6 +7,7 @@
 use super::balancer::BalancerSpec;
 use super::budget::MinAvailable;
 use super::environment::Environment;
+use super::hook::Hooks;
 use super::options::{BatchSize, Gate, OnFailure, PullPolicy};
 use super::probe::ProbeSpec;
 use serde::{Deserialize, Serialize};
@@ -200,6 +201,9 @@ pub struct Rollout {
     pub on_failure: Option<OnFailure>,
     pub min_ready_ms: Option<u64>,
     pub pull: Option<PullPolicy>,
+    /// Commands of its own around an operation.
+    #[serde(skip_serializing_if = "Hooks::is_empty")]
+    pub hooks: Hooks,
     /// Load balancers that send it requests.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub balancers: Vec<BalancerSpec>,

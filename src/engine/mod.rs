@@ -30,6 +30,7 @@ mod door;
 mod error;
 mod gap;
 mod gather;
+mod hook;
 mod lock;
 mod logs;
 mod make;

@@ -5,6 +5,7 @@
 
 use super::certain::Certain;
 use super::gap::{GapWatch, Seen};
+use super::hook;
 use super::lock::Locks;
 use super::make;
 use super::pins::Pins;
@@ -121,6 +122,9 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
         Task::Attach { places, sandbox, timeout } => {
             traffic::attach(context, places, job.sandbox(sandbox.as_ref())?.as_ref(), *timeout).await
         }
+        Task::Hook { container, moment, hook } => {
+            Box::pin(hook::run(docker, &job.container(container)?, container.name(), *moment, hook)).await
+        }
         Task::Stop { container, grace } => stop(docker, &job.container(container)?, *grace).await,
         Task::Start { container, restart } => start(docker, &job.container(container)?, restart.as_ref()).await,
         Task::Ready { container, sandbox, probe, prefer_health, min_ready, timeout } => {
@@ -196,6 +200,7 @@ async fn fence(context: &Context, task: &Task) -> Result<(), Failed> {
             matches!(container, Target::Known { .. })
         }
         Task::Drain { .. }
+        | Task::Hook { .. }
         | Task::Stop { .. }
         | Task::Park { .. }
         | Task::Unpark { .. }

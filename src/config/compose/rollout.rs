@@ -1,7 +1,9 @@
 //! How a service is rolled out: `deploy`, `scale`, `pull_policy`, and our own `x-pitstop`.
 
 use super::read::{At, Fields, Keys};
+use super::tree::Value;
 use crate::domain::balancer::BalancerSpec;
+use crate::domain::hook::{DEFAULT_TIMEOUT_MS, Hook, Hooks, LONGEST_TIMEOUT_MS};
 use crate::domain::ids::ServerName;
 use crate::domain::options::{BatchSize, Gate, OnFailure, PullPolicy};
 use crate::domain::spec::Rollout;
@@ -28,7 +30,18 @@ const UPDATE: Keys = Keys {
 };
 
 const PITSTOP: Keys = Keys {
-    read: &["probe", "batch", "canary", "min_available", "gate", "min_ready", "on_failure", "warm", "balancer"],
+    read: &[
+        "probe",
+        "batch",
+        "canary",
+        "min_available",
+        "gate",
+        "min_ready",
+        "on_failure",
+        "warm",
+        "balancer",
+        "hooks",
+    ],
     refused: &[],
     passed: &[],
 };
@@ -90,6 +103,7 @@ pub(super) fn x_pitstop(owner: &Fields<'_>) -> Rollout {
     rollout.gate = fields.get("gate").and_then(|at| at.parsed(gate));
     rollout.min_ready_ms = fields.get("min_ready").and_then(|at| at.duration_ms());
     rollout.on_failure = fields.get("on_failure").and_then(|at| at.parsed(on_failure));
+    rollout.hooks = fields.get("hooks").and_then(|at| hooks(&at)).unwrap_or_default();
     rollout.balancers = fields
         .get("balancer")
         .map(|at| at.items_or_one())
@@ -101,6 +115,47 @@ pub(super) fn x_pitstop(owner: &Fields<'_>) -> Rollout {
         at.error("is not supported: not in this version; use off");
     }
     rollout
+}
+
+/// `{pre_stop: [program, argument], post_ready: {command: [program], timeout: 10s}}`.
+fn hooks(at: &At<'_>) -> Option<Hooks> {
+    let fields = at.fields(&Keys::only(&["pre_drain", "pre_stop", "post_ready"]))?;
+    let hook = |key: &str| fields.get(key).and_then(|at| hook(&at));
+    Some(Hooks { pre_drain: hook("pre_drain"), pre_stop: hook("pre_stop"), post_ready: hook("post_ready") })
+}
+
+/// A list is the command alone; a map may say how long it may take.
+fn hook(at: &At<'_>) -> Option<Hook> {
+    if !matches!(at.node.value, Value::Map(_)) {
+        return Some(Hook { command: argv(at)?, timeout_ms: DEFAULT_TIMEOUT_MS });
+    }
+    let fields = at.fields(&Keys::only(&["command", "timeout"]))?;
+    let command = fields.need("command").and_then(|at| argv(&at))?;
+    let timeout_ms = match fields.get("timeout") {
+        None => DEFAULT_TIMEOUT_MS,
+        Some(at) => match at.duration_ms()? {
+            ms @ 1..=LONGEST_TIMEOUT_MS => ms,
+            _ => {
+                at.error("must be longer than nothing and at most 1h");
+                return None;
+            }
+        },
+    };
+    Some(Hook { command, timeout_ms })
+}
+
+/// A program and its arguments.
+fn argv(at: &At<'_>) -> Option<Vec<String>> {
+    if !matches!(at.node.value, Value::List(_)) {
+        at.error("is not a list: write [program, argument, …]; no shell runs it (for one: [/bin/sh, -c, \"…\"])");
+        return None;
+    }
+    let command = at.texts();
+    if command.first().is_none_or(|program| program.trim().is_empty()) {
+        at.error("names no program");
+        return None;
+    }
+    Some(command)
 }
 
 /// One load balancer: `{haproxy: {socket: …, backend: …}}`.
@@ -157,6 +212,7 @@ fn over(rollout: &mut Rollout, later: Rollout) {
     rollout.on_failure = later.on_failure.or(rollout.on_failure);
     rollout.min_ready_ms = later.min_ready_ms.or(rollout.min_ready_ms);
     rollout.pull = later.pull.or(rollout.pull);
+    rollout.hooks.over(later.hooks);
     if !later.balancers.is_empty() {
         rollout.balancers = later.balancers;
     }

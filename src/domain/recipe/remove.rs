@@ -34,7 +34,8 @@ pub fn remove(apps: &[String], volumes: bool, facts: &Facts, options: &Options) 
     let mut removed = Vec::new();
     for (app, instance) in &chosen {
         let at = Slot { instance: instance.name.clone(), batch: 1 };
-        removed.extend(take_down(&mut draft, &at, instance, volumes, &format!("{} is to be removed", app.id)));
+        let cause = format!("{} is to be removed", app.id);
+        removed.extend(take_down(&mut draft, &at, instance, volumes, &cause, &[]));
     }
     let gone: BTreeSet<&AppId> = gone.iter().map(|app| &app.id).collect();
     let staying: Vec<(&App, &Container)> = facts
@@ -51,18 +52,19 @@ pub fn remove(apps: &[String], volumes: bool, facts: &Facts, options: &Options) 
     Ok(draft.finish())
 }
 
-/// Stops and removes every container of an instance, its sandbox last; the removals are returned.
+/// Stops and removes every container of an instance, its sandbox last, once `first` is done; the removals are returned.
 pub(super) fn take_down(
     draft: &mut Draft<'_>,
     at: &Slot,
     instance: &Instance,
     volumes: bool,
     cause: &str,
+    first: &[StepId],
 ) -> Vec<StepId> {
     let mut removed = Vec::new();
     for container in instance.app.iter().chain(&instance.others) {
-        let stopped = container.is_alive().then(|| draft.main(at, stop(known(container), draft.options), &[], cause));
-        let needs: Vec<_> = stopped.into_iter().collect();
+        let stopped = container.is_alive().then(|| draft.main(at, stop(known(container), draft.options), first, cause));
+        let needs: Vec<_> = stopped.map_or_else(|| first.to_vec(), |stopped| vec![stopped]);
         removed.push(draft.main(at, Task::Remove { container: known(container), volumes }, &needs, cause));
     }
     if let Some(sandbox) = &instance.sandbox {

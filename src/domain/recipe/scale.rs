@@ -4,11 +4,13 @@
 use super::super::converge::Footing;
 use super::super::facts::Facts;
 use super::super::fleet::{App, Instance};
+use super::super::hook::Moment;
 use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal};
 use super::address;
 use super::create::absent;
 use super::draft::{Draft, Slot};
+use super::hooks;
 use super::managed;
 use super::ports::Taken;
 use super::remove::take_down;
@@ -48,7 +50,10 @@ fn down(draft: &mut Draft<'_>, app: &App, replicas: usize) {
     draft.plan.batches = vec![surplus.iter().map(|instance| instance.name.clone()).collect()];
     for instance in surplus {
         let at = Slot { instance: instance.name.clone(), batch: 1 };
-        take_down(draft, &at, instance, false, &format!("{replicas} instances of {} are wanted", app.id));
+        let mut hooks = hooks::Before::new(instance.app.as_ref());
+        let told = hooks.write(draft, &at, Moment::PreDrain, Vec::new());
+        let told = hooks.write(draft, &at, Moment::PreStop, told);
+        take_down(draft, &at, instance, false, &format!("{replicas} instances of {} are wanted", app.id), &told);
     }
     draft.note("volumes stay");
     if replicas == 0 {

@@ -300,6 +300,7 @@ fn doing(action: Action) -> &'static str {
         Action::Volume => "making the volume",
         Action::SandboxCreate | Action::Create => "creating",
         Action::SandboxStart | Action::Start => "starting",
+        Action::PreDrain | Action::PreStop | Action::PostReady => "running its hook",
         Action::Drain => "draining",
         Action::Stop => "stopping",
         Action::Restart => "restarting",
