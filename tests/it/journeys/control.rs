@@ -122,7 +122,7 @@ fn an_abort_leaves_what_is_done_or_puts_all_back_as_told() {
         assert_eq!(containers, if flag == "--leave" { 7 } else { 6 }, "{:?}", site.containers());
     }
     // What was left is taken up again, and the rest with it.
-    site.run("retry", &[]).expect_code(0);
+    site.run("retry", &["--gate", "auto"]).expect_code(0);
     assert_eq!(serving(&site, 3), ["v2", "v2", "v2"]);
     assert_eq!(site.containers().len(), 6);
     let ended = site.run("abort", &["--leave"]).expect_code(2);
@@ -163,7 +163,8 @@ fn nobody_answers_for_a_console_that_was_killed() {
     assert_eq!(running.wait().code, None);
     let out = site.run("go", &[]).expect_code(2);
     assert!(out.stderr.contains("it has ended") || out.stderr.contains("no operation"), "{out:?}");
-    site.run("resume", &[]).expect_code(0);
+    // It goes on with the gate it was begun with, unless told otherwise.
+    site.run("resume", &["--gate", "auto"]).expect_code(0);
     assert_eq!(serving(&site, 2), ["v2", "v2"]);
     assert_eq!(sockets(&site), Vec::<PathBuf>::new(), "what a dead one left is swept up");
 }
