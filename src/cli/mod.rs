@@ -170,7 +170,8 @@ async fn list(out: &mut Output, settings: &Settings, args: &PsArgs) -> Result<u8
 /// The engine that is meant, connected.
 async fn connect(settings: &Settings) -> Result<Session, CliError> {
     let (location, image) = (locate(settings)?, sandbox_image(settings)?);
-    Ok(Session::connect(&location).await?.with_sandbox_image(image).with_records(history::records()))
+    let session = Session::connect(&location).await?.with_sandbox_image(image).with_records(history::records());
+    Ok(session.with_trust(settings.trust_commands.unwrap_or(false)))
 }
 
 fn locate(settings: &Settings) -> Result<Location, CliError> {

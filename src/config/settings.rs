@@ -7,7 +7,7 @@ use super::paths;
 use crate::domain::budget::MinAvailable;
 use crate::domain::clean::clean;
 use crate::domain::duration;
-use crate::domain::options::{BatchSize, Gate, OnFailure, Options, PullPolicy};
+use crate::domain::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, Options, PullPolicy};
 use crate::domain::probe::ProbeSpec;
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
@@ -28,6 +28,8 @@ pub struct Settings {
     pub color: Option<Color>,
     /// As `--sandbox-image`.
     pub sandbox_image: Option<String>,
+    /// As `--trust-commands`.
+    pub trust_commands: Option<bool>,
     /// As `--on-hangup`.
     pub on_hangup: Option<OnHangup>,
     /// The table `[defaults]`.
@@ -71,6 +73,7 @@ pub struct Choices {
     pub on_failure: Option<OnFailure>,
     #[serde(deserialize_with = "time")]
     pub drain_timeout: Option<Duration>,
+    pub on_drain_timeout: Option<OnDrainTimeout>,
     #[serde(deserialize_with = "time")]
     pub stop_grace: Option<Duration>,
     #[serde(deserialize_with = "time")]
@@ -100,6 +103,7 @@ impl Choices {
             gate: self.gate.or(weaker.gate),
             on_failure: self.on_failure.or(weaker.on_failure),
             drain_timeout: self.drain_timeout.or(weaker.drain_timeout),
+            on_drain_timeout: self.on_drain_timeout.or(weaker.on_drain_timeout),
             stop_grace: self.stop_grace.or(weaker.stop_grace),
             ready_timeout: self.ready_timeout.or(weaker.ready_timeout),
             min_ready: self.min_ready.or(weaker.min_ready),
@@ -122,7 +126,8 @@ impl Choices {
             gate: self.gate,
             on_failure: self.on_failure,
             probe: self.probe,
-            drain_timeout: self.drain_timeout.unwrap_or(default.drain_timeout),
+            drain_timeout: self.drain_timeout,
+            on_drain_timeout: self.on_drain_timeout,
             stop_grace: self.stop_grace,
             ready_timeout: self.ready_timeout.unwrap_or(default.ready_timeout),
             min_ready: self.min_ready,
@@ -231,7 +236,7 @@ mod tests {
         let settings = read(
             "host = 'unix:///run/x.sock'\ntheme = 'dusk'\nread_only = true\ncolor = 'never'\nsandbox_image = 's:1'\n\
              on_hangup = 'finish'\n\
-             [defaults]\nbatch = '25%'\ncanary = 1\nmin_available = '50%'\nparallel = 3\ngate = 'first'\non_failure = 'rollback'\ndrain_timeout = '1m'\n\
+             [defaults]\nbatch = '25%'\ncanary = 1\nmin_available = '50%'\nparallel = 3\ngate = 'first'\non_failure = 'rollback'\ndrain_timeout = '1m'\non_drain_timeout = 'abort'\n\
              stop_grace = 5\nready_timeout = 1.5\nmin_ready = '2s'\nprobe = 'tcp:80'\npull = 'never'\npull_timeout = '1h'\nwait_lock = 5\n\
              engine_grace = '2m'\n",
         )
@@ -246,6 +251,7 @@ mod tests {
             gate: Some(Gate::First),
             on_failure: Some(OnFailure::Rollback),
             drain_timeout: seconds(60),
+            on_drain_timeout: Some(OnDrainTimeout::Abort),
             stop_grace: seconds(5),
             ready_timeout: Some(Duration::from_millis(1500)),
             min_ready: seconds(2),

@@ -88,6 +88,20 @@ pub enum OnFailure {
     Rollback,
 }
 
+/// What happens to sessions that have not ended when the time for them is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDrainTimeout {
+    /// They are cut, and it is said how many.
+    #[default]
+    Cut,
+    /// They go on: the instance is attached again and not touched.
+    Abort,
+}
+
+/// How long sessions may take to end, where nobody says.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Whether the registry is asked for an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -119,8 +133,10 @@ pub struct Options {
     pub on_failure: Option<OnFailure>,
     /// How to ask for readiness; `None`: the app's own, else what its spec suggests.
     pub probe: Option<ProbeSpec>,
-    /// How long sessions may take to end before they are cut.
-    pub drain_timeout: Duration,
+    /// How long sessions may take to end; `None`: the app's own, else 30 s.
+    pub drain_timeout: Option<Duration>,
+    /// What becomes of those that do not; `None`: the app's own, else they are cut.
+    pub on_drain_timeout: Option<OnDrainTimeout>,
     /// Between SIGTERM and SIGKILL; `None`: the container's own, else 10 s.
     pub stop_grace: Option<Duration>,
     /// From start to ready.
@@ -149,7 +165,8 @@ impl Default for Options {
             gate: None,
             on_failure: None,
             probe: None,
-            drain_timeout: Duration::from_secs(30),
+            drain_timeout: None,
+            on_drain_timeout: None,
             stop_grace: None,
             ready_timeout: Duration::from_secs(60),
             min_ready: None,
@@ -177,7 +194,8 @@ impl Options {
             gate: self.gate.or(earlier.gate),
             on_failure: self.on_failure.or(earlier.on_failure),
             probe: self.probe.or(earlier.probe),
-            drain_timeout: time(self.drain_timeout, default.drain_timeout, earlier.drain_timeout),
+            drain_timeout: self.drain_timeout.or(earlier.drain_timeout),
+            on_drain_timeout: self.on_drain_timeout.or(earlier.on_drain_timeout),
             stop_grace: self.stop_grace.or(earlier.stop_grace),
             ready_timeout: time(self.ready_timeout, default.ready_timeout, earlier.ready_timeout),
             min_ready: self.min_ready.or(earlier.min_ready),
@@ -200,18 +218,18 @@ mod tests {
         let earlier = Options {
             gate: Some(Gate::Every),
             batch: Some(BatchSize::Count(2)),
-            drain_timeout: 5 * minute,
+            drain_timeout: Some(5 * minute),
             wait_lock: minute,
             allow_recreate: true,
             ..Options::default()
         };
         let written = serde_json::to_value(&earlier).unwrap();
         assert_eq!(serde_json::from_value::<Options>(written).unwrap(), earlier);
-        let now = Options { batch: Some(BatchSize::Count(1)), drain_timeout: minute, ..Options::default() };
+        let now = Options { batch: Some(BatchSize::Count(1)), drain_timeout: Some(minute), ..Options::default() };
         let kept = now.clone().over(earlier.clone());
-        assert_eq!((kept.batch, kept.drain_timeout), (now.batch, minute));
+        assert_eq!((kept.batch, kept.drain_timeout), (now.batch, Some(minute)));
         assert_eq!((kept.gate, kept.wait_lock, kept.allow_recreate), (Some(Gate::Every), Duration::ZERO, true));
-        assert_eq!(Options::default().over(earlier).drain_timeout, 5 * minute);
+        assert_eq!(Options::default().over(earlier).drain_timeout, Some(5 * minute));
     }
 
     #[test]

@@ -4,11 +4,11 @@
 //! action on the engine with its cause and its deadline, and carries everything the executor needs: performing a
 //! step decides nothing. Batches are edges, not a second concept.
 
-use super::balancer::Place;
+use super::balancer::{BalancerSpec, Place};
 use super::fleet::MountSeen;
 use super::hook::{Hook, Moment};
 use super::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName, OpId};
-use super::options::{Gate, OnFailure, Options, PullPolicy};
+use super::options::{Gate, OnDrainTimeout, OnFailure, Options, PullPolicy};
 use super::probe::ProbeSpec;
 use super::project::{NetworkSpec, VolumeSpec};
 use super::record::Goal;
@@ -159,18 +159,27 @@ pub enum Task {
     Create {
         draft: Box<AppDraft>,
     },
-    /// Takes an instance out of its load balancers and waits until its sessions there have ended; what is left of them after
-    /// `timeout` is cut.
+    /// Takes an instance out of its load balancers and waits until its sessions there have ended.
     Drain {
         places: Vec<Place>,
         /// Where it is written down that it was taken out, until it is put back.
         sandbox: Option<Target>,
         timeout: Duration,
+        on_timeout: OnDrainTimeout,
     },
     /// Puts it back and waits until each balancer sends it requests.
     Attach {
         places: Vec<Place>,
         sandbox: Option<Target>,
+        /// Only while this one runs: what was going to be removed may be gone.
+        only_with: Option<Target>,
+        timeout: Duration,
+    },
+    /// Finds an instance that was just made among these balancers' servers, and puts it in where its place is out: an
+    /// earlier one that was removed has left it so.
+    Join {
+        balancers: Vec<BalancerSpec>,
+        sandbox: Target,
         timeout: Duration,
     },
     /// Runs one of the app's own commands in its container, which has to end with 0 in time.
@@ -311,7 +320,7 @@ impl Task {
             Self::SandboxStart { .. } => Action::SandboxStart,
             Self::Create { .. } => Action::Create,
             Self::Drain { .. } => Action::Drain,
-            Self::Attach { .. } => Action::Attach,
+            Self::Attach { .. } | Self::Join { .. } => Action::Attach,
             Self::Hook { moment, .. } => moment.action(),
             Self::Stop { .. } => Action::Stop,
             Self::Start { .. } | Self::Unpause { .. } => Action::Start,
@@ -499,10 +508,11 @@ impl Task {
             Self::Preflight { container, sandbox, .. } => {
                 container.as_ref().and_then(of).into_iter().chain(sandbox.as_ref().and_then(of)).collect()
             }
-            Self::Drain { sandbox, .. } | Self::Attach { sandbox, .. } => {
-                sandbox.as_ref().and_then(of).into_iter().collect()
+            Self::Drain { sandbox, .. } => sandbox.as_ref().and_then(of).into_iter().collect(),
+            Self::Attach { sandbox, only_with, .. } => sandbox.iter().chain(only_with).filter_map(of).collect(),
+            Self::SandboxStart { sandbox } | Self::Record { sandbox, .. } | Self::Join { sandbox, .. } => {
+                of(sandbox).into_iter().collect()
             }
-            Self::SandboxStart { sandbox } | Self::Record { sandbox, .. } => of(sandbox).into_iter().collect(),
         }
     }
 }

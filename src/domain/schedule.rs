@@ -117,7 +117,8 @@ impl Schedule {
                         | Task::Verify { .. }
                 ),
             prepares: matches!(step.task, Task::Create { .. } | Task::Record { .. }),
-            completes: step.lane == Lane::Main && matches!(step.task, Task::Verify { .. } | Task::Attach { .. }),
+            completes: step.lane == Lane::Main
+                && matches!(step.task, Task::Verify { .. } | Task::Attach { .. } | Task::Join { .. }),
         });
         let steps = steps.collect();
         Self {

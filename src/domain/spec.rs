@@ -8,7 +8,7 @@ use super::balancer::BalancerSpec;
 use super::budget::MinAvailable;
 use super::environment::Environment;
 use super::hook::Hooks;
-use super::options::{BatchSize, Gate, OnFailure, PullPolicy};
+use super::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, PullPolicy};
 use super::probe::ProbeSpec;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -204,6 +204,10 @@ pub struct Rollout {
     /// Commands of its own around an operation.
     #[serde(skip_serializing_if = "Hooks::is_empty")]
     pub hooks: Hooks,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drain_timeout_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_drain_timeout: Option<OnDrainTimeout>,
     /// Load balancers that send it requests.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub balancers: Vec<BalancerSpec>,

@@ -22,6 +22,7 @@
 //! clock     the only place that reads time                     doctor  is all well?
 //! ```
 
+mod balancers;
 mod certain;
 pub mod clock;
 mod demo;
@@ -30,6 +31,7 @@ mod door;
 mod error;
 mod gap;
 mod gather;
+mod guard;
 mod hook;
 mod lock;
 mod logs;

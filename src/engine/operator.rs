@@ -4,6 +4,7 @@
 //! make one in a single place each, after they have asked whether they may (`tests/it/floors.rs` checks it).
 
 use super::certain::Certain;
+use super::guard::Guards;
 use super::lock::Locks;
 use super::outage::Outage;
 use super::perform::Context;
@@ -93,6 +94,7 @@ impl Operator {
             sandbox_image,
             pins: Pins::default(),
             locks,
+            guards: Guards::default(),
         };
         let records = self.session.records().cloned().filter(|_| !plan.is_empty());
         Ok(run::start(context, plan, told, signs, recorder, records, news))

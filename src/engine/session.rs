@@ -1,9 +1,10 @@
 //! The way in for front ends: one connected engine and what can be asked of it. It reads; to change things takes an [`Operator`](super::Operator).
 
+use super::balancers::{self, Trust};
 use super::resume::{self, Next, Way};
-use super::{Error, Records, Request, clock, doctor, gather, logs, traffic};
+use super::{Error, Records, Request, clock, doctor, gather, logs};
 use crate::docker::{Docker, Location, LogOptions};
-use crate::domain::balancer::TrafficSeen;
+use crate::domain::balancer::{self, TrafficSeen};
 use crate::domain::fleet::{EngineInfo, Fleet, FleetState};
 use crate::domain::ids::ImageRef;
 use crate::domain::plan::{Kind, Plan, Refusal};
@@ -24,12 +25,14 @@ pub struct Session {
     docker: Docker,
     sandbox_image: Option<ImageRef>,
     records: Option<Records>,
+    trusts_labels: bool,
 }
 
 impl Session {
     /// Connects and asks who is there; touches nothing.
     pub async fn connect(location: &Location) -> Result<Self, Error> {
-        Ok(Self { docker: Docker::connect(location).await?, sandbox_image: None, records: None })
+        let docker = Docker::connect(location).await?;
+        Ok(Self { docker, sandbox_image: None, records: None, trusts_labels: false })
     }
 
     /// Uses this image for sandboxes instead of the embedded one (engines of another architecture).
@@ -44,6 +47,17 @@ impl Session {
     pub fn with_records(mut self, records: Option<Records>) -> Self {
         self.records = records;
         self
+    }
+
+    /// Commands that containers' labels name, for a load balancer, may be run on this machine.
+    #[must_use]
+    pub fn with_trust(mut self, trusts_labels: bool) -> Self {
+        self.trusts_labels = trusts_labels;
+        self
+    }
+
+    fn trust(&self) -> Trust {
+        Trust { labels: self.trusts_labels, file: Vec::new() }
     }
 
     pub(super) fn records(&self) -> Option<&Records> {
@@ -89,7 +103,7 @@ impl Session {
 
     /// What the load balancers of these apps show of their instances.
     pub async fn traffic(&self, fleet: &Fleet) -> TrafficSeen {
-        traffic::seen(fleet).await
+        balancer::traffic(fleet, &balancers::of_fleet(fleet, &self.trust()).await)
     }
 
     /// What the request would do, as the engine is now; touches nothing.
@@ -97,7 +111,7 @@ impl Session {
         if request.resumes().is_some() {
             return Box::pin(self.resumed(request)).await;
         }
-        let facts = gather::facts(&self.docker, request).await?;
+        let facts = gather::facts(&self.docker, request, self.trusts_labels).await?;
         let plan = match request {
             Request::Create { project, services, scale, options } => {
                 recipe::create(project, services, scale, &facts, options)
@@ -164,6 +178,6 @@ impl Session {
 
     /// Is all well with this engine, and what does it mean for the promises?
     pub async fn doctor(&self) -> Vec<doctor::Check> {
-        doctor::examine(&self.docker, self.sandbox_image.as_ref(), &self.left_open().await).await
+        doctor::examine(&self.docker, self.sandbox_image.as_ref(), &self.left_open().await, &self.trust()).await
     }
 }

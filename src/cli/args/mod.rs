@@ -79,6 +79,11 @@ pub struct Global {
     /// The sandbox image to use instead of the built-in one (an engine of another CPU architecture needs it)
     #[arg(long, value_name = "REF", global = true, env = "PITSTOP_SANDBOX_IMAGE", hide_env_values = true)]
     pub sandbox_image: Option<String>,
+    /// Run commands on this machine that containers' labels name for a load balancer; others may have written them
+    #[arg(long, global = true, env = "PITSTOP_TRUST_COMMANDS", hide_env_values = true, value_name = "BOOL",
+        num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true,
+        value_parser = BoolishValueParser::new())]
+    pub trust_commands: Option<bool>,
     /// When the terminal is gone: finish the instances in flight and stop there, or finish the operation [default: stop]
     #[arg(long, value_name = "WHAT", global = true, env = "PITSTOP_ON_HANGUP", hide_env_values = true)]
     pub on_hangup: Option<OnHangupArg>,

@@ -1,11 +1,11 @@
 //! How a service is rolled out: `deploy`, `scale`, `pull_policy`, and our own `x-pitstop`.
 
+use super::balancer;
 use super::read::{At, Fields, Keys};
 use super::tree::Value;
 use crate::domain::balancer::BalancerSpec;
 use crate::domain::hook::{DEFAULT_TIMEOUT_MS, Hook, Hooks, LONGEST_TIMEOUT_MS};
-use crate::domain::ids::ServerName;
-use crate::domain::options::{BatchSize, Gate, OnFailure, PullPolicy};
+use crate::domain::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, PullPolicy};
 use crate::domain::spec::Rollout;
 
 /// The keys of `deploy`.
@@ -39,20 +39,11 @@ const PITSTOP: Keys = Keys {
         "min_ready",
         "on_failure",
         "warm",
+        "drain",
         "balancer",
         "hooks",
     ],
     refused: &[],
-    passed: &[],
-};
-
-const BALANCER: Keys = Keys {
-    read: &["haproxy"],
-    refused: &[
-        ("caddy", "only haproxy is, in this version; leaving it out would cut sessions"),
-        ("nginx", "only haproxy is, in this version; leaving it out would cut sessions"),
-        ("command", "only haproxy is, in this version; leaving it out would cut sessions"),
-    ],
     passed: &[],
 };
 
@@ -109,8 +100,17 @@ pub(super) fn x_pitstop(owner: &Fields<'_>) -> Rollout {
         .map(|at| at.items_or_one())
         .into_iter()
         .flatten()
-        .filter_map(|at| balancer(&at))
+        .filter_map(|at| balancer::read(&at))
         .collect();
+    if let Some(at) = fields.get("balancer").filter(|_| rollout.balancers.len() > 1)
+        && rollout.balancers.contains(&BalancerSpec::None)
+    {
+        at.error("has `none` beside others");
+    }
+    if let Some(drain) = fields.get("drain").and_then(|at| at.fields(&Keys::only(&["timeout", "on_timeout"]))) {
+        rollout.drain_timeout_ms = drain.get("timeout").and_then(|at| at.duration_ms());
+        rollout.on_drain_timeout = drain.get("on_timeout").and_then(|at| at.parsed(on_drain_timeout));
+    }
     if let Some(at) = fields.get("warm").filter(|at| at.text().is_some_and(|warm| warm != "off")) {
         at.error("is not supported: not in this version; use off");
     }
@@ -158,28 +158,6 @@ fn argv(at: &At<'_>) -> Option<Vec<String>> {
     Some(command)
 }
 
-/// One load balancer: `{haproxy: {socket: …, backend: …}}`.
-fn balancer(at: &At<'_>) -> Option<BalancerSpec> {
-    let fields = at.fields(&BALANCER)?;
-    let haproxy = fields.need("haproxy")?.fields(&Keys::only(&["socket", "backend"]))?;
-    let socket = haproxy.need("socket").and_then(|at| {
-        let socket = at.word()?;
-        let port = |text: &str| {
-            text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
-        };
-        let tcp = socket.strip_prefix("tcp://").unwrap_or(&socket);
-        if socket.strip_prefix("unix://").unwrap_or(&socket).starts_with('/') || port(tcp) {
-            return Some(socket);
-        }
-        at.error(format!("`{socket}` is neither a path from the root nor HOST:PORT"));
-        None
-    });
-    let backend = haproxy
-        .need("backend")
-        .and_then(|at| at.parsed(|text| ServerName::new(text).map_err(|error| error.to_string())));
-    Some(BalancerSpec::Haproxy { socket: socket?, backend: backend? })
-}
-
 fn update_config(fields: &Fields<'_>, rollout: &mut Rollout) {
     rollout.batch = fields.get("parallelism").and_then(|at| at.int()).map(|count| match count {
         0 => BatchSize::Percent(100),
@@ -213,6 +191,8 @@ fn over(rollout: &mut Rollout, later: Rollout) {
     rollout.min_ready_ms = later.min_ready_ms.or(rollout.min_ready_ms);
     rollout.pull = later.pull.or(rollout.pull);
     rollout.hooks.over(later.hooks);
+    rollout.drain_timeout_ms = later.drain_timeout_ms.or(rollout.drain_timeout_ms);
+    rollout.on_drain_timeout = later.on_drain_timeout.or(rollout.on_drain_timeout);
     if !later.balancers.is_empty() {
         rollout.balancers = later.balancers;
     }
@@ -232,6 +212,14 @@ fn on_failure(text: &str) -> Result<OnFailure, String> {
         "pause" => Ok(OnFailure::Pause),
         "rollback" => Ok(OnFailure::Rollback),
         _ => Err(format!("`{text}` is not an action on failure; use pause or rollback")),
+    }
+}
+
+fn on_drain_timeout(text: &str) -> Result<OnDrainTimeout, String> {
+    match text {
+        "cut" => Ok(OnDrainTimeout::Cut),
+        "abort" => Ok(OnDrainTimeout::Abort),
+        _ => Err(format!("`{text}` is not what can happen to sessions; use cut or abort")),
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::facts::Facts;
 use super::super::fleet::{Container, Instance, State};
 use super::super::ids::{ImageRef, InstanceName, ObjectName};
 use super::super::labels::Role;
-use super::super::options::{OnFailure, Options};
+use super::super::options::{DRAIN_TIMEOUT, OnDrainTimeout, OnFailure, Options};
 use super::super::plan::{Kind, Lane, Plan, Refusal, Step, StepId, Target, Task};
 use super::super::spec::Rollout;
 use std::collections::BTreeMap;
@@ -30,6 +30,8 @@ pub(super) struct Draft<'a> {
     pub facts: &'a Facts,
     pub options: &'a Options,
     pub plan: Plan,
+    /// How long sessions may take to end, and what becomes of those that do not.
+    pub drain: (Duration, OnDrainTimeout),
     /// The last undo step of each instance: the next one follows it.
     undo: BTreeMap<InstanceName, StepId>,
 }
@@ -65,7 +67,12 @@ impl<'a> Draft<'a> {
                 "a rollback is not rolled back: when an instance fails, that one is put back and the rest waits".into(),
             );
         }
-        Self { facts, options, plan, undo: BTreeMap::new() }
+        let own = rollout.drain_timeout_ms.map(Duration::from_millis);
+        let drain = (
+            options.drain_timeout.or(own).unwrap_or(DRAIN_TIMEOUT),
+            options.on_drain_timeout.or(rollout.on_drain_timeout).unwrap_or_default(),
+        );
+        Self { facts, options, plan, drain, undo: BTreeMap::new() }
     }
 
     /// Adds a sentence the user should read, once.
@@ -126,7 +133,11 @@ impl<'a> Draft<'a> {
         match task {
             Task::Pull { .. } => self.options.pull_timeout,
             // The cut and the balancer's last answer come after the time for sessions to end.
-            Task::Drain { timeout, .. } | Task::Attach { timeout, .. } => *timeout + BALANCER_SLACK,
+            Task::Drain { places, timeout, .. } => {
+                let settle = places.iter().map(|place| place.balancer.settle()).max().unwrap_or_default();
+                (*timeout).max(settle) + BALANCER_SLACK
+            }
+            Task::Attach { timeout, .. } | Task::Join { timeout, .. } => *timeout + BALANCER_SLACK,
             Task::Hook { hook, .. } => hook.timeout() + HOOK_SLACK,
             Task::Stop { container, grace } => {
                 grace.or_else(|| self.own_grace(container)).unwrap_or(STOP_GRACE) + STOP_SLACK

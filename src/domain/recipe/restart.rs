@@ -33,7 +33,7 @@ pub fn restart(targets: &[String], facts: &Facts, options: &Options) -> Result<P
     let mut rounds: Vec<Vec<&Instance>> = Vec::new();
     let mut done = BTreeSet::new();
     for (app, _) in managed.iter().filter(|(app, _)| done.insert(&app.id)) {
-        traffic::reachable(app, facts)?;
+        traffic::reachable(app, facts, options)?;
         let of_app: Vec<_> = managed.iter().filter(|(one, _)| one.id == app.id).map(|(_, one)| *one).collect();
         of_app.iter().try_for_each(|instance| restartable(app, instance))?;
         rounds.extend(batches(&mut draft, app, &of_app, &beside(app, &of_app), &rollout_of(app))?);
@@ -59,7 +59,7 @@ pub fn restart(targets: &[String], facts: &Facts, options: &Options) -> Result<P
 }
 
 /// The app's own wishes, from its newest container.
-fn rollout_of(app: &App) -> Rollout {
+pub(super) fn rollout_of(app: &App) -> Rollout {
     super::settle::newest(app)
         .and_then(|container| container.own.as_ref()?.spec.as_ref())
         .map(|spec| spec.rollout.clone())

@@ -1,5 +1,6 @@
 //! Rolling an app to a spec and an image, batch by batch: what deploy and rollback have in common.
 
+use super::super::balancer;
 use super::super::budget::Standing;
 use super::super::converge::{Aim, Difference, Need};
 use super::super::facts::Facts;
@@ -72,9 +73,16 @@ impl Roll<'_> {
         }
         if todo.is_empty() && unproven.is_empty() {
             draft.note(format!("every instance of {} runs {} as wanted: nothing to do", self.app.id, self.spec.image));
+            let known = balancer::of_app(self.app);
+            if balancer::distinct(&self.spec.rollout.balancers).iter().any(|spec| !known.contains(spec)) {
+                draft.note(
+                    "its load balancers are another matter: the containers learn of them with the next deployment that \
+                     changes something, and until then an operation without -f does not drain there",
+                );
+            }
             return Ok(draft.finish());
         }
-        traffic::reachable(self.app, self.facts)?;
+        traffic::reachable(self.app, self.facts, self.options)?;
         let swapped = self.prove_again(&mut draft, &unproven);
         if todo.is_empty() {
             remove_replaced(&mut draft, &swapped);

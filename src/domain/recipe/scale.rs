@@ -4,19 +4,18 @@
 use super::super::converge::Footing;
 use super::super::facts::Facts;
 use super::super::fleet::{App, Instance};
-use super::super::hook::Moment;
 use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal};
 use super::address;
 use super::create::absent;
 use super::draft::{Draft, Slot};
-use super::hooks;
 use super::managed;
 use super::ports::Taken;
 use super::remove::take_down;
 use super::restart::{self, restartable};
 use super::settle::{newest, readiness, spec_of};
 use super::swap::{Before, Source, Wanted};
+use super::traffic;
 use std::collections::BTreeSet;
 
 /// Plans it.
@@ -26,6 +25,9 @@ pub fn scale(app: &str, replicas: u32, facts: &Facts, options: &Options) -> Resu
     let spec = newest(app).and_then(spec_of);
     let rollout = spec.as_ref().map(|spec| spec.rollout.clone()).unwrap_or_default();
     let mut draft = Draft::new(Kind::Scale, app.id.to_string(), &rollout, facts, options);
+    if (replicas as usize) != there {
+        traffic::reachable(app, facts, options)?;
+    }
     if (replicas as usize) < there {
         down(&mut draft, app, replicas as usize);
     } else {
@@ -50,10 +52,7 @@ fn down(draft: &mut Draft<'_>, app: &App, replicas: usize) {
     draft.plan.batches = vec![surplus.iter().map(|instance| instance.name.clone()).collect()];
     for instance in surplus {
         let at = Slot { instance: instance.name.clone(), batch: 1 };
-        let mut hooks = hooks::Before::new(instance.app.as_ref());
-        let told = hooks.write(draft, &at, Moment::PreDrain, Vec::new());
-        let told = hooks.write(draft, &at, Moment::PreStop, told);
-        take_down(draft, &at, instance, false, &format!("{replicas} instances of {} are wanted", app.id), &told);
+        take_down(draft, &at, instance, false, &format!("{replicas} instances of {} are wanted", app.id), true);
     }
     draft.note("volumes stay");
     if replicas == 0 {
