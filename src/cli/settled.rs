@@ -55,6 +55,8 @@ pub fn options(args: &OperationArgs, settings: &Settings) -> Result<(Options, Op
     };
     let said = Choices {
         batch: args.batch,
+        canary: args.canary,
+        min_available: args.min_available,
         parallel: args.parallel,
         gate: args.gate.map(|gate| gate.0),
         on_failure: args.on_failure.map(|on_failure| on_failure.0),

@@ -4,6 +4,7 @@
 
 use super::file::{self, Unreadable};
 use super::paths;
+use crate::domain::budget::MinAvailable;
 use crate::domain::clean::clean;
 use crate::domain::duration;
 use crate::domain::options::{BatchSize, Gate, OnFailure, Options, PullPolicy};
@@ -61,6 +62,10 @@ pub enum OnHangup {
 pub struct Choices {
     #[serde(deserialize_with = "text")]
     pub batch: Option<BatchSize>,
+    #[serde(deserialize_with = "text")]
+    pub canary: Option<BatchSize>,
+    #[serde(deserialize_with = "text")]
+    pub min_available: Option<MinAvailable>,
     pub parallel: Option<u32>,
     pub gate: Option<Gate>,
     pub on_failure: Option<OnFailure>,
@@ -89,6 +94,8 @@ impl Choices {
     pub fn over(self, weaker: Self) -> Self {
         Self {
             batch: self.batch.or(weaker.batch),
+            canary: self.canary.or(weaker.canary),
+            min_available: self.min_available.or(weaker.min_available),
             parallel: self.parallel.or(weaker.parallel),
             gate: self.gate.or(weaker.gate),
             on_failure: self.on_failure.or(weaker.on_failure),
@@ -109,6 +116,8 @@ impl Choices {
         let default = Options::default();
         Options {
             batch: self.batch,
+            canary: self.canary,
+            min_available: self.min_available,
             parallel: self.parallel,
             gate: self.gate,
             on_failure: self.on_failure,
@@ -222,7 +231,7 @@ mod tests {
         let settings = read(
             "host = 'unix:///run/x.sock'\ntheme = 'dusk'\nread_only = true\ncolor = 'never'\nsandbox_image = 's:1'\n\
              on_hangup = 'finish'\n\
-             [defaults]\nbatch = '25%'\nparallel = 3\ngate = 'first'\non_failure = 'rollback'\ndrain_timeout = '1m'\n\
+             [defaults]\nbatch = '25%'\ncanary = 1\nmin_available = '50%'\nparallel = 3\ngate = 'first'\non_failure = 'rollback'\ndrain_timeout = '1m'\n\
              stop_grace = 5\nready_timeout = 1.5\nmin_ready = '2s'\nprobe = 'tcp:80'\npull = 'never'\npull_timeout = '1h'\nwait_lock = 5\n\
              engine_grace = '2m'\n",
         )
@@ -231,6 +240,8 @@ mod tests {
         let seconds = |s| Some(Duration::from_secs(s));
         let want = Choices {
             batch: Some(BatchSize::Percent(25)),
+            canary: Some(BatchSize::Count(1)),
+            min_available: Some(MinAvailable::Percent(50)),
             parallel: Some(3),
             gate: Some(Gate::First),
             on_failure: Some(OnFailure::Rollback),

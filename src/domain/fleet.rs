@@ -184,6 +184,11 @@ impl Container {
         self.state == State::Running
     }
 
+    /// It has processes, so it must be stopped before it can be replaced or removed.
+    pub fn is_alive(&self) -> bool {
+        matches!(self.state, State::Running | State::Paused | State::Restarting)
+    }
+
     /// The revision it carries; 0 when it does not say.
     pub fn revision(&self) -> u32 {
         self.own.as_ref().map_or(0, |own| own.revision)
@@ -221,6 +226,11 @@ impl Instance {
     pub fn is_ready(&self) -> bool {
         self.app.as_ref().is_some_and(|app| app.is_running() && matches!(app.health, None | Some(Health::Healthy)))
             && !matches!(self.hold(), Some(Hold::Orphaned) | None)
+    }
+
+    /// It runs, and its health check says that it does not work.
+    pub fn is_unhealthy(&self) -> bool {
+        self.app.as_ref().is_some_and(|app| app.is_running() && app.health == Some(Health::Unhealthy))
     }
 
     /// How the address is held; `None` when the namespace's owner does not run, so there is no address.

@@ -7,7 +7,9 @@
 pub mod address;
 pub mod availability;
 pub mod balancer;
+pub mod budget;
 pub mod clean;
+pub mod control;
 pub mod converge;
 pub mod crash;
 pub mod duration;

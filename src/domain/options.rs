@@ -2,6 +2,7 @@
 //!
 //! Precedence (flag, variable, file, Compose `x-pitstop`, default) is settled before a value gets here.
 
+use super::budget::MinAvailable;
 use super::probe::ProbeSpec;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -105,6 +106,10 @@ pub enum PullPolicy {
 pub struct Options {
     /// Instances per batch; `None`: the app's own `x-pitstop` or `update_config`, else one.
     pub batch: Option<BatchSize>,
+    /// Instances of the first batch; `None`: the app's own, else as many as of any other.
+    pub canary: Option<BatchSize>,
+    /// Instances that have to stay available; `None`: the app's own, else a quarter where one at a time allows it.
+    pub min_available: Option<MinAvailable>,
     /// Steps that may run side by side in creation; `None`: max(4, 2 × the engine's cores).
     pub parallel: Option<u32>,
     /// `None`: the app's own, else `auto`.
@@ -137,6 +142,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             batch: None,
+            canary: None,
+            min_available: None,
             parallel: None,
             gate: None,
             on_failure: None,

@@ -280,6 +280,9 @@ pub struct AppDraft {
 pub struct RevisionRecord {
     pub revision: u32,
     pub image_id: String,
+    /// `name@sha256:…`, by which the image can be pulled again when the engine has it no more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<String>,
     /// With environment values: the record is as private as the container itself.
     pub spec: AppSpec,
 }

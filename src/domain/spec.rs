@@ -5,6 +5,7 @@
 //! that equal specs have equal hashes. Must not know Compose syntax or the engine's wire format.
 
 use super::balancer::BalancerSpec;
+use super::budget::MinAvailable;
 use super::environment::Environment;
 use super::hook::Hooks;
 use super::options::{BatchSize, Gate, OnFailure, PullPolicy};
@@ -192,6 +193,10 @@ pub struct Logging {
 pub struct Rollout {
     pub probe: Option<ProbeSpec>,
     pub batch: Option<BatchSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary: Option<BatchSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_available: Option<MinAvailable>,
     pub gate: Option<Gate>,
     pub on_failure: Option<OnFailure>,
     pub min_ready_ms: Option<u64>,

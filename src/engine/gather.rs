@@ -61,7 +61,7 @@ fn concerns(request: &Request, fleet: &Fleet, app: &App) -> bool {
             apps.iter().any(|target| named(target) || fleet.find(target).is_ok_and(|a| a.id.project == app.id.project))
         }
         // What they come down to is asked for instead.
-        Request::Resume { .. } | Request::Abort { .. } => false,
+        Request::Resume { .. } | Request::Abort { .. } | Request::Retry { .. } => false,
         Request::Repair { targets, .. } if targets.is_empty() => app.managed,
         Request::Restart { targets, .. } | Request::Repair { targets, .. } => targets
             .iter()

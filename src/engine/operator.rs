@@ -92,7 +92,8 @@ impl Operator {
             pins: Pins::default(),
             locks,
         };
-        Ok(run::start(context, plan, told, signs, recorder))
+        let records = self.session.records().cloned().filter(|_| !plan.is_empty());
+        Ok(run::start(context, plan, told, signs, recorder, records, news))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::{Records, Request};
 use crate::config::compose::{self, LoadOptions};
+use crate::domain::event::Outcome;
 use crate::domain::fleet::{EngineInfo, Fleet};
 use crate::domain::ids::OpId;
 use crate::domain::options::Options;
@@ -19,6 +20,8 @@ use std::path::PathBuf;
 pub(super) enum Way {
     On,
     Back,
+    /// Forward again, also where it has come to an end that was not a success.
+    Again,
 }
 
 /// What is to be asked for.
@@ -37,7 +40,7 @@ pub(super) fn read(records: Option<&Records>, op: &OpId, engine: &EngineInfo) ->
     if summary.standing() == Standing::Running {
         let pid = record.header.as_ref().map_or(0, |header| header.pid);
         return Err(Refusal::Refused(format!(
-            "{} ({op}) is still running: {}, process {pid}; nothing was touched",
+            "{} ({op}) is still running: {}, process {pid}; nothing was touched. `pitstop go {op}` passes its gate, `pitstop continue {op}` ends its pause",
             summary.title(),
             if summary.by.is_empty() { "by somebody unknown" } else { &summary.by },
         )));
@@ -61,10 +64,11 @@ pub(super) fn next(
     options: &Options,
     fleet: &Fleet,
 ) -> Result<Next, Refusal> {
-    if let Some(by) = &record.resumed_by {
+    let ended_well = summary.outcome == Some(Outcome::Succeeded);
+    if let Some(by) = record.resumed_by.as_ref().filter(|_| way != Way::Again || ended_well) {
         return Ok(Next::Nothing(format!("{by} has gone on with it already")));
     }
-    if !summary.is_open() {
+    if !summary.is_open() && (way != Way::Again || ended_well) {
         let how = summary.standing().as_str().replace('_', " ");
         return Ok(Next::Nothing(format!(
             "{} has come to its end ({how}): nothing was left half-done",
@@ -78,7 +82,7 @@ pub(super) fn next(
         ))
     })?;
     match way {
-        Way::On => on(goal, record, options.clone(), fleet),
+        Way::On | Way::Again => on(goal, record, options.clone(), fleet),
         Way::Back => back(goal, record, &title, options.clone()),
     }
 }
@@ -221,6 +225,7 @@ pub(super) fn goal(request: &Request, plan: &Plan) -> Option<Goal> {
         | Request::Finish { .. }
         | Request::TakeBack { .. }
         | Request::Resume { .. }
+        | Request::Retry { .. }
         | Request::Abort { .. } => return None,
     })
 }

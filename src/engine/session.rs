@@ -113,7 +113,7 @@ impl Session {
             Request::Finish { app, options } => recipe::finish(app, &facts, options),
             Request::TakeBack { app, options } => recipe::take_back(app, &facts, options),
             // Settled above.
-            Request::Resume { op, .. } | Request::Abort { op, .. } => {
+            Request::Resume { op, .. } | Request::Abort { op, .. } | Request::Retry { op, .. } => {
                 return Err(Refusal::Usage(format!("{op} can't be asked for like this")).into());
             }
         };
@@ -123,19 +123,25 @@ impl Session {
 
     /// The plan that goes on with an operation, or takes it back.
     async fn resumed(&self, request: &Request) -> Result<Plan, Error> {
-        let (Request::Resume { op, options } | Request::Abort { op, options }) = request else {
-            return self.plan(request).await;
+        let (op, options, way) = match request {
+            Request::Resume { op, options } => (op, options, Way::On),
+            Request::Abort { op, options } => (op, options, Way::Back),
+            Request::Retry { op, options } => (op, options, Way::Again),
+            _ => return self.plan(request).await,
         };
-        let way = if matches!(request, Request::Resume { .. }) { Way::On } else { Way::Back };
         let fleet = self.fleet().await?;
         let (record, summary) = resume::read(self.records(), op, self.info())?;
         let plan = match resume::next(&record, &summary, way, options, &fleet)? {
             Next::Ask(request) => {
                 let plan = self.plan(&request).await?;
-                let words = if way == Way::On { "goes on with" } else { "takes back" };
+                let words = match way {
+                    Way::On => "goes on with",
+                    Way::Back => "takes back",
+                    Way::Again => "tries again",
+                };
                 let notes = std::iter::once(format!("{words} {op}, the {}", summary.title())).chain(plan.notes);
                 // Where it went on from counts, not where it was half-way.
-                let goal = if way == Way::On { resume::wanted(&record).or(plan.goal) } else { plan.goal };
+                let goal = if way == Way::Back { plan.goal } else { resume::wanted(&record).or(plan.goal) };
                 Plan { notes: notes.collect(), goal, ..plan }
             }
             Next::Nothing(why) => {
@@ -143,7 +149,8 @@ impl Session {
                 Plan::nothing(kind, summary.app.clone(), format!("{why}: nothing to do"))
             }
         };
-        Ok(Plan { resumes: summary.is_open().then(|| op.clone()), ..plan })
+        let settles = summary.is_open() || (way == Way::Again && !plan.is_empty());
+        Ok(Plan { resumes: settles.then(|| op.clone()), ..plan })
     }
 
     /// Log lines of an app's instances, of one instance, or of an unmanaged container, interleaved as they come.

@@ -5,6 +5,7 @@
 #![allow(clippy::doc_markdown)] // these comments are help texts, where backquotes would be shown
 
 use crate::config::settings::OnHangup;
+use crate::domain::budget::MinAvailable;
 use crate::domain::duration;
 use crate::domain::options::{BatchSize, Gate, OnFailure, PullPolicy};
 use crate::domain::probe::ProbeSpec;
@@ -19,6 +20,12 @@ pub struct OperationArgs {
     /// Instances handled together: a number or a share [default: the app's own, else 1]
     #[arg(long, value_name = "N|P%", env = "PITSTOP_BATCH", hide_env_values = true, help_heading = ROLLOUT)]
     pub batch: Option<BatchSize>,
+    /// Instances of the first batch, where it is another number; --gate first asks after it
+    #[arg(long, value_name = "N|P%", env = "PITSTOP_CANARY", hide_env_values = true, help_heading = ROLLOUT)]
+    pub canary: Option<BatchSize>,
+    /// Refuse what leaves fewer instances available than this [default: the app's own, else a quarter, where one at a time allows it]
+    #[arg(long, value_name = "N|P%", env = "PITSTOP_MIN_AVAILABLE", hide_env_values = true, help_heading = ROLLOUT)]
+    pub min_available: Option<MinAvailable>,
     /// Steps of creation that run side by side [default: twice the engine's CPUs, at least 4]
     #[arg(long, value_name = "N", env = "PITSTOP_PARALLEL", hide_env_values = true, help_heading = ROLLOUT,
         value_parser = clap::value_parser!(u32).range(1..))]

@@ -30,7 +30,18 @@ const UPDATE: Keys = Keys {
 };
 
 const PITSTOP: Keys = Keys {
-    read: &["probe", "batch", "gate", "min_ready", "on_failure", "warm", "balancer", "hooks"],
+    read: &[
+        "probe",
+        "batch",
+        "canary",
+        "min_available",
+        "gate",
+        "min_ready",
+        "on_failure",
+        "warm",
+        "balancer",
+        "hooks",
+    ],
     refused: &[],
     passed: &[],
 };
@@ -87,6 +98,8 @@ pub(super) fn x_pitstop(owner: &Fields<'_>) -> Rollout {
     let Some(fields) = owner.get("x-pitstop").and_then(|at| at.fields(&PITSTOP)) else { return rollout };
     rollout.probe = fields.get("probe").and_then(|at| at.parsed(str::parse));
     rollout.batch = fields.get("batch").and_then(|at| at.parsed(str::parse));
+    rollout.canary = fields.get("canary").and_then(|at| at.parsed(str::parse));
+    rollout.min_available = fields.get("min_available").and_then(|at| at.parsed(str::parse));
     rollout.gate = fields.get("gate").and_then(|at| at.parsed(gate));
     rollout.min_ready_ms = fields.get("min_ready").and_then(|at| at.duration_ms());
     rollout.on_failure = fields.get("on_failure").and_then(|at| at.parsed(on_failure));
@@ -120,13 +133,14 @@ fn hook(at: &At<'_>) -> Option<Hook> {
     let command = fields.need("command").and_then(|at| argv(&at))?;
     let timeout_ms = match fields.get("timeout") {
         None => DEFAULT_TIMEOUT_MS,
-        Some(at) => match at.duration_ms()? {
-            ms @ 1..=LONGEST_TIMEOUT_MS => ms,
-            _ => {
+        Some(at) => {
+            let ms = at.duration_ms()?;
+            if !(1..=LONGEST_TIMEOUT_MS).contains(&ms) {
                 at.error("must be longer than nothing and at most 1h");
                 return None;
             }
-        },
+            ms
+        }
     };
     Some(Hook { command, timeout_ms })
 }
@@ -193,6 +207,8 @@ fn update_config(fields: &Fields<'_>, rollout: &mut Rollout) {
 fn over(rollout: &mut Rollout, later: Rollout) {
     rollout.probe = later.probe.or(rollout.probe.take());
     rollout.batch = later.batch.or(rollout.batch);
+    rollout.canary = later.canary.or(rollout.canary);
+    rollout.min_available = later.min_available.or(rollout.min_available);
     rollout.gate = later.gate.or(rollout.gate);
     rollout.on_failure = later.on_failure.or(rollout.on_failure);
     rollout.min_ready_ms = later.min_ready_ms.or(rollout.min_ready_ms);

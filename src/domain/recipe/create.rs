@@ -3,9 +3,9 @@
 //! What is there and equal stays as it is; what is there and different is refused (that is a deploy). Images are
 //! pulled beside networks, volumes and sandboxes.
 
+use super::super::converge::{Aim, Need};
 use super::super::facts::Facts;
 use super::super::fleet::{App, Container, Instance};
-use super::super::identity::Hold;
 use super::super::ids::AppId;
 use super::super::inplace::compare;
 use super::super::options::{Options, PullPolicy};
@@ -18,7 +18,7 @@ use super::ports::{self, Taken};
 use super::resources::Resources;
 use super::settle::{newest, next_revision, pull_policy, readiness, spec_of};
 use super::swap::{Before, Source, Wanted, free_name, sandbox_start};
-use super::{address, restart};
+use super::{address, restart, traffic};
 use std::collections::BTreeMap;
 
 /// Plans it. `services` empty: all; `scale` overrides replicas by service.
@@ -72,16 +72,6 @@ struct Creation<'a> {
     instances: Vec<super::super::ids::InstanceName>,
 }
 
-/// What an instance lacks.
-enum Lack {
-    /// Everything, or the app container.
-    Container,
-    /// Its container can't start again: its sandbox is another one, or gone.
-    Place,
-    /// A start.
-    Start,
-}
-
 impl Creation<'_> {
     fn app(&mut self, name: &str, entry: &AppEntry, replicas: u32) -> Result<(), Refusal> {
         let facts = self.draft.facts;
@@ -100,14 +90,13 @@ impl Creation<'_> {
                 ));
             }
         }
-        let lacking: Vec<(Instance, Lack)> = (1..=replicas)
-            .filter_map(|number| {
-                let there = seen.and_then(|app| app.instances.iter().find(|instance| instance.number == number));
-                match there {
-                    None => Some((absent(&id, number), Lack::Container)),
-                    Some(instance) => lack(instance).map(|lack| (instance.clone(), lack)),
-                }
-            })
+        let there = |number| seen?.instances.iter().find(|instance| instance.number == number).cloned();
+        let instances = (1..=replicas).map(|number| there(number).unwrap_or_else(|| absent(&id, number)));
+        let draft = &self.draft;
+        let lacking: Vec<(Instance, Need)> = instances
+            .map(|instance| (traffic::seen(draft, &instance).need(Aim::Exist), instance))
+            .filter(|(need, _)| *need != Need::Nothing)
+            .map(|(need, instance)| (instance, need))
             .collect();
         if lacking.is_empty() {
             return Ok(());
@@ -115,16 +104,16 @@ impl Creation<'_> {
         address::one_each(facts, &id, &entry.spec.sandbox, replicas, &lacking_sandboxes(&lacking))?;
         let wanted = self.wanted(&id, seen, &entry.spec, &lacking)?;
         let after = self.dependencies(entry);
-        for (instance, lack) in &lacking {
+        for (instance, need) in &lacking {
             let at = Slot { instance: instance.name.clone(), batch: 1 };
             self.instances.push(instance.name.clone());
             let before = Before { prepared: Vec::new(), verifies: after.clone() };
-            let (start, ready) = match (lack, &wanted, &instance.app) {
-                (Lack::Start, _, Some(container)) => {
+            let (start, ready) = match (need, &wanted, &instance.app) {
+                (Need::Start, _, Some(container)) => {
                     let one = restart::one(&mut self.draft, &at, instance, container, &before);
                     (one.start, one.ready)
                 }
-                (Lack::Place, Some(wanted), _) => {
+                (Need::Replace, Some(wanted), _) => {
                     let wanted = Wanted { revision: seen.map_or(1, |app| next_revision(app, facts)), ..wanted.clone() };
                     let cause = format!("the container of {} can't start again in its sandbox", instance.name.short());
                     let swapped = wanted.swap(&mut self.draft, &at, instance, &before, &cause)?;
@@ -148,9 +137,9 @@ impl Creation<'_> {
         id: &'w AppId,
         seen: Option<&App>,
         spec: &'w AppSpec,
-        lacking: &[(Instance, Lack)],
+        lacking: &[(Instance, Need)],
     ) -> Result<Option<Wanted<'w>>, Refusal> {
-        if lacking.iter().all(|(_, lack)| matches!(lack, Lack::Start)) {
+        if lacking.iter().all(|(_, need)| *need == Need::Start) {
             return Ok(None);
         }
         let draft = &mut self.draft;
@@ -262,18 +251,7 @@ impl Wanted<'_> {
     }
 }
 
-/// What keeps an instance that is there from serving.
-fn lack(instance: &Instance) -> Option<Lack> {
-    let Some(container) = &instance.app else { return Some(Lack::Container) };
-    let Some(sandbox) = &instance.sandbox else { return Some(Lack::Place) };
-    if container.joined().is_some_and(|id| id != sandbox.id.as_str()) {
-        return Some(Lack::Place);
-    }
-    let serves = container.is_running() && !matches!(instance.hold(), None | Some(Hold::Orphaned));
-    (!serves).then_some(Lack::Start)
-}
-
-fn lacking_sandboxes(lacking: &[(Instance, Lack)]) -> Vec<u32> {
+fn lacking_sandboxes(lacking: &[(Instance, Need)]) -> Vec<u32> {
     lacking.iter().filter(|(instance, _)| instance.sandbox.is_none()).map(|(instance, _)| instance.number).collect()
 }
 

@@ -7,7 +7,7 @@ use super::super::facts::Facts;
 use super::super::fleet::{Container, Instance, State};
 use super::super::ids::{ImageRef, InstanceName, ObjectName};
 use super::super::labels::Role;
-use super::super::options::Options;
+use super::super::options::{OnFailure, Options};
 use super::super::plan::{Kind, Lane, Plan, Refusal, Step, StepId, Target, Task};
 use super::super::spec::Rollout;
 use std::collections::BTreeMap;
@@ -51,7 +51,8 @@ impl<'a> Draft<'a> {
     /// An empty plan; `rollout` is the app's own wishes, for what the options leave open.
     pub fn new(kind: Kind, app: String, rollout: &Rollout, facts: &'a Facts, options: &'a Options) -> Self {
         let cores = facts.fleet.engine.cpus as usize;
-        let plan = Plan {
+        let on_failure = options.on_failure.or(rollout.on_failure).unwrap_or_default();
+        let mut plan = Plan {
             kind,
             app,
             from: None,
@@ -62,11 +63,17 @@ impl<'a> Draft<'a> {
             batches: Vec::new(),
             steps: Vec::new(),
             gate: options.gate.or(rollout.gate).unwrap_or_default(),
-            on_failure: options.on_failure.or(rollout.on_failure).unwrap_or_default(),
+            // A rollback is never rolled back: both versions would be out.
+            on_failure: if kind == Kind::Rollback { OnFailure::Pause } else { on_failure },
             parallel: options.parallel.map_or((2 * cores).max(4), |n| (n as usize).max(1)),
             hopeless: Vec::new(),
             notes: Vec::new(),
         };
+        if kind == Kind::Rollback && options.on_failure == Some(OnFailure::Rollback) {
+            plan.notes.push(
+                "a rollback is not rolled back: when an instance fails, that one is put back and the rest waits".into(),
+            );
+        }
         Self { facts, options, plan, undo: BTreeMap::new() }
     }
 
@@ -223,11 +230,6 @@ pub(super) fn aside(draft: &Draft<'_>, old: &Container) -> String {
     let first = format!("{}.old", old.name);
     let later = (2..).map(|n| format!("{first}{n}"));
     std::iter::once(first.clone()).chain(later).find(|name| !taken(name)).unwrap_or(first)
-}
-
-/// It has processes, so it must be stopped before it can be replaced or removed.
-pub(super) fn alive(container: &Container) -> bool {
-    matches!(container.state, State::Running | State::Paused | State::Restarting)
 }
 
 /// The container as a step's target.

@@ -5,7 +5,7 @@ use super::super::fleet::Container;
 use super::super::ids::AppId;
 use super::super::plan::Refusal;
 use super::super::spec::{PublishedPort, SandboxSpec};
-use super::draft::{alive, all};
+use super::draft::all;
 
 /// The sandbox's part with the ports of instance `number`: the N-th of each host range.
 pub(super) fn of_instance(app: &AppId, spec: &SandboxSpec, number: u32) -> Result<SandboxSpec, Refusal> {
@@ -45,7 +45,7 @@ impl Taken {
             if let Some((other, _)) = self.0.iter().find(|(_, taken)| clash(taken, port)) {
                 return refuse(&format!("{other} gets in the same operation"));
             }
-            if let Some(container) = all(facts).find(|container| alive(container) && holds(container, port)) {
+            if let Some(container) = all(facts).find(|container| container.is_alive() && holds(container, port)) {
                 return refuse(&format!("container {} has; stop it or choose another port", container.name));
             }
             self.0.push((owner.to_owned(), port.clone()));

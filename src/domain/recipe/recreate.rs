@@ -7,9 +7,9 @@ use super::super::fleet::{Container, Instance};
 use super::super::hook::Moment;
 use super::super::plan::{Refusal, Target, Task};
 use super::super::spec::AppSpec;
-use super::draft::{Draft, Slot, alive, aside, known, object_name, rivals, stop};
+use super::draft::{Draft, Slot, aside, known, object_name, rivals, stop};
 use super::hooks;
-use super::swap::{Before, Source, Swapped, Wanted, park, record, sandbox_start};
+use super::swap::{Before, Source, Swapped, Wanted, WayBack, park, record, sandbox_start};
 use super::traffic;
 use std::collections::BTreeMap;
 
@@ -43,14 +43,14 @@ impl Wanted<'_> {
         let mut hooks = hooks::Before::new(old);
         needs = hooks.write(draft, at, Moment::PreDrain, needs);
         let places = traffic::places(draft, instance);
-        let drain = places.drain(draft, at, None, &needs);
+        let drain = places.drain(draft, at, Some(&known(old_sandbox)), &needs);
         needs.extend(drain);
         needs = hooks.write(draft, at, Moment::PreStop, needs);
         let stopped = self.stop_running(draft, at, instance, &needs);
         needs.extend(stopped.iter().map(|(_, step)| *step));
 
         let why = "the change needs a new sandbox";
-        let down = alive(old_sandbox).then(|| draft.main(at, stop(known(old_sandbox), draft.options), &needs, why));
+        let down = old_sandbox.is_alive().then(|| draft.main(at, stop(known(old_sandbox), draft.options), &needs, why));
         needs.extend(down);
         let to = object_name(&aside(draft, old_sandbox))?;
         let rename = draft.main(at, Task::Rename { container: known(old_sandbox), to }, &needs, why);
@@ -62,7 +62,7 @@ impl Wanted<'_> {
         let container = Target::Made { step: create, name: self.container_name(instance) };
         let start = self.start(draft, at, &container, &[up]);
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, rivals(instance, None), start);
-        let verify = places.attach(draft, at, None, &[verify]).unwrap_or(verify);
+        let verify = places.attach(draft, at, Some(&known(old_sandbox)), &[verify]).unwrap_or(verify);
         let record = old.and_then(|old| record(draft, at, old, &sandbox, &[verify]));
         let park = old.map(|old| park(draft, at, old, &[record.unwrap_or(verify)]));
 
@@ -82,8 +82,9 @@ impl Wanted<'_> {
             let task = Task::SandboxStart { sandbox: known(old_sandbox) };
             draft.undo(at, task, &[down], "the old sandbox has its address back");
         }
-        self.serve_again(draft, at, instance, &known(old_sandbox), &stopped, park, &hooks);
-        places.undo(draft, at, None, drain);
+        let way_back = WayBack { sandbox: known(old_sandbox), stopped, park, hooks };
+        self.serve_again(draft, at, instance, &way_back);
+        places.undo(draft, at, Some(&known(old_sandbox)), drain);
         let replaced = old.into_iter().chain(&instance.others).chain([old_sandbox]).map(known).collect();
         Ok(Swapped { prepared, start, ready, verify, done: park.unwrap_or(verify), replaced })
     }

@@ -7,7 +7,7 @@ use super::super::labels::PROJECT;
 use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::super::spec::{MountKind, Rollout};
-use super::draft::{Draft, Slot, alive, known, object_name, parts, stop};
+use super::draft::{Draft, Slot, known, object_name, parts, stop};
 use super::{managed, subject};
 use std::collections::BTreeSet;
 
@@ -63,13 +63,13 @@ pub(super) fn take_down(
 ) -> Vec<StepId> {
     let mut removed = Vec::new();
     for container in instance.app.iter().chain(&instance.others) {
-        let stopped = alive(container).then(|| draft.main(at, stop(known(container), draft.options), first, cause));
+        let stopped = container.is_alive().then(|| draft.main(at, stop(known(container), draft.options), first, cause));
         let needs: Vec<_> = stopped.map_or_else(|| first.to_vec(), |stopped| vec![stopped]);
         removed.push(draft.main(at, Task::Remove { container: known(container), volumes }, &needs, cause));
     }
     if let Some(sandbox) = &instance.sandbox {
         let mut needs = removed.clone();
-        let stopped = alive(sandbox).then(|| draft.main(at, stop(known(sandbox), draft.options), &needs, cause));
+        let stopped = sandbox.is_alive().then(|| draft.main(at, stop(known(sandbox), draft.options), &needs, cause));
         needs.extend(stopped);
         removed.push(draft.main(at, Task::Remove { container: known(sandbox), volumes }, &needs, cause));
     }

@@ -3,7 +3,7 @@
 //! What each instance needs is decided by `domain/converge.rs`; here it becomes steps. Containers of strangers are never
 //! touched. What can't be helped is said, and the rest is done all the same.
 
-use super::super::converge::{Mend, mend};
+use super::super::converge::{Aim, Need};
 use super::super::facts::Facts;
 use super::super::fleet::{App, Container, Instance, State};
 use super::super::labels::Role;
@@ -54,8 +54,8 @@ pub fn repair(targets: &[String], facts: &Facts, options: &Options) -> Result<Pl
 /// The steps of one instance.
 fn one(draft: &mut Draft<'_>, app: &App, instance: &Instance) -> Result<(), Refusal> {
     let at = Slot { instance: instance.name.clone(), batch: 1 };
-    let what = mend(instance);
-    if what == Mend::Leave {
+    let need = traffic::seen(draft, instance).need(Aim::Serve);
+    if need == Need::Leave {
         hopeless(
             draft,
             instance,
@@ -64,12 +64,13 @@ fn one(draft: &mut Draft<'_>, app: &App, instance: &Instance) -> Result<(), Refu
         return Ok(());
     }
     let named = name_again(draft, app, instance, &at)?;
-    let done = match (what, &instance.app) {
-        (Mend::Restart, Some(container)) => Some(start(draft, instance, container, &at, named)),
-        (Mend::Unpause, Some(container)) => Some(unpause(draft, instance, container, &at, named)),
-        (Mend::Replace, Some(container)) => return replace(draft, app, instance, container, &at, named),
-        (Mend::Make, _) => return make(draft, app, instance, &at, named),
-        _ => traffic::left(draft, instance).attach(draft, &at, instance.sandbox.as_ref().map(known).as_ref(), &[]),
+    let done = match (need, &instance.app) {
+        (Need::Start, Some(container)) => Some(start(draft, instance, container, &at, named)),
+        (Need::Unpause, Some(container)) => Some(unpause(draft, instance, container, &at, named)),
+        (Need::Replace, Some(container)) => return replace(draft, app, instance, container, &at, named),
+        (Need::Make, _) => return make(draft, app, instance, &at, named),
+        (Need::Proof, Some(container)) => prove(draft, instance, container, &at, named),
+        _ => None,
     };
     clear(draft, instance, &at, done);
     Ok(())
@@ -137,13 +138,32 @@ fn unpause(
         let task = Task::Unpause { container: known(container) };
         needs = vec![draft.main(at, task, &needs, format!("somebody paused {}", container.name))];
     }
+    proof(draft, instance, container, at, &needs)
+}
+
+/// It serves, and nobody has said so since it was started or taken out; proven only where that lets something go on.
+fn prove(
+    draft: &mut Draft<'_>,
+    instance: &Instance,
+    container: &Container,
+    at: &Slot,
+    named: Option<StepId>,
+) -> Option<StepId> {
+    let waits = instance.others.iter().any(|other| litter(other, container).is_some());
+    let left_out = traffic::seen(draft, instance).left_out;
+    (waits || left_out).then(|| proof(draft, instance, container, at, &named.into_iter().collect::<Vec<_>>()))
+}
+
+/// Ready, verified, and back where a former operation took it out.
+fn proof(draft: &mut Draft<'_>, instance: &Instance, container: &Container, at: &Slot, needs: &[StepId]) -> StepId {
+    let sandbox = instance.sandbox.as_ref().map(known);
     let readiness = readiness(
         draft.options,
         &spec_of(container).unwrap_or_default(),
         Some(container.detail.as_ref().is_some_and(|detail| detail.has_healthcheck)),
     );
     let task = readiness.task(known(container), sandbox.clone(), draft.options);
-    let ready = draft.main(at, task, &needs, readiness.cause());
+    let ready = draft.main(at, task, needs, readiness.cause());
     let rivals = rivals(instance, Some(container));
     let task = Task::Verify { container: known(container), sandbox: sandbox.clone(), rivals };
     let verify = draft.main(at, task, &[ready], "the identity is read again and compared");
@@ -261,28 +281,32 @@ fn again(app: &App) -> String {
 /// Takes away what an operation that ended has left beside a container that serves, once `proven`.
 fn clear(draft: &mut Draft<'_>, instance: &Instance, at: &Slot, proven: Option<StepId>) {
     let Some(app) = &instance.app else { return };
-    let (serving, joined) = (app.revision(), app.joined());
     for other in &instance.others {
-        let role = other.own.as_ref().map(|own| own.role);
-        let cause = match (role, other.state) {
-            (Some(Role::App), State::Created) => "it was never started, and its operation ended".to_owned(),
-            (Some(Role::App), State::Exited | State::Dead)
-                if other.joined() != joined || other.revision() < serving =>
-            {
-                format!("it was put aside, and revision {serving} serves")
-            }
-            (Some(Role::Sandbox), State::Created | State::Exited | State::Dead) => {
-                "it was put aside, and another one holds the address".to_owned()
-            }
-            _ => {
-                draft.note(format!(
-                    "{} keeps {} ({}) beside what serves; it is left alone",
-                    at.instance, other.name, other.status
-                ));
-                continue;
-            }
+        let Some(cause) = litter(other, app) else {
+            draft.note(format!(
+                "{} keeps {} ({}) beside what serves; it is left alone",
+                at.instance, other.name, other.status
+            ));
+            continue;
         };
         let needs: Vec<_> = proven.into_iter().collect();
         draft.main(at, Task::Remove { container: known(other), volumes: false }, &needs, cause);
+    }
+}
+
+/// Why this container beside what serves can go, if it can.
+fn litter(other: &Container, serving: &Container) -> Option<String> {
+    let revision = serving.revision();
+    match (other.own.as_ref().map(|own| own.role), other.state) {
+        (Some(Role::App), State::Created) => Some("it was never started, and its operation ended".to_owned()),
+        (Some(Role::App), State::Exited | State::Dead)
+            if other.joined() != serving.joined() || other.revision() < revision =>
+        {
+            Some(format!("it was put aside, and revision {revision} serves"))
+        }
+        (Some(Role::Sandbox), State::Created | State::Exited | State::Dead) => {
+            Some("it was put aside, and another one holds the address".to_owned())
+        }
+        _ => None,
     }
 }

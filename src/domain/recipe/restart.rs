@@ -4,6 +4,7 @@
 //! engine again at start, so by default no two on the same network are down together (parallel restarts shuffle
 //! addresses: measured), and what can happen is said before.
 
+use super::super::converge::Footing;
 use super::super::facts::Facts;
 use super::super::fleet::{App, Container, Instance};
 use super::super::hook::Moment;
@@ -12,9 +13,9 @@ use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal, StepId, Target, Task};
 use super::super::probe::ProbeSpec;
 use super::super::spec::{AppSpec, Rollout};
-use super::draft::{Draft, Slot, alive, bring_up, former_if_down, known, rivals, stop};
+use super::draft::{Draft, Slot, bring_up, former_if_down, known, rivals, stop};
 use super::hooks;
-use super::settle::{NO_PROBE_MIN_READY, Readiness, batches, readiness, spec_of, watch};
+use super::settle::{NO_PROBE_MIN_READY, Readiness, batches, beside, readiness, spec_of, watch};
 use super::swap::Before;
 use super::traffic;
 use super::unmanaged;
@@ -35,7 +36,7 @@ pub fn restart(targets: &[String], facts: &Facts, options: &Options) -> Result<P
         traffic::reachable(app, facts)?;
         let of_app: Vec<_> = managed.iter().filter(|(one, _)| one.id == app.id).map(|(_, one)| *one).collect();
         of_app.iter().try_for_each(|instance| restartable(app, instance))?;
-        rounds.extend(batches(app, &of_app, options, &rollout_of(app))?);
+        rounds.extend(batches(&mut draft, app, &of_app, &beside(app, &of_app), &rollout_of(app))?);
     }
     unmanaged::check(&unmanaged, options)?;
     unmanaged::note_risks(&mut draft, &unmanaged);
@@ -69,15 +70,13 @@ fn rollout_of(app: &App) -> Rollout {
 pub(super) fn restartable(app: &App, instance: &Instance) -> Result<(), Refusal> {
     let deploy = format!("`pitstop deploy {}` puts a new container in its place", app.id);
     let refuse = |what: &str| Err(Refusal::Refused(format!("{} {what}; {deploy}", instance.name)));
-    let (Some(container), sandbox) = (&instance.app, &instance.sandbox) else {
-        return refuse("has no app container to restart");
-    };
-    match sandbox {
-        None => refuse("has lost its sandbox, so its container can't start again"),
-        Some(sandbox) if container.joined().is_some_and(|id| id != sandbox.id.as_str()) => {
-            refuse("belongs to a sandbox that is gone, so its container can't start again")
+    match Footing::of(instance) {
+        Footing::Empty => refuse("has no app container to restart"),
+        Footing::Homeless if instance.sandbox.is_none() => {
+            refuse("has lost its sandbox, so its container can't start again")
         }
-        Some(_) => Ok(()),
+        Footing::Homeless => refuse("belongs to a sandbox that is gone, so its container can't start again"),
+        _ => Ok(()),
     }
 }
 
@@ -132,7 +131,8 @@ pub(super) fn one(
     let places = traffic::places(draft, instance);
     let drain = places.drain(draft, at, sandbox.as_ref(), &told);
     let out = hooks.write(draft, at, Moment::PreStop, drain.map_or(told, |drain| vec![drain]));
-    let stopped = alive(container).then(|| draft.main(at, stop(known(container), draft.options), &out, why.clone()));
+    let stopped =
+        container.is_alive().then(|| draft.main(at, stop(known(container), draft.options), &out, why.clone()));
     let needs = stopped.map_or(out, |stopped| vec![stopped]);
     let task = Task::Start { container: known(container), restart: None };
     let start = draft.main(at, task, &needs, if stopped.is_some() { "the same container again".into() } else { why });
@@ -187,7 +187,7 @@ fn why(instance: &Instance, container: &Container) -> String {
     let name = instance.name.short();
     match instance.hold() {
         Some(Hold::Orphaned) => format!("{name} is orphaned: it sits in a network namespace that its sandbox left"),
-        _ if !alive(container) => format!("{name} does not run"),
+        _ if !container.is_alive() => format!("{name} does not run"),
         _ => format!("a restart of {name} is wanted"),
     }
 }

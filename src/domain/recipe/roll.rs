@@ -1,5 +1,7 @@
 //! Rolling an app to a spec and an image, batch by batch: what deploy and rollback have in common.
 
+use super::super::budget::Standing;
+use super::super::converge::{Aim, Difference, Need};
 use super::super::facts::Facts;
 use super::super::fleet::{App, Instance};
 use super::super::identity::Hold;
@@ -8,7 +10,7 @@ use super::super::options::{Options, PullPolicy};
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::super::project::ProjectSpec;
 use super::super::spec::AppSpec;
-use super::draft::{Draft, Slot, alive, known, rivals};
+use super::draft::{Draft, Slot, known, rivals};
 use super::hooks;
 use super::resources::Resources;
 use super::settle::{Readiness, batches, newest, next_revision, readiness, spec_of};
@@ -27,6 +29,14 @@ pub(super) struct Roll<'a> {
     pub options: &'a Options,
 }
 
+/// An instance that gets a new container.
+struct Todo<'a> {
+    instance: &'a Instance,
+    need: Need,
+    /// What it runs otherwise than wanted, as far as that can be told.
+    changes: Vec<Change>,
+}
+
 /// Which image exactly.
 pub(super) enum Image {
     /// What the spec's reference names, asked for by this policy.
@@ -41,29 +51,38 @@ impl Roll<'_> {
         let mut draft = Draft::new(self.kind, self.app.id.to_string(), &self.spec.rollout, self.facts, self.options);
         draft.plan.from = newest(self.app).map(|container| container.image_name().to_owned());
         draft.plan.to = Some(self.spec.image.clone());
-        let (mut todo, mut unproven) = (Vec::new(), Vec::new());
+        let (mut todo, mut unproven, mut beside) = (Vec::new(), Vec::new(), Standing::default());
         for instance in &self.app.instances {
-            match self.changes(instance) {
-                Some(changes) => todo.push((instance, changes)),
-                // Two programs share one sandbox, and nobody can tell which one answers: one container alone is to serve.
-                None if instance.others.iter().any(alive) => todo.push((instance, Vec::new())),
-                None if !instance.others.is_empty() => unproven.push(instance),
-                None => {}
+            let changes = self.changes(instance);
+            let difference = changes.as_deref().map_or(Difference::App, Difference::of);
+            match traffic::seen(&draft, instance).need(Aim::Run(difference)) {
+                Need::Nothing | Need::Leave | Need::Unpause | Need::Start => {
+                    beside.others += usize::from(instance.is_ready());
+                    beside.broken += usize::from(instance.is_unhealthy());
+                }
+                Need::Proof => {
+                    unproven.push(instance);
+                    // It is proven before anything else is touched.
+                    beside.others += 1;
+                }
+                need @ (Need::Replace | Need::Recreate | Need::Make) => {
+                    todo.push(Todo { instance, need, changes: changes.unwrap_or_default() });
+                }
             }
         }
         if todo.is_empty() && unproven.is_empty() {
             draft.note(format!("every instance of {} runs {} as wanted: nothing to do", self.app.id, self.spec.image));
             return Ok(draft.finish());
         }
+        traffic::reachable(self.app, self.facts)?;
         let swapped = self.prove_again(&mut draft, &unproven);
         if todo.is_empty() {
             remove_replaced(&mut draft, &swapped);
             return Ok(draft.finish());
         }
-        traffic::reachable(self.app, self.facts)?;
         self.check_in_place(&mut draft, &todo)?;
-        let chosen: Vec<_> = todo.iter().map(|(instance, _)| *instance).collect();
-        let batches = batches(self.app, &chosen, self.options, &self.spec.rollout)?;
+        let chosen: Vec<_> = todo.iter().map(|one| one.instance).collect();
+        let batches = batches(&mut draft, self.app, &chosen, &beside, &self.spec.rollout)?;
         self.write(&mut draft, &batches, &todo, swapped)?;
         Ok(draft.finish())
     }
@@ -83,6 +102,9 @@ impl Roll<'_> {
             let rivals = rivals(instance, instance.app.as_ref());
             let task = Task::Verify { container, sandbox: Some(sandbox), rivals };
             let verify = draft.main(&at, task, &[ready], "nobody has judged its identity yet");
+            let left = traffic::left(draft, instance);
+            let verify =
+                left.attach(draft, &at, instance.sandbox.as_ref().map(known).as_ref(), &[verify]).unwrap_or(verify);
             let replaced = instance.others.iter().map(known).collect();
             Some((at, Swapped { prepared: Vec::new(), start: ready, ready, verify, done: verify, replaced }))
         };
@@ -110,23 +132,15 @@ impl Roll<'_> {
         }
     }
 
-    /// Why an instance is handled; `None` when it runs what is wanted, reachably.
+    /// What an instance runs otherwise than wanted; `None` where nobody can tell.
     fn changes(&self, instance: &Instance) -> Option<Vec<Change>> {
-        let Some(app) = &instance.app else { return Some(Vec::new()) };
-        let serves = app.is_running() && !matches!(instance.hold(), None | Some(Hold::Orphaned));
-        let changes = spec_of(app).map(|old| compare(&old, &self.spec, &app.image_id, self.wanted_id()));
-        match changes {
-            Some(changes) if changes.is_empty() && serves => None,
-            changes => Some(changes.unwrap_or_default()),
-        }
+        let app = instance.app.as_ref()?;
+        Some(compare(&spec_of(app)?, &self.spec, &app.image_id, self.wanted_id()))
     }
 
-    fn check_in_place(&self, draft: &mut Draft<'_>, todo: &[(&Instance, Vec<Change>)]) -> Result<(), Refusal> {
-        let mut lines: Vec<String> = todo
-            .iter()
-            .filter(|(instance, _)| instance.sandbox.is_some())
-            .flat_map(|(_, changes)| blockers(changes))
-            .collect();
+    fn check_in_place(&self, draft: &mut Draft<'_>, todo: &[Todo<'_>]) -> Result<(), Refusal> {
+        let recreated = todo.iter().filter(|one| one.need == Need::Recreate);
+        let mut lines: Vec<String> = recreated.flat_map(|one| blockers(&one.changes)).collect();
         lines.sort();
         lines.dedup();
         if lines.is_empty() {
@@ -149,7 +163,7 @@ impl Roll<'_> {
         &self,
         draft: &mut Draft<'_>,
         batches: &[Vec<&Instance>],
-        todo: &[(&Instance, Vec<Change>)],
+        todo: &[Todo<'_>],
         mut swapped: Vec<(Slot, Swapped)>,
     ) -> Result<(), Refusal> {
         let source = match &self.image {
@@ -184,13 +198,11 @@ impl Roll<'_> {
             draft.plan.batches.push(batch.iter().map(|instance| instance.name.clone()).collect());
             let number = draft.plan.batches.len();
             let mut now = Before::default();
-            for instance in batch {
+            for one in todo.iter().filter(|one| batch.iter().any(|instance| instance.name == one.instance.name)) {
+                let Todo { instance, need, changes } = one;
                 let at = Slot { instance: instance.name.clone(), batch: number };
-                let changes =
-                    todo.iter().find(|(one, _)| one.name == instance.name).map_or(&[][..], |(_, changes)| changes);
                 let cause = cause(instance, changes, wanted.revision);
-                let blocked = changes.iter().any(|change| !change.in_place);
-                let done = match instance.sandbox.as_ref().filter(|_| blocked) {
+                let done = match instance.sandbox.as_ref().filter(|_| *need == Need::Recreate) {
                     Some(sandbox) => wanted.recreate(draft, &at, instance, sandbox, &before, &cause)?,
                     None => wanted.swap(draft, &at, instance, &before, &cause)?,
                 };
@@ -225,7 +237,7 @@ fn cause(instance: &Instance, changes: &[Change], wanted: u32) -> String {
         Some(app) if instance.hold() == Some(Hold::Orphaned) => {
             format!("{name} runs revision {} in a network namespace that is gone", app.revision())
         }
-        Some(app) => match instance.others.iter().find(|other| alive(other)) {
+        Some(app) => match instance.others.iter().find(|other| other.is_alive()) {
             Some(rival) => format!("{name} runs revision {} and, started by somebody, {}", app.revision(), rival.name),
             None => format!("{name} runs revision {}", app.revision()),
         },

@@ -1,8 +1,9 @@
 //! Scale: instances added at the lowest free numbers, or removed from the highest; half-made ones are finished,
 //! or removed first.
 
+use super::super::converge::Footing;
 use super::super::facts::Facts;
-use super::super::fleet::{App, Instance, State};
+use super::super::fleet::{App, Instance};
 use super::super::hook::Moment;
 use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal};
@@ -38,7 +39,7 @@ pub fn scale(app: &str, replicas: u32, facts: &Facts, options: &Options) -> Resu
 
 /// An instance whose creation was broken off: its container is not there, or never ran.
 fn is_half_made(instance: &Instance) -> bool {
-    instance.app.as_ref().is_none_or(|app| app.state == State::Created)
+    matches!(Footing::of(instance), Footing::Empty | Footing::Fresh)
 }
 
 fn down(draft: &mut Draft<'_>, app: &App, replicas: usize) {

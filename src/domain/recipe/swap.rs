@@ -10,7 +10,7 @@ use super::super::ids::AppId;
 use super::super::options::PullPolicy;
 use super::super::plan::{AppDraft, Refusal, RevisionRecord, SandboxDraft, StepId, Target, Task};
 use super::super::spec::{AppSpec, MountKind};
-use super::draft::{Draft, Slot, alive, all, bring_up, former, former_if_down, image_ref, known, rivals, stop};
+use super::draft::{Draft, Slot, all, bring_up, former, former_if_down, image_ref, known, rivals, stop};
 use super::hooks;
 use super::ports;
 use super::settle::{Readiness, as_before, spec_of, watch};
@@ -55,6 +55,15 @@ pub(super) struct Before {
     pub prepared: Vec<StepId>,
     /// Once these are done the next batch's swaps may begin.
     pub verifies: Vec<StepId>,
+}
+
+/// What an instance needs to serve as before.
+pub(super) struct WayBack<'i> {
+    pub sandbox: Target,
+    /// What was stopped, and by which steps.
+    pub stopped: Vec<(&'i Container, StepId)>,
+    pub park: Option<StepId>,
+    pub hooks: hooks::Before,
 }
 
 /// The steps others wait for.
@@ -115,7 +124,8 @@ impl Wanted<'_> {
 
         let cause = format!("revision {} did not work out", self.revision);
         draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
-        self.serve_again(draft, at, instance, &sandbox, &stopped, park, &hooks);
+        let way_back = WayBack { sandbox: sandbox.clone(), stopped, park, hooks };
+        self.serve_again(draft, at, instance, &way_back);
         places.undo(draft, at, Some(&sandbox), drain);
         draft.undo(at, Task::Remove { container, volumes: false }, &[create], cause);
         let replaced = old.into_iter().chain(&instance.others).map(known).collect();
@@ -239,7 +249,7 @@ impl Wanted<'_> {
         instance: &'i Instance,
         needs: &[StepId],
     ) -> Vec<(&'i Container, StepId)> {
-        let running = instance.app.iter().chain(&instance.others).filter(|container| alive(container));
+        let running = instance.app.iter().chain(&instance.others).filter(|container| container.is_alive());
         running
             .map(|old| {
                 let cause = format!("revision {} makes room for revision {}", old.revision(), self.revision);
@@ -276,16 +286,8 @@ impl Wanted<'_> {
     }
 
     /// Undo: what was stopped runs again, with its own restart policy; what served is proven.
-    pub fn serve_again(
-        &self,
-        draft: &mut Draft<'_>,
-        at: &Slot,
-        instance: &Instance,
-        sandbox: &Target,
-        stopped: &[(&Container, StepId)],
-        park: Option<StepId>,
-        hooks: &hooks::Before,
-    ) {
+    pub fn serve_again(&self, draft: &mut Draft<'_>, at: &Slot, instance: &Instance, way_back: &WayBack<'_>) {
+        let WayBack { sandbox, stopped, park, hooks } = way_back;
         for (old, stop) in stopped {
             let served = instance.app.as_ref().is_some_and(|app| app.id == old.id);
             let undoes: Vec<_> = [*stop].into_iter().chain(park.filter(|_| served)).collect();
@@ -308,7 +310,7 @@ impl Wanted<'_> {
         if let (Some(old), Some(park)) = (asleep, park) {
             let restart = old.detail.as_ref().map(|detail| detail.restart.clone()).unwrap_or_default();
             let cause = format!("revision {} is no longer put aside", old.revision());
-            draft.undo(at, Task::Unpark { container: known(old), restart }, &[park], cause);
+            draft.undo(at, Task::Unpark { container: known(old), restart }, &[*park], cause);
         }
     }
 }
@@ -327,7 +329,13 @@ pub(super) fn record(
     sandbox: &Target,
     needs: &[StepId],
 ) -> Option<StepId> {
-    let record = RevisionRecord { revision: old.revision(), image_id: old.image_id.to_string(), spec: spec_of(old)? };
+    let image = draft.facts.images.get(&*old.image_id);
+    let record = RevisionRecord {
+        revision: old.revision(),
+        image_id: old.image_id.to_string(),
+        digests: image.map(|image| image.digests.clone()).unwrap_or_default(),
+        spec: spec_of(old)?,
+    };
     let task = Task::Record { sandbox: sandbox.clone(), record: Box::new(record) };
     Some(draft.main(at, task, needs, format!("revision {} is written down for a rollback", old.revision())))
 }

@@ -4,6 +4,7 @@
 //! are ours to move.
 
 use super::super::balancer::{Admin, Place, Server, Wanted};
+use super::super::converge::Seen;
 use super::super::facts::Facts;
 use super::super::fleet::{App, Instance};
 use super::super::plan::{Refusal, StepId, Target, Task};
@@ -62,6 +63,11 @@ pub(super) fn places(draft: &mut Draft<'_>, instance: &Instance) -> Places {
 /// Where an earlier operation took it out and nobody has put it back since.
 pub(super) fn left(draft: &Draft<'_>, instance: &Instance) -> Places {
     Places(draft.facts.left_drained.get(&instance.name).cloned().unwrap_or_default())
+}
+
+/// What of the instance decides what it needs.
+pub(super) fn seen(draft: &Draft<'_>, instance: &Instance) -> Seen {
+    Seen::of(instance, !left(draft, instance).0.is_empty())
 }
 
 /// It serves (or would, if it were up), or an earlier operation of ours took it out.

@@ -7,7 +7,7 @@ use super::super::address::next_dynamic;
 use super::super::fleet::{Container, Instance, NetworkSeen};
 use super::super::options::Options;
 use super::super::plan::Refusal;
-use super::draft::{Draft, alive};
+use super::draft::Draft;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
@@ -15,7 +15,7 @@ use std::net::Ipv4Addr;
 /// probe, which is asked from inside a sandbox; these have none.
 pub(super) fn check(chosen: &[&Instance], options: &Options) -> Result<(), Refusal> {
     let vanishes = |one: &&&Instance| {
-        let stopped = one.app.as_ref().filter(|app| alive(app));
+        let stopped = one.app.as_ref().filter(|app| app.is_alive());
         stopped.and_then(|app| app.detail.as_ref()).is_some_and(|detail| detail.auto_remove)
     };
     if let Some(one) = chosen.iter().find(vanishes) {

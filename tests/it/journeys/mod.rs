@@ -3,6 +3,7 @@
 //! Nothing here believes a word of pitstop's: its events and tables are compared with what others see.
 
 mod contract;
+mod control;
 mod day;
 mod events;
 mod failures;
@@ -10,6 +11,7 @@ mod foreign;
 mod hooks;
 mod no_engine;
 mod outage;
+mod outcomes;
 mod parallel;
 mod readiness;
 mod records;

@@ -1,6 +1,8 @@
 //! Recipes under test: properties over random worlds, and tables for what each one says.
 
+mod converge;
 mod creation;
+mod engine;
 mod hooks;
 mod properties;
 mod resume;

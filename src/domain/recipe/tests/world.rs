@@ -1,9 +1,10 @@
 //! Small worlds to plan in: containers as an engine would list them, in any state.
 
+use crate::domain::balancer::{Admin, BalancerSeen, BalancerSpec, Place, Server, Traffic};
 use crate::domain::facts::{Facts, ImageSeen};
-use crate::domain::fleet::{Container, Detail, EngineInfo, Fleet, MountSeen, NetworkSeen, State, VolumeSeen};
+use crate::domain::fleet::{Container, Detail, EngineInfo, Fleet, Instance, MountSeen, NetworkSeen, State, VolumeSeen};
 use crate::domain::identity::Address;
-use crate::domain::ids::{AppId, ContainerId};
+use crate::domain::ids::{AppId, ContainerId, ServerName};
 use crate::domain::labels::{OwnLabels, PROJECT, Role};
 use crate::domain::plan::RevisionRecord;
 use crate::domain::project::{AppEntry, Dependency, DependencyCondition, NetworkSpec, ProjectSpec, Subnet, VolumeSpec};
@@ -79,7 +80,10 @@ pub struct Seed {
     pub orphaned: bool,
     pub pinned: bool,
     pub readable: bool,
+    /// The revision before, put aside.
     pub parked: bool,
+    /// Another app container of the instance: its revision and state.
+    pub beside: Option<(u32, State)>,
     pub hostname: Option<String>,
 }
 
@@ -96,6 +100,7 @@ impl Seed {
             pinned: true,
             readable: true,
             parked: false,
+            beside: None,
             hostname: None,
         }
     }
@@ -170,6 +175,9 @@ impl Seed {
         if self.parked && self.revision > 1 {
             made.push(app(self.revision - 1, State::Exited));
         }
+        if let Some((revision, state)) = self.beside {
+            made.push(app(revision, state));
+        }
         made
     }
 }
@@ -205,6 +213,45 @@ pub fn web(seeds: &[Seed]) -> Facts {
     let mut next = 0;
     let id = AppId::new("shop", "web");
     facts((1..).zip(seeds).flat_map(|(number, seed)| seed.containers(&id, number, &mut next)).collect())
+}
+
+/// What the balancer of `shop/web` was told about its first instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// There is no balancer.
+    Nothing,
+    /// To send it requests.
+    Sends,
+    /// By an operation, to send it none; nobody has put it back.
+    LeftOut,
+    /// The same, by a person.
+    TakenOut,
+}
+
+/// The same with a balancer, which knows the instances by name.
+pub fn behind(mut facts: Facts, told: Told) -> Facts {
+    let id = AppId::new("shop", "web");
+    let Ok(app) = facts.fleet.find("shop/web") else { return facts };
+    if told == Told::Nothing {
+        return facts;
+    }
+    let spec =
+        BalancerSpec::Haproxy { socket: "/run/haproxy/admin.sock".into(), backend: ServerName::new("web").unwrap() };
+    let server = |number: usize, instance: &Instance| Server {
+        name: ServerName::new(instance.name.short()).unwrap(),
+        address: None,
+        admin: if number > 0 || told == Told::Sends { Admin::Ready } else { Admin::Maint },
+        up: true,
+        traffic: Traffic::default(),
+        words: "UP".into(),
+    };
+    let servers: Vec<_> = app.instances.iter().enumerate().map(|(number, one)| server(number, one)).collect();
+    if told == Told::LeftOut {
+        let place = Place { balancer: spec.clone(), server: servers[0].name.clone() };
+        facts.left_drained.insert(app.instances[0].name.clone(), vec![place]);
+    }
+    facts.balancers.insert(id, vec![BalancerSeen { spec, servers: Ok(servers) }]);
+    facts
 }
 
 /// The file of project `shop` with one service.
@@ -252,6 +299,7 @@ fn seed() -> impl Strategy<Value = Seed> {
             pinned,
             readable,
             parked,
+            beside: None,
             hostname,
         })
 }
@@ -300,8 +348,12 @@ pub fn any_facts() -> impl Strategy<Value = Facts> {
                 facts.volumes.clear();
             }
             if records {
-                let record =
-                    |revision| RevisionRecord { revision, image_id: image_id(IMAGES[1]), spec: spec(IMAGES[1]) };
+                let record = |revision| RevisionRecord {
+                    revision,
+                    image_id: image_id(IMAGES[1]),
+                    digests: Vec::new(),
+                    spec: spec(IMAGES[1]),
+                };
                 facts.revisions.insert(AppId::new("shop", "web"), vec![record(2), record(1)]);
             }
             facts
