@@ -8,7 +8,7 @@ use super::balancer::Place;
 use super::fleet::MountSeen;
 use super::hook::{Hook, Moment};
 use super::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName, OpId};
-use super::options::{Gate, OnFailure, PullPolicy};
+use super::options::{Gate, OnFailure, Options, PullPolicy};
 use super::probe::ProbeSpec;
 use super::project::{NetworkSpec, VolumeSpec};
 use super::record::Goal;
@@ -85,6 +85,8 @@ pub struct Plan {
     pub resumes: Option<OpId>,
     /// What was asked for, for going on with it after the console has died.
     pub goal: Option<Goal>,
+    /// How, as far as a person said so, for the same reason.
+    pub options: Options,
     pub batches: Vec<Vec<InstanceName>>,
     pub steps: Vec<Step>,
     /// Where a person is asked, settled from options and spec.
@@ -387,24 +389,30 @@ impl Target {
 }
 
 impl Plan {
-    /// One that does nothing, and says why.
-    pub fn nothing(kind: Kind, app: String, why: String) -> Self {
+    /// One that does nothing yet.
+    pub fn empty(kind: Kind, app: impl Into<String>) -> Self {
         Self {
             kind,
-            app,
+            app: app.into(),
             from: None,
             to: None,
             revision: None,
             resumes: None,
             goal: None,
+            options: Options::default(),
             batches: Vec::new(),
             steps: Vec::new(),
             gate: Gate::default(),
             on_failure: OnFailure::default(),
             parallel: 1,
             hopeless: Vec::new(),
-            notes: vec![why],
+            notes: Vec::new(),
         }
+    }
+
+    /// One that does nothing, and says why.
+    pub fn nothing(kind: Kind, app: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { notes: vec![why.into()], ..Self::empty(kind, app) }
     }
 
     /// Nothing to do.

@@ -241,7 +241,7 @@ impl Certain {
         // When it started last, so that a start that was followed by an end is seen.
         let mut started: Option<Started> = None;
         if let Change::Start(id) = change {
-            started = self.inspect(id).await.ok().flatten().map(|seen| Started(seen.started_at()));
+            started = Some(Started(self.inspect(id).await?.and_then(|seen| seen.started_at())));
         }
         let mut doubt = false;
         loop {

@@ -53,21 +53,12 @@ impl<'a> Draft<'a> {
         let cores = facts.fleet.engine.cpus as usize;
         let on_failure = options.on_failure.or(rollout.on_failure).unwrap_or_default();
         let mut plan = Plan {
-            kind,
-            app,
-            from: None,
-            to: None,
-            revision: None,
-            resumes: None,
-            goal: None,
-            batches: Vec::new(),
-            steps: Vec::new(),
+            options: options.clone(),
             gate: options.gate.or(rollout.gate).unwrap_or_default(),
             // A rollback is never rolled back: both versions would be out.
             on_failure: if kind == Kind::Rollback { OnFailure::Pause } else { on_failure },
             parallel: options.parallel.map_or((2 * cores).max(4), |n| (n as usize).max(1)),
-            hopeless: Vec::new(),
-            notes: Vec::new(),
+            ..Plan::empty(kind, app)
         };
         if kind == Kind::Rollback && options.on_failure == Some(OnFailure::Rollback) {
             plan.notes.push(
