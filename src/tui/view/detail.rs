@@ -9,6 +9,7 @@ use super::operation::label;
 use super::pen::{Pen, Spans};
 use super::{strip, waterfall};
 use crate::domain::duration::human;
+use crate::domain::plan::Action;
 use crate::domain::progress::{Status, StepProgressed};
 
 /// Title and lines about the row under the cursor, and about the whole when it has ended.
@@ -55,7 +56,9 @@ pub fn lines(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize) -> (Spans,
         let name = waterfall::name(step.plan.action);
         let mut figures = human(took(step, elapsed));
         if let Some((done, total, note)) = &step.progress {
-            figures = format!("{figures}  {}", progress(*done, *total, note));
+            // Sessions are no bytes.
+            let total = if step.plan.action == Action::Drain { 0 } else { *total };
+            figures = format!("{figures}  {}", progress(*done, total, note));
         }
         push(&mut lines, name, &figures, Role::Busy, width);
     }

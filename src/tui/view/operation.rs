@@ -242,6 +242,11 @@ fn address(pen: &Pen<'_>, op: &OpView, lane: Lanes<'_>, roomy: bool) -> Spans {
     }
     vec![match phase {
         Phase::Waiting => ("waiting".to_owned(), Role::Dim),
+        Phase::Doing(Action::Drain) => {
+            let left = op.steps_of(lane).find(|step| step.status == Status::Running);
+            let left = left.and_then(|step| step.progress.as_ref()).map(|(_, _, note)| format!(", {note}"));
+            (format!("{}{}{}", doing(Action::Drain), left.unwrap_or_default(), g.dots), Role::Busy)
+        }
         Phase::Doing(action) => (format!("{}{}", doing(action), g.dots), Role::Busy),
         Phase::Between(Action::Create | Action::Park | Action::Verify) => ("prepared".to_owned(), Role::Dim),
         Phase::Between(_) => ("waits for others".to_owned(), Role::Dim),

@@ -6,4 +6,5 @@ mod engine;
 mod properties;
 mod resume;
 mod tables;
+mod traffic;
 mod world;
