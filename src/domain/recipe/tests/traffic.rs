@@ -8,7 +8,6 @@ use crate::domain::facts::Facts;
 use crate::domain::ids::ServerName;
 use crate::domain::options::{OnDrainTimeout, Options};
 use crate::domain::plan::{Plan, Refusal, Task};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 fn two(told: Told) -> Facts {
@@ -46,7 +45,7 @@ fn what_goes_is_drained_and_gets_requests_again_where_it_stays() {
 fn a_new_instance_takes_its_place_in_the_balancer() {
     let mut project = file(spec("web:v1"), 1);
     project.apps["web"].spec.rollout.balancers = vec![haproxy(), BalancerSpec::None];
-    let plan = create(&project, &[], &BTreeMap::new(), &super::world::facts(Vec::new()), &Options::default()).unwrap();
+    let plan = create(&project, &[], &[], &super::world::facts(Vec::new()), &Options::default()).unwrap();
     let joins: Vec<_> = plan
         .steps
         .iter()
