@@ -17,6 +17,7 @@ pub mod environment;
 pub mod event;
 pub mod facts;
 pub mod fleet;
+pub mod hook;
 pub mod identity;
 pub mod ids;
 pub mod inplace;

@@ -116,7 +116,8 @@ pub enum PullPolicy {
 }
 
 /// The choices of one operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Options {
     /// Instances per batch; `None`: the app's own `x-pitstop` or `update_config`, else one.
     pub batch: Option<BatchSize>,
@@ -178,9 +179,58 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// These, and what they leave open as `earlier` has it: going on with an operation keeps to its gates and batches.
+    ///
+    /// What concerns this console alone (how long a lock or the engine is waited for) is not taken over.
+    pub fn over(self, earlier: Self) -> Self {
+        let default = Self::default();
+        let time = |own: Duration, default: Duration, earlier| if own == default { earlier } else { own };
+        Self {
+            batch: self.batch.or(earlier.batch),
+            canary: self.canary.or(earlier.canary),
+            min_available: self.min_available.or(earlier.min_available),
+            parallel: self.parallel.or(earlier.parallel),
+            gate: self.gate.or(earlier.gate),
+            on_failure: self.on_failure.or(earlier.on_failure),
+            probe: self.probe.or(earlier.probe),
+            drain_timeout: self.drain_timeout.or(earlier.drain_timeout),
+            on_drain_timeout: self.on_drain_timeout.or(earlier.on_drain_timeout),
+            stop_grace: self.stop_grace.or(earlier.stop_grace),
+            ready_timeout: time(self.ready_timeout, default.ready_timeout, earlier.ready_timeout),
+            min_ready: self.min_ready.or(earlier.min_ready),
+            pull: self.pull.or(earlier.pull),
+            pull_timeout: time(self.pull_timeout, default.pull_timeout, earlier.pull_timeout),
+            wait_lock: self.wait_lock,
+            engine_grace: self.engine_grace,
+            allow_recreate: self.allow_recreate || earlier.allow_recreate,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn going_on_keeps_to_what_was_chosen_unless_told_otherwise() {
+        let minute = Duration::from_secs(60);
+        let earlier = Options {
+            gate: Some(Gate::Every),
+            batch: Some(BatchSize::Count(2)),
+            drain_timeout: Some(5 * minute),
+            wait_lock: minute,
+            allow_recreate: true,
+            ..Options::default()
+        };
+        let written = serde_json::to_value(&earlier).unwrap();
+        assert_eq!(serde_json::from_value::<Options>(written).unwrap(), earlier);
+        let now = Options { batch: Some(BatchSize::Count(1)), drain_timeout: Some(minute), ..Options::default() };
+        let kept = now.clone().over(earlier.clone());
+        assert_eq!((kept.batch, kept.drain_timeout), (now.batch, Some(minute)));
+        assert_eq!((kept.gate, kept.wait_lock, kept.allow_recreate), (Some(Gate::Every), Duration::ZERO, true));
+        assert_eq!(Options::default().over(earlier).drain_timeout, Some(5 * minute));
+    }
 
     #[test]
     fn batches_round_down_to_at_least_one() {

@@ -6,8 +6,9 @@
 
 use super::balancer::{BalancerSpec, Place};
 use super::fleet::MountSeen;
+use super::hook::{Hook, Moment};
 use super::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName, OpId};
-use super::options::{Gate, OnDrainTimeout, OnFailure, PullPolicy};
+use super::options::{Gate, OnDrainTimeout, OnFailure, Options, PullPolicy};
 use super::probe::ProbeSpec;
 use super::project::{NetworkSpec, VolumeSpec};
 use super::record::Goal;
@@ -44,11 +45,14 @@ pub enum Action {
     SandboxCreate,
     SandboxStart,
     Create,
+    PreDrain,
     Drain,
+    PreStop,
     Stop,
     Start,
     Restart,
     Ready,
+    PostReady,
     Attach,
     Verify,
     Park,
@@ -81,6 +85,8 @@ pub struct Plan {
     pub resumes: Option<OpId>,
     /// What was asked for, for going on with it after the console has died.
     pub goal: Option<Goal>,
+    /// How, as far as a person said so, for the same reason.
+    pub options: Options,
     pub batches: Vec<Vec<InstanceName>>,
     pub steps: Vec<Step>,
     /// Where a person is asked, settled from options and spec.
@@ -175,6 +181,12 @@ pub enum Task {
         balancers: Vec<BalancerSpec>,
         sandbox: Target,
         timeout: Duration,
+    },
+    /// Runs one of the app's own commands in its container, which has to end with 0 in time.
+    Hook {
+        container: Target,
+        moment: Moment,
+        hook: Hook,
     },
     Stop {
         container: Target,
@@ -309,6 +321,7 @@ impl Task {
             Self::Create { .. } => Action::Create,
             Self::Drain { .. } => Action::Drain,
             Self::Attach { .. } | Self::Join { .. } => Action::Attach,
+            Self::Hook { moment, .. } => moment.action(),
             Self::Stop { .. } => Action::Stop,
             Self::Start { .. } | Self::Unpause { .. } => Action::Start,
             Self::Ready { .. } => Action::Ready,
@@ -330,11 +343,14 @@ impl Action {
             Self::SandboxCreate => "sandbox_create",
             Self::SandboxStart => "sandbox_start",
             Self::Create => "create",
+            Self::PreDrain => "pre_drain",
             Self::Drain => "drain",
+            Self::PreStop => "pre_stop",
             Self::Stop => "stop",
             Self::Start => "start",
             Self::Restart => "restart",
             Self::Ready => "ready",
+            Self::PostReady => "post_ready",
             Self::Attach => "attach",
             Self::Verify => "verify",
             Self::Park => "park",
@@ -382,24 +398,30 @@ impl Target {
 }
 
 impl Plan {
-    /// One that does nothing, and says why.
-    pub fn nothing(kind: Kind, app: String, why: String) -> Self {
+    /// One that does nothing yet.
+    pub fn empty(kind: Kind, app: impl Into<String>) -> Self {
         Self {
             kind,
-            app,
+            app: app.into(),
             from: None,
             to: None,
             revision: None,
             resumes: None,
             goal: None,
+            options: Options::default(),
             batches: Vec::new(),
             steps: Vec::new(),
             gate: Gate::default(),
             on_failure: OnFailure::default(),
             parallel: 1,
             hopeless: Vec::new(),
-            notes: vec![why],
+            notes: Vec::new(),
         }
+    }
+
+    /// One that does nothing, and says why.
+    pub fn nothing(kind: Kind, app: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { notes: vec![why.into()], ..Self::empty(kind, app) }
     }
 
     /// Nothing to do.
@@ -467,7 +489,8 @@ impl Task {
             | Self::RemoveNetwork { .. }
             | Self::RemoveVolume { .. } => Vec::new(),
             Self::Create { draft } => of(&draft.sandbox).into_iter().chain(draft.image).collect(),
-            Self::Stop { container, .. }
+            Self::Hook { container, .. }
+            | Self::Stop { container, .. }
             | Self::Start { container, .. }
             | Self::Park { container }
             | Self::Unpark { container, .. }

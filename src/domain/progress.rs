@@ -5,6 +5,7 @@
 //! `planned`, so a stream without that event shows only how it ended.
 
 mod report;
+mod serving;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use super::identity::{Identity, Verdict};
 use super::ids::{InstanceName, OpId};
 use super::plan::{Action, Lane, StepId};
 use jiff::Timestamp;
+pub use serving::Serving;
 use std::collections::BTreeMap;
 
 /// An operation as far as its events tell.

@@ -400,7 +400,10 @@ impl Schedule {
             return false;
         }
         // Waiting costs the engine nothing, so it does not count.
-        let counts = |slot: &Slot| !matches!(slot.action, Action::Ready | Action::Pull | Action::Drain);
+        let counts = |slot: &Slot| {
+            use Action::{Drain, PostReady, PreDrain, PreStop, Pull, Ready};
+            !matches!(slot.action, Ready | Pull | Drain | PreDrain | PreStop | PostReady)
+        };
         let running = self.steps.iter().filter(|slot| slot.state == State::Running && counts(slot)).count();
         !counts(slot) || running < self.parallel
     }

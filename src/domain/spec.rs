@@ -7,6 +7,7 @@
 use super::balancer::BalancerSpec;
 use super::budget::MinAvailable;
 use super::environment::Environment;
+use super::hook::Hooks;
 use super::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, PullPolicy};
 use super::probe::ProbeSpec;
 use serde::{Deserialize, Serialize};
@@ -200,6 +201,9 @@ pub struct Rollout {
     pub on_failure: Option<OnFailure>,
     pub min_ready_ms: Option<u64>,
     pub pull: Option<PullPolicy>,
+    /// Commands of its own around an operation.
+    #[serde(skip_serializing_if = "Hooks::is_empty")]
+    pub hooks: Hooks,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drain_timeout_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -32,6 +32,7 @@ mod error;
 mod gap;
 mod gather;
 mod guard;
+mod hook;
 mod lock;
 mod logs;
 mod make;

@@ -6,6 +6,7 @@
 use super::certain::Certain;
 use super::gap::{GapWatch, Seen};
 use super::guard::Guards;
+use super::hook;
 use super::lock::Locks;
 use super::make;
 use super::pins::Pins;
@@ -144,6 +145,9 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
                 None => done,
             })
         }
+        Task::Hook { container, moment, hook } => {
+            Box::pin(hook::run(docker, &job.container(container)?, container.name(), *moment, hook)).await
+        }
         Task::Start { container, restart } => start(docker, &job.container(container)?, restart.as_ref()).await,
         Task::Ready { container, sandbox, probe, prefer_health, min_ready, timeout } => {
             let (id, sandbox_id) = (job.container(container)?, job.sandbox(sandbox.as_ref())?);
@@ -219,6 +223,7 @@ async fn fence(context: &Context, task: &Task) -> Result<(), Failed> {
             matches!(container, Target::Known { .. })
         }
         Task::Drain { .. }
+        | Task::Hook { .. }
         | Task::Stop { .. }
         | Task::Park { .. }
         | Task::Unpark { .. }

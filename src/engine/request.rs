@@ -87,6 +87,24 @@ impl Request {
         }
     }
 
+    /// How it is to be done, to be chosen anew.
+    pub fn options_mut(&mut self) -> &mut Options {
+        match self {
+            Self::Create { options, .. }
+            | Self::Deploy { options, .. }
+            | Self::Restart { options, .. }
+            | Self::Rollback { options, .. }
+            | Self::Scale { options, .. }
+            | Self::Remove { options, .. }
+            | Self::Repair { options, .. }
+            | Self::Finish { options, .. }
+            | Self::TakeBack { options, .. }
+            | Self::Resume { options, .. }
+            | Self::Retry { options, .. }
+            | Self::Abort { options, .. } => options,
+        }
+    }
+
     /// How it is to be done.
     pub(super) fn options(&self) -> &Options {
         match self {

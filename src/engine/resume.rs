@@ -81,9 +81,11 @@ pub(super) fn next(
             "the record of the {title} does not say what was asked for; run the same command again"
         ))
     })?;
+    let earlier = record.header.as_ref().and_then(|header| serde_json::from_value(header.options.clone()).ok());
+    let options = options.clone().over(earlier.unwrap_or_default());
     match way {
-        Way::On | Way::Again => on(goal, record, options.clone(), fleet),
-        Way::Back => back(goal, record, &title, options.clone()),
+        Way::On | Way::Again => on(goal, record, options, fleet),
+        Way::Back => back(goal, record, &title, options),
     }
 }
 
@@ -228,4 +230,39 @@ pub(super) fn goal(request: &Request, plan: &Plan) -> Option<Goal> {
         | Request::Retry { .. }
         | Request::Abort { .. } => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::options::Gate;
+    use crate::domain::record::Header;
+    use serde_json::json;
+
+    #[test]
+    fn going_on_keeps_to_the_gates_and_batches_of_what_was_begun() {
+        let begun = Options { gate: Some(Gate::Every), batch: "2".parse().ok(), ..Options::default() };
+        let goal = json!({"kind": "deploy", "app": "shop/web", "image": "web:v2", "files": [], "before": 1});
+        let goal = serde_json::from_value::<Goal>(goal).unwrap();
+        let asked = |options: serde_json::Value, own: &Options| {
+            let header = Header { goal: serde_json::to_value(&goal).unwrap(), options, ..Header::default() };
+            let record = Record {
+                op: OpId::new("20261122-101502-3f2a01").unwrap(),
+                header: Some(header),
+                events: Vec::new(),
+                intents: Vec::new(),
+                resumed_by: None,
+                torn: false,
+                damaged: 0,
+            };
+            let next = next(&record, &record.summary(false), Way::On, own, &Fleet::default());
+            let Ok(Next::Ask(request)) = next else { panic!("nothing is asked for") };
+            request.options().clone()
+        };
+        let written = serde_json::to_value(&begun).unwrap();
+        assert_eq!(asked(written.clone(), &Options::default()), begun);
+        let auto = Options { gate: Some(Gate::Auto), ..Options::default() };
+        assert_eq!(asked(written, &auto).gate, Some(Gate::Auto), "unless told otherwise");
+        assert_eq!(asked(json!({"gate": "from the future"}), &Options::default()), Options::default());
+    }
 }

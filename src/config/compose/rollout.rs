@@ -2,7 +2,9 @@
 
 use super::balancer;
 use super::read::{At, Fields, Keys};
+use super::tree::Value;
 use crate::domain::balancer::BalancerSpec;
+use crate::domain::hook::{DEFAULT_TIMEOUT_MS, Hook, Hooks, LONGEST_TIMEOUT_MS};
 use crate::domain::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, PullPolicy};
 use crate::domain::spec::Rollout;
 
@@ -39,6 +41,7 @@ const PITSTOP: Keys = Keys {
         "warm",
         "drain",
         "balancer",
+        "hooks",
     ],
     refused: &[],
     passed: &[],
@@ -91,6 +94,7 @@ pub(super) fn x_pitstop(owner: &Fields<'_>) -> Rollout {
     rollout.gate = fields.get("gate").and_then(|at| at.parsed(gate));
     rollout.min_ready_ms = fields.get("min_ready").and_then(|at| at.duration_ms());
     rollout.on_failure = fields.get("on_failure").and_then(|at| at.parsed(on_failure));
+    rollout.hooks = fields.get("hooks").and_then(|at| hooks(&at)).unwrap_or_default();
     rollout.balancers = fields
         .get("balancer")
         .map(|at| at.items_or_one())
@@ -111,6 +115,47 @@ pub(super) fn x_pitstop(owner: &Fields<'_>) -> Rollout {
         at.error("is not supported: not in this version; use off");
     }
     rollout
+}
+
+/// `{pre_stop: [program, argument], post_ready: {command: [program], timeout: 10s}}`.
+fn hooks(at: &At<'_>) -> Option<Hooks> {
+    let fields = at.fields(&Keys::only(&["pre_drain", "pre_stop", "post_ready"]))?;
+    let hook = |key: &str| fields.get(key).and_then(|at| hook(&at));
+    Some(Hooks { pre_drain: hook("pre_drain"), pre_stop: hook("pre_stop"), post_ready: hook("post_ready") })
+}
+
+/// A list is the command alone; a map may say how long it may take.
+fn hook(at: &At<'_>) -> Option<Hook> {
+    if !matches!(at.node.value, Value::Map(_)) {
+        return Some(Hook { command: argv(at)?, timeout_ms: DEFAULT_TIMEOUT_MS });
+    }
+    let fields = at.fields(&Keys::only(&["command", "timeout"]))?;
+    let command = fields.need("command").and_then(|at| argv(&at))?;
+    let timeout_ms = match fields.get("timeout") {
+        None => DEFAULT_TIMEOUT_MS,
+        Some(at) => match at.duration_ms()? {
+            ms @ 1..=LONGEST_TIMEOUT_MS => ms,
+            _ => {
+                at.error("must be longer than nothing and at most 1h");
+                return None;
+            }
+        },
+    };
+    Some(Hook { command, timeout_ms })
+}
+
+/// A program and its arguments.
+fn argv(at: &At<'_>) -> Option<Vec<String>> {
+    if !matches!(at.node.value, Value::List(_)) {
+        at.error("is not a list: write [program, argument, …]; no shell runs it (for one: [/bin/sh, -c, \"…\"])");
+        return None;
+    }
+    let command = at.texts();
+    if command.first().is_none_or(|program| program.trim().is_empty()) {
+        at.error("names no program");
+        return None;
+    }
+    Some(command)
 }
 
 fn update_config(fields: &Fields<'_>, rollout: &mut Rollout) {
@@ -145,6 +190,7 @@ fn over(rollout: &mut Rollout, later: Rollout) {
     rollout.on_failure = later.on_failure.or(rollout.on_failure);
     rollout.min_ready_ms = later.min_ready_ms.or(rollout.min_ready_ms);
     rollout.pull = later.pull.or(rollout.pull);
+    rollout.hooks.over(later.hooks);
     rollout.drain_timeout_ms = later.drain_timeout_ms.or(rollout.drain_timeout_ms);
     rollout.on_drain_timeout = later.on_drain_timeout.or(rollout.on_drain_timeout);
     if !later.balancers.is_empty() {

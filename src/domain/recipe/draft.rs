@@ -20,6 +20,8 @@ const STOP_SLACK: Duration = Duration::from_secs(15);
 /// For the last probe's answer, after the time allowed for readiness.
 const READY_SLACK: Duration = Duration::from_secs(5);
 
+/// For asking what became of a hook whose answer was lost.
+const HOOK_SLACK: Duration = Duration::from_secs(10);
 /// For a balancer that is just being restarted, and for its last answers.
 const BALANCER_SLACK: Duration = Duration::from_secs(30);
 
@@ -53,21 +55,12 @@ impl<'a> Draft<'a> {
         let cores = facts.fleet.engine.cpus as usize;
         let on_failure = options.on_failure.or(rollout.on_failure).unwrap_or_default();
         let mut plan = Plan {
-            kind,
-            app,
-            from: None,
-            to: None,
-            revision: None,
-            resumes: None,
-            goal: None,
-            batches: Vec::new(),
-            steps: Vec::new(),
+            options: options.clone(),
             gate: options.gate.or(rollout.gate).unwrap_or_default(),
             // A rollback is never rolled back: both versions would be out.
             on_failure: if kind == Kind::Rollback { OnFailure::Pause } else { on_failure },
             parallel: options.parallel.map_or((2 * cores).max(4), |n| (n as usize).max(1)),
-            hopeless: Vec::new(),
-            notes: Vec::new(),
+            ..Plan::empty(kind, app)
         };
         if kind == Kind::Rollback && options.on_failure == Some(OnFailure::Rollback) {
             plan.notes.push(
@@ -145,6 +138,7 @@ impl<'a> Draft<'a> {
                 (*timeout).max(settle) + BALANCER_SLACK
             }
             Task::Attach { timeout, .. } | Task::Join { timeout, .. } => *timeout + BALANCER_SLACK,
+            Task::Hook { hook, .. } => hook.timeout() + HOOK_SLACK,
             Task::Stop { container, grace } => {
                 grace.or_else(|| self.own_grace(container)).unwrap_or(STOP_GRACE) + STOP_SLACK
             }

@@ -7,12 +7,14 @@
 use super::super::converge::Footing;
 use super::super::facts::Facts;
 use super::super::fleet::{App, Container, Instance};
+use super::super::hook::Moment;
 use super::super::identity::Hold;
 use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal, StepId, Target, Task};
 use super::super::probe::ProbeSpec;
 use super::super::spec::{AppSpec, Rollout};
 use super::draft::{Draft, Slot, bring_up, former_if_down, known, rivals, stop};
+use super::hooks;
 use super::settle::{NO_PROBE_MIN_READY, Readiness, batches, beside, readiness, spec_of, watch};
 use super::swap::Before;
 use super::traffic;
@@ -124,9 +126,11 @@ pub(super) fn one(
 
     let mut prepared = before.verifies.clone();
     prepared.push(preflight);
+    let mut hooks = hooks::Before::new(Some(container));
+    let told = hooks.write(draft, at, Moment::PreDrain, prepared.clone());
     let places = traffic::places(draft, instance);
-    let drain = places.drain(draft, at, sandbox.as_ref(), &prepared);
-    let out = drain.map_or_else(|| prepared.clone(), |drain| vec![drain]);
+    let drain = places.drain(draft, at, sandbox.as_ref(), &told);
+    let out = hooks.write(draft, at, Moment::PreStop, drain.map_or(told, |drain| vec![drain]));
     let stopped =
         container.is_alive().then(|| draft.main(at, stop(known(container), draft.options), &out, why.clone()));
     let needs = stopped.map_or(out, |stopped| vec![stopped]);
@@ -134,12 +138,14 @@ pub(super) fn one(
     let start = draft.main(at, task, &needs, if stopped.is_some() { "the same container again".into() } else { why });
     let ready =
         draft.main(at, readiness.task(known(container), sandbox.clone(), draft.options), &[start], readiness.cause());
+    let ready = hooks::post_ready(draft, at, &hooks::of(container), &known(container), ready);
     let rivals = rivals(instance, Some(container));
     let task = Task::Verify { container: known(container), sandbox: sandbox.clone(), rivals };
     let verify = draft.main(at, task, &[ready], "the identity is read again and compared");
     let verify = places.attach(draft, at, sandbox.as_ref(), &[verify]).unwrap_or(verify);
     if let Some(stopped) = stopped {
         undo(draft, at, known(container), sandbox.clone(), &readiness, stopped);
+        hooks.undo(draft, at, Some(stopped));
     }
     places.undo(draft, at, sandbox.as_ref(), drain);
     Restarted { prepared, start, ready, verify }

@@ -12,6 +12,7 @@ use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::super::project::ProjectSpec;
 use super::super::spec::AppSpec;
 use super::draft::{Draft, Slot, known, rivals};
+use super::hooks;
 use super::resources::Resources;
 use super::settle::{Readiness, batches, newest, next_revision, readiness, spec_of};
 use super::swap::{Before, Source, Swapped, Wanted};
@@ -104,6 +105,8 @@ impl Roll<'_> {
             let cause = format!("{} runs what is wanted, but what began it broke off", instance.name.short());
             let task = readiness.task(container.clone(), Some(sandbox.clone()), draft.options);
             let ready = draft.main(&at, task, &[], cause);
+            let hooks = instance.app.as_ref().map(hooks::of).unwrap_or_default();
+            let ready = hooks::post_ready(draft, &at, &hooks, &container, ready);
             let rivals = rivals(instance, instance.app.as_ref());
             let task = Task::Verify { container, sandbox: Some(sandbox), rivals };
             let verify = draft.main(&at, task, &[ready], "nobody has judged its identity yet");

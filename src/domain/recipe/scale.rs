@@ -52,7 +52,7 @@ fn down(draft: &mut Draft<'_>, app: &App, replicas: usize) {
     draft.plan.batches = vec![surplus.iter().map(|instance| instance.name.clone()).collect()];
     for instance in surplus {
         let at = Slot { instance: instance.name.clone(), batch: 1 };
-        take_down(draft, &at, instance, false, &format!("{replicas} instances of {} are wanted", app.id));
+        take_down(draft, &at, instance, false, &format!("{replicas} instances of {} are wanted", app.id), true);
     }
     draft.note("volumes stay");
     if replicas == 0 {

@@ -17,20 +17,11 @@ fn target() -> Target {
 fn deploy(instances: usize, batch: usize, gate: Gate, on_failure: OnFailure) -> Plan {
     let names: Vec<InstanceName> = (1..=instances).map(|n| InstanceName(format!("shop/web-{n}"))).collect();
     let mut plan = Plan {
-        kind: Kind::Deploy,
-        app: "shop/web".into(),
-        from: None,
-        to: None,
-        revision: None,
-        hopeless: Vec::new(),
-        resumes: None,
-        goal: None,
         batches: names.chunks(batch).map(<[_]>::to_vec).collect(),
-        steps: Vec::new(),
         gate,
         on_failure,
         parallel: 8,
-        notes: Vec::new(),
+        ..Plan::empty(Kind::Deploy, "shop/web")
     };
     let mut add = |instance: Option<&InstanceName>, batch, needs: &[StepId], undoes: &[StepId], task| {
         let lane = if undoes.is_empty() { Lane::Main } else { Lane::Undo };

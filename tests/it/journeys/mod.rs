@@ -8,6 +8,7 @@ mod day;
 mod events;
 mod failures;
 mod foreign;
+mod hooks;
 mod no_engine;
 mod outage;
 mod outcomes;

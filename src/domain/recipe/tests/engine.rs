@@ -188,7 +188,7 @@ impl Engine {
                 let id = AppId::new("shop", "web");
                 self.facts.revisions.entry(id).or_default().insert(0, (**record).clone());
             }
-            Task::Ready { container, .. } => {
+            Task::Hook { container, .. } | Task::Ready { container, .. } => {
                 see(self.of(container).is_running(), || format!("{} does not run", container.name()))?;
             }
             Task::Verify { container, .. } => {

@@ -10,6 +10,8 @@ use crate::domain::options::{OnDrainTimeout, Options};
 use crate::domain::plan::{Plan, Refusal, Task};
 use std::time::Duration;
 
+type Ask = fn(&Facts, &Options) -> Result<Plan, Refusal>;
+
 fn two(told: Told) -> Facts {
     behind(web(&[Seed::well(), Seed::well()]), told)
 }
@@ -65,7 +67,6 @@ fn a_balancer_that_can_not_be_asked_stops_all_but_what_waits_for_no_session() {
     for seen in facts.balancers.values_mut().flatten() {
         seen.servers = Err("haproxy web at /run/haproxy/admin.sock: Connection refused".into());
     }
-    type Ask = fn(&Facts, &Options) -> Result<Plan, Refusal>;
     let asks: [Ask; 4] = [
         |facts, options| deploy("web", Some("web:v2"), None, facts, options),
         |facts, options| restart(&["web".into()], facts, options),
