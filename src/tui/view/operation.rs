@@ -288,6 +288,8 @@ fn draining(pen: &Pen<'_>, op: &OpView, lane: Lanes<'_>) -> String {
     let g = pen.glyphs();
     let drains = |step: &&StepProgressed| step.plan.action == Action::Drain && step.status == Status::Running;
     match op.steps_of(lane).find(drains).and_then(|step| step.progress.as_ref()) {
+        // A balancer that counts nothing.
+        Some((_, 0, note)) => format!("draining, {note}"),
         Some((done, total, _)) => format!("draining {total} {} {}", g.arrow, total.saturating_sub(*done)),
         None => format!("draining{}", g.dots),
     }
