@@ -34,6 +34,7 @@ async fn console(mut start: cli::console::Start) -> u8 {
         look: tui::look::Wanted { theme: start.theme, text: start.theme_text, colour: start.color },
         keymap: start.keymap,
         read_only: start.read_only,
+        trust_commands: start.trust_commands,
         on_hangup: start.on_hangup,
         records: start.records,
         demo: start.demo.map(|demo| tui::Demo {

@@ -14,12 +14,15 @@ pub struct BalancerError {
     pub message: Clean,
     /// What to do about it.
     pub hint: Option<&'static str>,
+    /// Asking again may help: it was not there, or too slow.
+    pub passing: bool,
 }
 
 impl BalancerError {
     /// It answered, but with a refusal.
     pub(super) fn said(balancer: &str, words: &str, hint: Option<&'static str>) -> Self {
-        Self { balancer: Clean::new(balancer), message: Clean::new(&format!("it said \"{}\"", words.trim())), hint }
+        let message = Clean::new(&format!("it said \"{}\"", words.trim()));
+        Self { balancer: Clean::new(balancer), message, hint, passing: false }
     }
 
     /// It could not be reached, or broke off.
@@ -33,18 +36,19 @@ impl BalancerError {
             }
             _ => None,
         };
-        Self { balancer: Clean::new(balancer), message: Clean::new(&error.to_string()), hint }
+        Self { balancer: Clean::new(balancer), message: Clean::new(&error.to_string()), hint, passing: true }
     }
 
     /// It said nothing in time.
     pub(super) fn late(balancer: &str, deadline: Duration) -> Self {
         let message = Clean::new(&format!("no answer within {} s", deadline.as_secs()));
-        Self { balancer: Clean::new(balancer), message, hint: None }
+        Self { balancer: Clean::new(balancer), message, hint: None, passing: true }
     }
 
     /// It has no such server any more.
     pub fn gone(place: &str) -> Self {
-        Self { balancer: Clean::new(place), message: Clean::new("there is no such server any more"), hint: None }
+        let message = Clean::new("there is no such server any more");
+        Self { balancer: Clean::new(place), message, hint: None, passing: false }
     }
 
     /// Its answer makes no sense to us.
@@ -53,7 +57,13 @@ impl BalancerError {
             balancer: Clean::new(balancer),
             message: Clean::new(&format!("its answer can't be read: {what}")),
             hint: None,
+            passing: false,
         }
+    }
+
+    /// Something on this machine stands in the way.
+    pub(super) fn here(balancer: &str, what: &str, hint: Option<&'static str>) -> Self {
+        Self { balancer: Clean::new(balancer), message: Clean::new(what), hint, passing: false }
     }
 }
 

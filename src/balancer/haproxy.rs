@@ -69,14 +69,6 @@ impl Haproxy {
         self.command(&format!("shutdown sessions server {}/{server}", self.backend)).await
     }
 
-    /// A reload or restart gives another process.
-    pub(super) async fn incarnation(&self) -> Result<String, BalancerError> {
-        let info = self.ask("show info").await?;
-        let pid = info.lines().find_map(|line| line.strip_prefix("Pid: "));
-        pid.map(|pid| pid.trim().to_owned())
-            .ok_or_else(|| BalancerError::unreadable(&self.shown, "it tells no process id"))
-    }
-
     /// A command whose success is silence.
     async fn command(&self, command: &str) -> Result<(), BalancerError> {
         let answer = self.ask(command).await?;
@@ -130,20 +122,20 @@ impl Haproxy {
             Some(Server {
                 name: ServerName::new(name).ok()?,
                 address: row.get("addr").and_then(|text| text.parse().ok()),
-                admin: match bits {
+                admin: Some(match bits {
                     bits if bits & MAINT != 0 => Admin::Maint,
                     bits if bits & DRAIN != 0 => Admin::Drain,
                     _ => Admin::Ready,
-                },
+                }),
                 // `UP`, `UP 1/3` (going down), `no check`; drained and healthy: `DRAIN`, else `DRAIN (agent)`, `DOWN …`, `MAINT …`.
                 up: ["UP", "no check", "DRAIN"].iter().any(|word| status.starts_with(word)),
-                traffic: Traffic {
+                traffic: Some(Traffic {
                     sessions: number("scur"),
                     queued: number("qcur"),
                     idle: number("idle_conn_cur").max(number("srv_icur")),
                     total: number("stot"),
                     errors: number("econ") + number("eresp") + number("srv_abrt"),
-                },
+                }),
                 words: Clean::new(&if check.is_empty() { status.to_owned() } else { format!("{status}, {check}") }),
             })
         };
@@ -194,14 +186,14 @@ mod tests {
         assert_eq!(
             short,
             [
-                ("web-1", Admin::Ready, true, "UP, L7OK"),
-                ("web-2", Admin::Drain, true, "DRAIN, L4OK"),
-                ("web-3", Admin::Maint, false, "MAINT"),
-                ("web-4", Admin::Ready, false, "DOWN 1/2, L4CON"),
+                ("web-1", Some(Admin::Ready), true, "UP, L7OK"),
+                ("web-2", Some(Admin::Drain), true, "DRAIN, L4OK"),
+                ("web-3", Some(Admin::Maint), false, "MAINT"),
+                ("web-4", Some(Admin::Ready), false, "DOWN 1/2, L4CON"),
             ]
         );
         let traffic = Traffic { sessions: 2, queued: 0, idle: 1, total: 17, errors: 6 };
-        assert_eq!(servers[0].traffic, traffic);
+        assert_eq!(servers[0].traffic, Some(traffic));
         assert_eq!(servers[2].address, Some("[fd00::3]:80".parse().unwrap()));
     }
 

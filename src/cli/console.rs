@@ -27,6 +27,7 @@ pub struct Start {
     /// The user's keymap: the file's name and text.
     pub keymap: Option<(String, String)>,
     pub read_only: bool,
+    pub trust_commands: bool,
     pub on_hangup: OnHangup,
     /// Where records of operations are kept.
     pub records: Option<Records>,
@@ -87,6 +88,7 @@ pub(super) fn start(cli: &Cli) -> Result<Start, CliError> {
         },
         keymap: own("keymap.toml")?.map(|text| ("keymap.toml".to_owned(), text)),
         read_only: settings.read_only.unwrap_or(false),
+        trust_commands: settings.trust_commands.unwrap_or(false),
         on_hangup: settings.on_hangup.unwrap_or_default(),
         records: if demo.is_some() { None } else { history::records() },
         demo,

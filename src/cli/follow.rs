@@ -29,6 +29,7 @@ pub async fn follow(
         terminated: false,
         on_hangup,
         hung_up: false,
+        asking: false,
         answer: None,
         gone: false,
     };
@@ -56,7 +57,9 @@ struct Run {
     on_hangup: OnHangup,
     /// The terminal is gone.
     hung_up: bool,
-    /// The answer at a gate, while one is awaited.
+    /// The operation waits at a gate, and the person was asked.
+    asking: bool,
+    /// The line that is being read.
     answer: Option<oneshot::Receiver<bool>>,
     /// Nothing is waited for any more.
     gone: bool,
@@ -64,12 +67,26 @@ struct Run {
 
 impl Run {
     fn report(&mut self, out: &mut Output, event: &OpEvent, ask: bool) {
+        if self.asking && matches!(event.kind, EventKind::Resumed { .. }) {
+            // Said here with Enter, or in another terminal.
+            self.asking = false;
+            out.end_of_question();
+        }
         self.telling.event(out, event);
-        if matches!(event.kind, EventKind::GateReached { .. }) && ask {
-            out.ask("[Enter] go on, Ctrl-C stop");
-            self.answer = Some(line());
-        } else if self.answer.is_none() {
-            self.telling.passing(out);
+        match &event.kind {
+            EventKind::GateReached { .. } if ask => {
+                out.ask("[Enter] go on, Ctrl-C stop");
+                self.asking = true;
+                // A line that nobody waits for any more is still being read.
+                self.answer.get_or_insert_with(line);
+            }
+            EventKind::GateReached { .. } => {
+                let op = &event.op;
+                out.alarm(&format!("`pitstop go {op}` goes on, `pitstop abort {op}` stops here"));
+            }
+            EventKind::Paused { .. } => out.alarm(&format!("`pitstop continue {}` goes on", event.op)),
+            _ if !self.asking => self.telling.passing(out),
+            _ => {}
         }
     }
 
@@ -83,14 +100,14 @@ impl Run {
         let urgency = match self.urgency {
             None => Urgency::Finish,
             Some(Urgency::Finish) => Urgency::Abort,
-            Some(Urgency::Abort) => Urgency::Leave,
+            Some(Urgency::Abort | Urgency::AbortAll) => Urgency::Leave,
             Some(Urgency::Leave) => {
                 self.gone = true;
                 return;
             }
         };
         self.terminated |= wish != Wish::Interrupt;
-        if self.answer.take().is_some() || wish == Wish::Interrupt {
+        if std::mem::take(&mut self.asking) || wish == Wish::Interrupt {
             // The terminal has echoed `^C` on the line that was there.
             out.passing("");
             out.end_of_question();
@@ -101,6 +118,9 @@ impl Run {
 
     fn answered(&mut self, go: bool) {
         self.answer = None;
+        if !std::mem::take(&mut self.asking) {
+            return;
+        }
         if go {
             self.control.go();
         } else if self.urgency.is_none() {

@@ -30,7 +30,10 @@ pub fn lines(event: &OpEvent, names: &Names, glyphs: Glyphs) -> Vec<String> {
         EventKind::GateReached { reason, .. } => vec![said(at, CARE, reason)],
         EventKind::Paused { reason } => vec![said(at, CARE, &format!("paused: {reason}"))],
         EventKind::Resumed { reason } => vec![said(at, GOOD, &format!("going on: {reason}"))],
-        EventKind::CancelRequested { urgency } => vec![said(at, CARE, cancelled(*urgency))],
+        EventKind::CancelRequested { urgency, by } => {
+            let by = by.as_ref().map_or(String::new(), |by| format!("{by}: "));
+            vec![said(at, CARE, &format!("{by}{}", cancelled(*urgency)))]
+        }
         EventKind::Noted { message } => vec![said(at, CARE, message)],
         EventKind::EngineLost { grace_ms } => {
             let text =
@@ -111,6 +114,7 @@ fn cancelled(urgency: Urgency) -> &'static str {
     match urgency {
         Urgency::Finish => "finishing the instances in flight; Ctrl-C again aborts and puts them back",
         Urgency::Abort => "aborting: the instances in flight are put back; Ctrl-C again leaves them as they are",
+        Urgency::AbortAll => "aborting: all instances are put back, those done as well",
         Urgency::Leave => "leaving as soon as no change is under way; Ctrl-C again does not wait for that",
     }
 }

@@ -31,6 +31,7 @@ mod log;
 mod logs;
 mod names;
 mod operate;
+mod order;
 mod output;
 mod preview;
 mod ps;
@@ -43,6 +44,7 @@ mod table;
 mod telling;
 
 use crate::config::settings::{Color, Settings};
+use crate::domain::control::Order;
 use crate::domain::ids::ImageRef;
 use crate::engine::{Error, ErrorKind, Location, Session, clock, unrecorded};
 use args::{Cli, PsArgs, Verb};
@@ -113,6 +115,9 @@ async fn dispatch(out: &mut Output, settings: &Settings, cli: &Cli) -> Result<u8
         Some(Verb::History(args)) => history::history(out, args),
         Some(Verb::Show(args)) => history::show(out, args),
         Some(Verb::Replay(args)) => history::replay(out, args).await,
+        Some(Verb::Go(args)) => order::order(out, settings, "go", args, Order::Go).await,
+        Some(Verb::Continue(args)) => order::order(out, settings, "continue", args, Order::Go).await,
+        Some(Verb::Pause(args)) => order::order(out, settings, "pause", args, Order::Pause).await,
         Some(Verb::Doctor) => doctor::doctor(out, settings).await,
         Some(Verb::Demo(args)) => Box::pin(demo::demo(out, settings, args)).await,
         Some(Verb::Completions { shell }) => {
@@ -165,7 +170,8 @@ async fn list(out: &mut Output, settings: &Settings, args: &PsArgs) -> Result<u8
 /// The engine that is meant, connected.
 async fn connect(settings: &Settings) -> Result<Session, CliError> {
     let (location, image) = (locate(settings)?, sandbox_image(settings)?);
-    Ok(Session::connect(&location).await?.with_sandbox_image(image).with_records(history::records()))
+    let session = Session::connect(&location).await?.with_sandbox_image(image).with_records(history::records());
+    Ok(session.with_trust(settings.trust_commands.unwrap_or(false)))
 }
 
 fn locate(settings: &Settings) -> Result<Location, CliError> {

@@ -5,7 +5,7 @@ use super::error::CliError;
 use super::output::Output;
 use super::settled;
 use super::signals::Signals;
-use super::{connect, exit, files, follow, preview, resume};
+use super::{connect, exit, files, follow, history, order, preview, resume};
 use crate::config::settings::Settings;
 use crate::domain::event::{EventKind, OpEvent, Planned, VERSION};
 use crate::domain::options::{Gate, Options};
@@ -30,7 +30,17 @@ pub async fn operate(out: &mut Output, settings: &Settings, verb: &Verb, args: &
     }
     let (ops, all) = match verb {
         Verb::Resume(args) => (args.op.as_deref(), false),
-        Verb::Abort(args) => (args.op.as_deref(), args.all),
+        Verb::Abort(args) => {
+            if let Some(code) = order::abort(out, settings, args).await? {
+                return Ok(code);
+            }
+            (args.op.as_deref(), args.all)
+        }
+        Verb::Retry(retry) => {
+            let request = Request::Retry { op: resume::newest(&retry.op)?, options };
+            let session = connect(settings).await?;
+            return carry_out(out, settings, verb, args, &session, &request).await;
+        }
         _ => {
             let request = request(out, verb, options)?;
             let boot = matches!(verb, Verb::Repair(args) if args.boot);
@@ -62,7 +72,8 @@ async fn carry_out(
     let plan = session.plan(request).await?;
     let planned = Planned::of(&plan);
     // What has come to its end needs no operation to say so.
-    let ended = matches!(verb, Verb::Resume(_) | Verb::Abort(_)) && plan.is_empty() && plan.resumes.is_none();
+    let ended =
+        matches!(verb, Verb::Resume(_) | Verb::Abort(_) | Verb::Retry(_)) && plan.is_empty() && plan.resumes.is_none();
     if let Verb::Repair(repair) = verb
         && plan.is_empty()
         && !args.dry_run
@@ -79,9 +90,9 @@ async fn carry_out(
     }
     let ask = out.can_ask();
     let gated = plan.gate != Gate::Auto && plan.batches.len() > 1;
-    if gated && !ask {
+    if gated && !ask && history::records().is_none() {
         return Err(CliError::usage(format!(
-            "gate `{}` asks a person, and there is no terminal to ask on",
+            "gate `{}` asks a person, there is no terminal to ask on, and without a home directory no other can be heard",
             if plan.gate == Gate::First { "first" } else { "every" }
         ))
         .hint("--gate auto goes on by itself"));
@@ -137,6 +148,10 @@ fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, C
         | Verb::Replay(_)
         | Verb::Resume(_)
         | Verb::Abort(_)
+        | Verb::Retry(_)
+        | Verb::Go(_)
+        | Verb::Pause(_)
+        | Verb::Continue(_)
         | Verb::Doctor
         | Verb::Demo(_)
         | Verb::Completions { .. }

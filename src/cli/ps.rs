@@ -204,9 +204,9 @@ fn instance_object(instance: &Instance, traffic: &TrafficSeen) -> Value {
             "balancer": balancer.to_string(),
             "server": server.name,
             "state": Standing::of([server]).map(|(standing, _)| standing),
-            "sessions": server.traffic.sessions,
-            "queued": server.traffic.queued,
-            "errors": server.traffic.errors,
+            "sessions": server.traffic.map(|traffic| traffic.sessions),
+            "queued": server.traffic.map(|traffic| traffic.queued),
+            "errors": server.traffic.map(|traffic| traffic.errors),
         })).collect::<Vec<_>>(),
     })
 }

@@ -1,4 +1,4 @@
-//! `resume` and `abort`: which operation is meant. What going on with it means is the engine's business.
+//! `resume`, `abort` and `retry`: which operation is meant. What going on with it means is the engine's business.
 
 use super::error::CliError;
 use super::history;
@@ -59,6 +59,16 @@ pub async fn meant(
         many => return Err(which(many, verb)),
     }
     Ok(left.into_iter().map(|one| Meant::Recorded(one.op)).collect())
+}
+
+/// The operation that `retry` is about: by a part of its id, or the newest one on that app.
+pub fn newest(named: &str) -> Result<OpId, CliError> {
+    let store = history::store()?;
+    let about = |one: &Summary| one.app == named || one.app.rsplit('/').next() == Some(named);
+    match store.list()?.into_iter().find(about) {
+        Some(one) => Ok(one.op),
+        None => Ok(store.find(named)?),
+    }
 }
 
 fn which(many: &[Summary], verb: &str) -> CliError {

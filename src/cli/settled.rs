@@ -34,6 +34,7 @@ fn lay_over(global: &Global, docker: bool, file: Settings) -> Settings {
         read_only: global.read_only.or(file.read_only),
         color: color.or(file.color),
         sandbox_image: filled(global.sandbox_image.as_ref()).or(file.sandbox_image),
+        trust_commands: global.trust_commands.or(file.trust_commands),
         on_hangup: global.on_hangup.map(|on_hangup| on_hangup.0).or(file.on_hangup),
         defaults: file.defaults,
     }
@@ -55,10 +56,13 @@ pub fn options(args: &OperationArgs, settings: &Settings) -> Result<(Options, Op
     };
     let said = Choices {
         batch: args.batch,
+        canary: args.canary,
+        min_available: args.min_available,
         parallel: args.parallel,
         gate: args.gate.map(|gate| gate.0),
         on_failure: args.on_failure.map(|on_failure| on_failure.0),
         drain_timeout: args.drain_timeout,
+        on_drain_timeout: args.on_drain_timeout.map(|arg| arg.0),
         stop_grace: args.stop_grace,
         ready_timeout: args.ready_timeout,
         min_ready: args.min_ready,

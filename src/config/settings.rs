@@ -4,9 +4,10 @@
 
 use super::file::{self, Unreadable};
 use super::paths;
+use crate::domain::budget::MinAvailable;
 use crate::domain::clean::clean;
 use crate::domain::duration;
-use crate::domain::options::{BatchSize, Gate, OnFailure, Options, PullPolicy};
+use crate::domain::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, Options, PullPolicy};
 use crate::domain::probe::ProbeSpec;
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub color: Option<Color>,
     /// As `--sandbox-image`.
     pub sandbox_image: Option<String>,
+    /// As `--trust-commands`.
+    pub trust_commands: Option<bool>,
     /// As `--on-hangup`.
     pub on_hangup: Option<OnHangup>,
     /// The table `[defaults]`.
@@ -61,11 +64,16 @@ pub enum OnHangup {
 pub struct Choices {
     #[serde(deserialize_with = "text")]
     pub batch: Option<BatchSize>,
+    #[serde(deserialize_with = "text")]
+    pub canary: Option<BatchSize>,
+    #[serde(deserialize_with = "text")]
+    pub min_available: Option<MinAvailable>,
     pub parallel: Option<u32>,
     pub gate: Option<Gate>,
     pub on_failure: Option<OnFailure>,
     #[serde(deserialize_with = "time")]
     pub drain_timeout: Option<Duration>,
+    pub on_drain_timeout: Option<OnDrainTimeout>,
     #[serde(deserialize_with = "time")]
     pub stop_grace: Option<Duration>,
     #[serde(deserialize_with = "time")]
@@ -89,10 +97,13 @@ impl Choices {
     pub fn over(self, weaker: Self) -> Self {
         Self {
             batch: self.batch.or(weaker.batch),
+            canary: self.canary.or(weaker.canary),
+            min_available: self.min_available.or(weaker.min_available),
             parallel: self.parallel.or(weaker.parallel),
             gate: self.gate.or(weaker.gate),
             on_failure: self.on_failure.or(weaker.on_failure),
             drain_timeout: self.drain_timeout.or(weaker.drain_timeout),
+            on_drain_timeout: self.on_drain_timeout.or(weaker.on_drain_timeout),
             stop_grace: self.stop_grace.or(weaker.stop_grace),
             ready_timeout: self.ready_timeout.or(weaker.ready_timeout),
             min_ready: self.min_ready.or(weaker.min_ready),
@@ -109,11 +120,14 @@ impl Choices {
         let default = Options::default();
         Options {
             batch: self.batch,
+            canary: self.canary,
+            min_available: self.min_available,
             parallel: self.parallel,
             gate: self.gate,
             on_failure: self.on_failure,
             probe: self.probe,
-            drain_timeout: self.drain_timeout.unwrap_or(default.drain_timeout),
+            drain_timeout: self.drain_timeout,
+            on_drain_timeout: self.on_drain_timeout,
             stop_grace: self.stop_grace,
             ready_timeout: self.ready_timeout.unwrap_or(default.ready_timeout),
             min_ready: self.min_ready,
@@ -222,7 +236,7 @@ mod tests {
         let settings = read(
             "host = 'unix:///run/x.sock'\ntheme = 'dusk'\nread_only = true\ncolor = 'never'\nsandbox_image = 's:1'\n\
              on_hangup = 'finish'\n\
-             [defaults]\nbatch = '25%'\nparallel = 3\ngate = 'first'\non_failure = 'rollback'\ndrain_timeout = '1m'\n\
+             [defaults]\nbatch = '25%'\ncanary = 1\nmin_available = '50%'\nparallel = 3\ngate = 'first'\non_failure = 'rollback'\ndrain_timeout = '1m'\non_drain_timeout = 'abort'\n\
              stop_grace = 5\nready_timeout = 1.5\nmin_ready = '2s'\nprobe = 'tcp:80'\npull = 'never'\npull_timeout = '1h'\nwait_lock = 5\n\
              engine_grace = '2m'\n",
         )
@@ -231,10 +245,13 @@ mod tests {
         let seconds = |s| Some(Duration::from_secs(s));
         let want = Choices {
             batch: Some(BatchSize::Percent(25)),
+            canary: Some(BatchSize::Count(1)),
+            min_available: Some(MinAvailable::Percent(50)),
             parallel: Some(3),
             gate: Some(Gate::First),
             on_failure: Some(OnFailure::Rollback),
             drain_timeout: seconds(60),
+            on_drain_timeout: Some(OnDrainTimeout::Abort),
             stop_grace: seconds(5),
             ready_timeout: Some(Duration::from_millis(1500)),
             min_ready: seconds(2),

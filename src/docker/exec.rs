@@ -18,6 +18,9 @@ use tokio::io::AsyncWrite;
 /// Bytes of output kept.
 const OUTPUT: usize = 16 * 1024;
 
+/// Between two looks at a command that writes nothing any more.
+const AFTER_OUTPUT: Duration = Duration::from_millis(20);
+
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecResult {
@@ -26,9 +29,27 @@ pub struct ExecResult {
     pub output: Clean,
 }
 
+/// A command that is prepared: it runs when it is told to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exec {
+    id: String,
+    /// For errors.
+    name: String,
+}
+
+/// What became of a prepared command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExecEnd {
+    NotStarted,
+    Running,
+    /// It has ended, with this code.
+    Code(i64),
+    /// The engine knows nothing of it: it was started anew since, or the container is gone.
+    Forgotten,
+}
+
 /// A command under way. Dropping it closes its standard input and output.
 pub(super) struct Running {
-    pub(super) id: String,
     pub(super) output: BoxStream<'static, Result<LogOutput, ClientError>>,
     /// Held: its end is the command's end of input.
     pub(super) _input: Pin<Box<dyn AsyncWrite + Send>>,
@@ -46,26 +67,53 @@ impl Changes {
     ) -> Result<ExecResult, DockerError> {
         let name = self.name(id);
         let work = async {
-            let mut running = self.begin("exec in", id, command, false).await?;
-            let mut output = Vec::new();
-            while let Some(chunk) = running.output.next().await {
-                let chunk = chunk.map_err(|error| DockerError::of_client("exec in", &name, &error))?.into_bytes();
-                output.extend_from_slice(&chunk[..chunk.len().min(OUTPUT - output.len())]);
-            }
-            let seen = self.call("exec in", &name, READ, self.client().inspect_exec(&running.id)).await?;
-            let Some(code) = seen.exit_code else {
-                return Err(DockerError::new(
-                    "exec in",
-                    &name,
-                    Failure::Broken,
-                    "the command's output ended before it did",
-                ));
-            };
-            Ok(ExecResult { code, output: Clean::new(&String::from_utf8_lossy(&output)) })
+            let exec = self.prepare("exec in", id, command, false).await?;
+            self.run_exec(&exec).await
         };
         tokio::time::timeout(timeout, work).await.unwrap_or_else(|_| {
             let words = format!("the command did not end within {} ms", timeout.as_millis());
             Err(DockerError::new("exec in", &name, Failure::Timeout, &words))
+        })
+    }
+
+    /// Prepares `command` in a running container; nothing runs yet, so asking twice does no harm.
+    pub async fn prepare_exec(&self, id: &ContainerId, command: &[String]) -> Result<Exec, DockerError> {
+        self.prepare("exec in", id, command.to_vec(), false).await
+    }
+
+    /// Runs a prepared command to its end. Where the answer is lost, [`Changes::look_at_exec`] tells what became of it.
+    pub async fn run_exec(&self, exec: &Exec) -> Result<ExecResult, DockerError> {
+        let mut running = self.start_exec("exec in", exec).await?;
+        let mut output = Vec::new();
+        while let Some(chunk) = running.output.next().await {
+            let chunk = chunk.map_err(|error| DockerError::of_client("exec in", &exec.name, &error))?.into_bytes();
+            output.extend_from_slice(&chunk[..chunk.len().min(OUTPUT - output.len())]);
+        }
+        loop {
+            match self.look_at_exec(exec).await? {
+                ExecEnd::Code(code) => {
+                    return Ok(ExecResult { code, output: Clean::new(&String::from_utf8_lossy(&output)) });
+                }
+                // It has closed its output and goes on.
+                ExecEnd::Running => tokio::time::sleep(AFTER_OUTPUT).await,
+                ExecEnd::NotStarted | ExecEnd::Forgotten => {
+                    let words = "what became of the command is not known";
+                    return Err(DockerError::new("exec in", &exec.name, Failure::Broken, words));
+                }
+            }
+        }
+    }
+
+    /// What became of a prepared command.
+    pub async fn look_at_exec(&self, exec: &Exec) -> Result<ExecEnd, DockerError> {
+        let seen = match self.call("exec in", &exec.name, READ, self.client().inspect_exec(&exec.id)).await {
+            Err(error) if error.failure == Failure::NotFound => return Ok(ExecEnd::Forgotten),
+            seen => seen?,
+        };
+        Ok(match (seen.running, seen.exit_code) {
+            (Some(true), _) => ExecEnd::Running,
+            (_, Some(code)) => ExecEnd::Code(code),
+            (_, None) => ExecEnd::NotStarted,
         })
     }
 
@@ -77,6 +125,17 @@ impl Changes {
         command: Vec<String>,
         stdin: bool,
     ) -> Result<Running, DockerError> {
+        let exec = self.prepare(operation, id, command, stdin).await?;
+        self.start_exec(operation, &exec).await
+    }
+
+    async fn prepare(
+        &self,
+        operation: &'static str,
+        id: &ContainerId,
+        command: Vec<String>,
+        stdin: bool,
+    ) -> Result<Exec, DockerError> {
         let name = self.name(id);
         let config = ExecConfig {
             attach_stdin: Some(stdin),
@@ -90,12 +149,16 @@ impl Changes {
         if exec.is_empty() || !exec.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(DockerError::new(operation, &name, Failure::Broken, "the engine's answer has no proper id"));
         }
+        Ok(Exec { id: exec, name })
+    }
+
+    async fn start_exec(&self, operation: &'static str, exec: &Exec) -> Result<Running, DockerError> {
         // No slot: it lasts as long as the command.
-        let request = self.client().start_exec(&exec, None::<StartExecOptions>);
-        match within(operation, &name, READ, request).await? {
-            StartExecResults::Attached { output, input } => Ok(Running { id: exec, output, _input: input }),
+        let request = self.client().start_exec(&exec.id, None::<StartExecOptions>);
+        match within(operation, &exec.name, READ, request).await? {
+            StartExecResults::Attached { output, input } => Ok(Running { output, _input: input }),
             StartExecResults::Detached => {
-                Err(DockerError::new(operation, &name, Failure::Broken, "the engine did not attach the command"))
+                Err(DockerError::new(operation, &exec.name, Failure::Broken, "the engine did not attach the command"))
             }
         }
     }

@@ -50,7 +50,7 @@ pub use containers::Stopped;
 pub use create::{AppCreation, SandboxCreation};
 pub use drain_note::DrainNote;
 pub use error::{DockerError, Failure};
-pub use exec::ExecResult;
+pub use exec::{Exec, ExecEnd, ExecResult};
 pub use images::PullProgress;
 pub use location::Location;
 pub use lock::{LockLine, LockSeen};

@@ -3,48 +3,18 @@
 //! What the `balancer` floor reads becomes these values, and the decisions about them are made here: may this server be
 //! drained, is it drained, who took it out. Must not know any balancer's protocol.
 
+mod spec;
+mod wanted;
+
+pub use spec::{BalancerSpec, Hooks, Nginx, Place, SETTLE_MS, TIMEOUT_MS};
+pub use wanted::{Member, Reach, Wanted};
+
 use super::clean::Clean;
-use super::fleet::{App, Container, Instance};
-use super::ids::{InstanceName, ServerName};
+use super::fleet::{App, Fleet};
+use super::ids::{AppId, InstanceName, ServerName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
-
-/// A load balancer of an app (`x-pitstop: {balancer: …}`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BalancerSpec {
-    /// HAProxy, by its Runtime API (HAProxy management guide, 9.3).
-    Haproxy {
-        /// `/run/haproxy/admin.sock`, or `host:port`; it needs `level admin`.
-        socket: String,
-        backend: ServerName,
-    },
-}
-
-impl fmt::Display for BalancerSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Haproxy { socket, backend } => write!(f, "haproxy {backend} at {socket}"),
-        }
-    }
-}
-
-/// One server of one balancer: a place an instance gets requests from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    pub balancer: BalancerSpec,
-    pub server: ServerName,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.balancer {
-            BalancerSpec::Haproxy { socket, backend } => write!(f, "{backend}/{} of haproxy at {socket}", self.server),
-        }
-    }
-}
+use std::net::SocketAddr;
 
 /// A balancer of an app as it was read for one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,10 +30,12 @@ pub struct Server {
     pub name: ServerName,
     /// Where it sends requests; `None` while its name is not resolved.
     pub address: Option<SocketAddr>,
-    pub admin: Admin,
+    /// `None`: the balancer does not tell.
+    pub admin: Option<Admin>,
     /// Its health check passes, or it has none.
     pub up: bool,
-    pub traffic: Traffic,
+    /// `None`: the balancer counts nothing.
+    pub traffic: Option<Traffic>,
     /// The balancer's own word for all that, e.g. `UP 1/2, L7OK`.
     pub words: Clean,
 }
@@ -95,22 +67,25 @@ pub struct Traffic {
     pub errors: u64,
 }
 
-impl Traffic {
-    /// Nobody would notice if it stopped now.
-    pub fn is_quiet(&self) -> bool {
-        self.sessions == 0 && self.queued == 0
-    }
-}
-
 impl Server {
     /// New requests reach it.
     pub fn serves(&self) -> bool {
-        self.admin == Admin::Ready && self.up
+        self.admin == Some(Admin::Ready) && self.up
+    }
+
+    /// Somebody took it out.
+    pub fn is_out(&self) -> bool {
+        self.admin.is_some_and(|admin| admin != Admin::Ready)
+    }
+
+    /// Sessions under way and requests that wait for it; `None` where the balancer does not count.
+    pub fn sessions(&self) -> Option<u64> {
+        self.traffic.map(|traffic| traffic.sessions + traffic.queued)
     }
 
     /// It was taken out and its sessions have ended.
     pub fn is_drained(&self) -> bool {
-        self.admin != Admin::Ready && self.traffic.is_quiet()
+        self.is_out() && self.sessions() == Some(0)
     }
 }
 
@@ -127,6 +102,27 @@ impl Admin {
 
 /// What the balancers show of the instances; nothing of one that none of them knows.
 pub type TrafficSeen = BTreeMap<InstanceName, Vec<(BalancerSpec, Server)>>;
+
+/// The balancers of each app, as they were read.
+pub type BalancersSeen = BTreeMap<AppId, Vec<BalancerSeen>>;
+
+/// Finds each instance among the servers; a balancer that can't be asked shows nothing.
+pub fn traffic(fleet: &Fleet, seen: &BalancersSeen) -> TrafficSeen {
+    let mut traffic = TrafficSeen::new();
+    for app in &fleet.apps {
+        for balancer in seen.get(&app.id).into_iter().flatten() {
+            let servers = balancer.servers.as_deref().unwrap_or_default();
+            for instance in &app.instances {
+                let mine = Wanted::of(instance).among(servers).into_iter();
+                let mine: Vec<_> = mine.map(|server| (balancer.spec.clone(), server.clone())).collect();
+                if !mine.is_empty() {
+                    traffic.entry(instance.name.clone()).or_default().extend(mine);
+                }
+            }
+        }
+    }
+    traffic
+}
 
 /// What comes of all an instance's servers together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,14 +141,14 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// Of these servers, with the sessions at all of them; `None` without a server.
+    /// Of these servers, with the sessions at all of them as far as they are counted; `None` where no balancer tells.
     pub fn of<'a>(servers: impl IntoIterator<Item = &'a Server>) -> Option<(Self, u64)> {
         let (mut all, mut serving, mut out, mut sessions) = (0, 0, 0, 0);
-        for server in servers {
+        for server in servers.into_iter().filter(|server| server.admin.is_some()) {
             all += 1;
             serving += usize::from(server.serves());
-            out += usize::from(server.admin != Admin::Ready);
-            sessions += server.traffic.sessions + server.traffic.queued;
+            out += usize::from(server.is_out());
+            sessions += server.sessions().unwrap_or_default();
         }
         let standing = match (serving, out) {
             _ if all == 0 => return None,
@@ -177,72 +173,6 @@ impl Standing {
     }
 }
 
-/// How an instance is recognised among a balancer's servers: by name, else by an address it has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// Names it may go by: `web-1`, `shop-web-1`.
-    pub names: Vec<String>,
-    /// Where it can be reached: its own addresses with any port, and its published ports.
-    pub addresses: Vec<Reach>,
-}
-
-/// A place where an instance answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// The instance's own address: any port there is the instance.
-    Own(IpAddr),
-    /// A published port on the engine's machine. The unspecified address stands for every address of that machine.
-    Published(SocketAddr),
-}
-
-impl Wanted {
-    /// How this instance is recognised: where it answers, and its names.
-    pub fn of(instance: &Instance) -> Self {
-        let owner = instance.owner();
-        let own = owner.into_iter().flat_map(|owner| owner.networks.values()).flat_map(|address| {
-            [&address.ipv4, &address.ipv6].into_iter().flatten().filter_map(|text| text.parse().ok()).map(Reach::Own)
-        });
-        let addresses = own.chain(owner.into_iter().flat_map(published)).collect();
-        let names = [instance.name.short().to_owned(), owner.map(|owner| owner.name.to_string()).unwrap_or_default()];
-        Self { names: names.into_iter().filter(|name| !name.is_empty()).collect(), addresses }
-    }
-
-    /// The servers that are this instance. An address says more than a name: a server of the right name at a foreign address
-    /// is somebody else's.
-    pub fn among<'a>(&self, servers: &'a [Server]) -> Vec<&'a Server> {
-        let at = |server: &&Server| server.address.is_some_and(|address| self.answers_at(address));
-        let by_address: Vec<_> = servers.iter().filter(at).collect();
-        if !by_address.is_empty() {
-            return by_address;
-        }
-        let named = |server: &&Server| self.names.iter().any(|name| name == server.name.as_str());
-        servers
-            .iter()
-            .filter(|server| named(server) && server.address.is_none_or(|a| a.ip().is_unspecified()))
-            .collect()
-    }
-
-    fn answers_at(&self, address: SocketAddr) -> bool {
-        self.addresses.iter().any(|reach| match reach {
-            Reach::Own(own) => *own == address.ip(),
-            Reach::Published(published) => {
-                published.port() == address.port()
-                    && (published.ip() == address.ip()
-                        || (published.ip().is_unspecified() && address.ip().is_loopback()))
-            }
-        })
-    }
-}
-
-fn published(owner: &Container) -> impl Iterator<Item = Reach> {
-    let tcp = owner.ports.iter().filter(|port| port.protocol == "tcp");
-    tcp.filter_map(|port| {
-        let (host, number) = port.host.as_ref()?;
-        let ip = if host.is_empty() { "0.0.0.0" } else { host };
-        Some(Reach::Published((ip.parse::<IpAddr>().ok()?, *number).into()))
-    })
-}
-
 /// The balancers that an app's containers were made with.
 pub fn of_app(app: &App) -> Vec<BalancerSpec> {
     let containers = app.instances.iter().filter_map(|instance| instance.app.as_ref());
@@ -250,11 +180,11 @@ pub fn of_app(app: &App) -> Vec<BalancerSpec> {
     distinct(specs.flat_map(|spec| &spec.rollout.balancers))
 }
 
-/// Each once, in the order given.
+/// Each once, in the order given; that there shall be none is no balancer.
 pub fn distinct<'a>(specs: impl IntoIterator<Item = &'a BalancerSpec>) -> Vec<BalancerSpec> {
     let mut once = Vec::new();
     for spec in specs {
-        if !once.contains(spec) {
+        if *spec != BalancerSpec::None && !once.contains(spec) {
             once.push(spec.clone());
         }
     }
@@ -269,42 +199,17 @@ mod tests {
         Server {
             name: ServerName::new(name).unwrap(),
             address: address.map(|text| text.parse().unwrap()),
-            admin: Admin::Ready,
+            admin: Some(Admin::Ready),
             up: true,
-            traffic: Traffic::default(),
+            traffic: Some(Traffic::default()),
             words: Clean::default(),
         }
-    }
-
-    fn found(wanted: &Wanted, servers: &[Server]) -> Vec<String> {
-        wanted.among(servers).iter().map(|server| server.name.to_string()).collect()
-    }
-
-    #[test]
-    fn an_instance_is_found_by_its_address_before_its_name() {
-        let wanted = Wanted {
-            names: vec!["web-1".into(), "shop-web-1".into()],
-            addresses: vec![
-                Reach::Own("172.30.0.2".parse().unwrap()),
-                Reach::Published("0.0.0.0:8081".parse().unwrap()),
-            ],
-        };
-        let a = [server("a", Some("172.30.0.2:80")), server("web-1", Some("172.30.0.3:80"))];
-        assert_eq!(found(&wanted, &a), ["a"], "the name is somebody else's");
-        let published = [server("a", Some("127.0.0.1:8081")), server("b", Some("127.0.0.1:8082"))];
-        assert_eq!(found(&wanted, &published), ["a"]);
-        let foreign = [server("web-1", Some("10.0.0.9:80"))];
-        assert_eq!(found(&wanted, &foreign), Vec::<String>::new(), "right name, wrong place");
-        let unresolved = [server("web-1", None), server("web-2", None)];
-        assert_eq!(found(&wanted, &unresolved), ["web-1"]);
-        let two_ports = [server("http", Some("172.30.0.2:80")), server("grpc", Some("172.30.0.2:90"))];
-        assert_eq!(found(&wanted, &two_ports), ["http", "grpc"]);
     }
 
     #[test]
     fn servers_together_have_one_standing() {
         let with = |admin, up, sessions| {
-            let traffic = Traffic { sessions, ..Traffic::default() };
+            let (admin, traffic) = (Some(admin), Some(Traffic { sessions, ..Traffic::default() }));
             Server { admin, up, traffic, ..server("a", None) }
         };
         let serving = with(Admin::Ready, true, 3);
@@ -328,12 +233,17 @@ mod tests {
     fn a_server_is_drained_when_it_is_out_and_quiet() {
         let mut one = server("a", None);
         assert!(one.serves() && !one.is_drained(), "quiet, but not taken out");
-        one.admin = Admin::Drain;
-        one.traffic.sessions = 1;
+        one.admin = Some(Admin::Drain);
+        one.traffic = Some(Traffic { sessions: 1, ..Traffic::default() });
         assert!(!one.serves() && !one.is_drained());
-        one.traffic = Traffic { idle: 3, ..Traffic::default() };
+        one.traffic = Some(Traffic { idle: 3, ..Traffic::default() });
         assert!(one.is_drained(), "connections kept for reuse carry nobody's request");
-        one.traffic.queued = 1;
+        one.traffic = Some(Traffic { queued: 1, ..Traffic::default() });
         assert!(!one.is_drained());
+        one.traffic = None;
+        assert!(!one.is_drained(), "nobody has counted");
+        one.admin = None;
+        assert!(!one.serves() && !one.is_out(), "nobody tells");
+        assert_eq!(Standing::of([&one]), None);
     }
 }

@@ -52,6 +52,9 @@ pub enum EventKind {
     },
     CancelRequested {
         urgency: Urgency,
+        /// Who asked from another terminal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// Something a person should know, which changes nothing.
     Noted {
@@ -187,6 +190,8 @@ pub enum Urgency {
     Finish,
     /// Abort what runs and put the instances in flight back.
     Abort,
+    /// The same, and put back what is done as well.
+    AbortAll,
     /// Leave at once.
     Leave,
 }

@@ -228,6 +228,11 @@ impl Instance {
             && !matches!(self.hold(), Some(Hold::Orphaned) | None)
     }
 
+    /// It runs, and its health check says that it does not work.
+    pub fn is_unhealthy(&self) -> bool {
+        self.app.as_ref().is_some_and(|app| app.is_running() && app.health == Some(Health::Unhealthy))
+    }
+
     /// How the address is held; `None` when the namespace's owner does not run, so there is no address.
     pub fn hold(&self) -> Option<Hold> {
         let app = self.app.as_ref()?;

@@ -70,10 +70,10 @@ name_type!(
 );
 
 name_type!(
-    /// A proxy's or server's name in a load balancer (HAProxy manual, 2.1: `[A-Za-z0-9_.:-]`); nothing in it ends a command.
+    /// A proxy's or server's name in a load balancer (HAProxy manual, 2.1: `[A-Za-z0-9_.:-]`) or address; nothing in it ends a command.
     ServerName,
-    "a load balancer's name (letters, digits, `_`, `.`, `:`, `-`; at most 128)",
-    |t| (1..=128).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b))
+    "a load balancer's name (letters, digits, `_`, `.`, `:`, `-`, `[`, `]`; at most 128)",
+    |t| (1..=128).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-[]".contains(&b))
 );
 
 name_type!(

@@ -160,7 +160,7 @@ mod tests {
     fn plan(instances: &[&str]) -> Plan {
         Plan {
             batches: vec![instances.iter().map(|name| InstanceName((*name).into())).collect()],
-            ..Plan::nothing(Kind::Deploy, "shop/web".into(), String::new())
+            ..Plan::empty(Kind::Deploy, "shop/web")
         }
     }
 

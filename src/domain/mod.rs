@@ -7,7 +7,9 @@
 pub mod address;
 pub mod availability;
 pub mod balancer;
+pub mod budget;
 pub mod clean;
+pub mod control;
 pub mod converge;
 pub mod crash;
 pub mod duration;
@@ -15,6 +17,7 @@ pub mod environment;
 pub mod event;
 pub mod facts;
 pub mod fleet;
+pub mod hook;
 pub mod identity;
 pub mod ids;
 pub mod inplace;

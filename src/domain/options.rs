@@ -2,6 +2,7 @@
 //!
 //! Precedence (flag, variable, file, Compose `x-pitstop`, default) is settled before a value gets here.
 
+use super::budget::MinAvailable;
 use super::probe::ProbeSpec;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -87,6 +88,20 @@ pub enum OnFailure {
     Rollback,
 }
 
+/// What happens to sessions that have not ended when the time for them is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDrainTimeout {
+    /// They are cut, and it is said how many.
+    #[default]
+    Cut,
+    /// They go on: the instance is attached again and not touched.
+    Abort,
+}
+
+/// How long sessions may take to end, where nobody says.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Whether the registry is asked for an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -101,10 +116,15 @@ pub enum PullPolicy {
 }
 
 /// The choices of one operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Options {
     /// Instances per batch; `None`: the app's own `x-pitstop` or `update_config`, else one.
     pub batch: Option<BatchSize>,
+    /// Instances of the first batch; `None`: the app's own, else as many as of any other.
+    pub canary: Option<BatchSize>,
+    /// Instances that have to stay available; `None`: the app's own, else a quarter where one at a time allows it.
+    pub min_available: Option<MinAvailable>,
     /// Steps that may run side by side in creation; `None`: max(4, 2 × the engine's cores).
     pub parallel: Option<u32>,
     /// `None`: the app's own, else `auto`.
@@ -113,8 +133,10 @@ pub struct Options {
     pub on_failure: Option<OnFailure>,
     /// How to ask for readiness; `None`: the app's own, else what its spec suggests.
     pub probe: Option<ProbeSpec>,
-    /// How long sessions may take to end before they are cut.
-    pub drain_timeout: Duration,
+    /// How long sessions may take to end; `None`: the app's own, else 30 s.
+    pub drain_timeout: Option<Duration>,
+    /// What becomes of those that do not; `None`: the app's own, else they are cut.
+    pub on_drain_timeout: Option<OnDrainTimeout>,
     /// Between SIGTERM and SIGKILL; `None`: the container's own, else 10 s.
     pub stop_grace: Option<Duration>,
     /// From start to ready.
@@ -137,11 +159,14 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             batch: None,
+            canary: None,
+            min_available: None,
             parallel: None,
             gate: None,
             on_failure: None,
             probe: None,
-            drain_timeout: Duration::from_secs(30),
+            drain_timeout: None,
+            on_drain_timeout: None,
             stop_grace: None,
             ready_timeout: Duration::from_secs(60),
             min_ready: None,
@@ -154,9 +179,58 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// These, and what they leave open as `earlier` has it: going on with an operation keeps to its gates and batches.
+    ///
+    /// What concerns this console alone (how long a lock or the engine is waited for) is not taken over.
+    pub fn over(self, earlier: Self) -> Self {
+        let default = Self::default();
+        let time = |own: Duration, default: Duration, earlier| if own == default { earlier } else { own };
+        Self {
+            batch: self.batch.or(earlier.batch),
+            canary: self.canary.or(earlier.canary),
+            min_available: self.min_available.or(earlier.min_available),
+            parallel: self.parallel.or(earlier.parallel),
+            gate: self.gate.or(earlier.gate),
+            on_failure: self.on_failure.or(earlier.on_failure),
+            probe: self.probe.or(earlier.probe),
+            drain_timeout: self.drain_timeout.or(earlier.drain_timeout),
+            on_drain_timeout: self.on_drain_timeout.or(earlier.on_drain_timeout),
+            stop_grace: self.stop_grace.or(earlier.stop_grace),
+            ready_timeout: time(self.ready_timeout, default.ready_timeout, earlier.ready_timeout),
+            min_ready: self.min_ready.or(earlier.min_ready),
+            pull: self.pull.or(earlier.pull),
+            pull_timeout: time(self.pull_timeout, default.pull_timeout, earlier.pull_timeout),
+            wait_lock: self.wait_lock,
+            engine_grace: self.engine_grace,
+            allow_recreate: self.allow_recreate || earlier.allow_recreate,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn going_on_keeps_to_what_was_chosen_unless_told_otherwise() {
+        let minute = Duration::from_secs(60);
+        let earlier = Options {
+            gate: Some(Gate::Every),
+            batch: Some(BatchSize::Count(2)),
+            drain_timeout: Some(5 * minute),
+            wait_lock: minute,
+            allow_recreate: true,
+            ..Options::default()
+        };
+        let written = serde_json::to_value(&earlier).unwrap();
+        assert_eq!(serde_json::from_value::<Options>(written).unwrap(), earlier);
+        let now = Options { batch: Some(BatchSize::Count(1)), drain_timeout: Some(minute), ..Options::default() };
+        let kept = now.clone().over(earlier.clone());
+        assert_eq!((kept.batch, kept.drain_timeout), (now.batch, Some(minute)));
+        assert_eq!((kept.gate, kept.wait_lock, kept.allow_recreate), (Some(Gate::Every), Duration::ZERO, true));
+        assert_eq!(Options::default().over(earlier).drain_timeout, Some(5 * minute));
+    }
 
     #[test]
     fn batches_round_down_to_at_least_one() {

@@ -4,10 +4,11 @@
 //! action on the engine with its cause and its deadline, and carries everything the executor needs: performing a
 //! step decides nothing. Batches are edges, not a second concept.
 
-use super::balancer::Place;
+use super::balancer::{BalancerSpec, Place};
 use super::fleet::MountSeen;
+use super::hook::{Hook, Moment};
 use super::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName, OpId};
-use super::options::{Gate, OnFailure, PullPolicy};
+use super::options::{Gate, OnDrainTimeout, OnFailure, Options, PullPolicy};
 use super::probe::ProbeSpec;
 use super::project::{NetworkSpec, VolumeSpec};
 use super::record::Goal;
@@ -44,11 +45,14 @@ pub enum Action {
     SandboxCreate,
     SandboxStart,
     Create,
+    PreDrain,
     Drain,
+    PreStop,
     Stop,
     Start,
     Restart,
     Ready,
+    PostReady,
     Attach,
     Verify,
     Park,
@@ -81,6 +85,8 @@ pub struct Plan {
     pub resumes: Option<OpId>,
     /// What was asked for, for going on with it after the console has died.
     pub goal: Option<Goal>,
+    /// How, as far as a person said so, for the same reason.
+    pub options: Options,
     pub batches: Vec<Vec<InstanceName>>,
     pub steps: Vec<Step>,
     /// Where a person is asked, settled from options and spec.
@@ -153,19 +159,34 @@ pub enum Task {
     Create {
         draft: Box<AppDraft>,
     },
-    /// Takes an instance out of its load balancers and waits until its sessions there have ended; what is left of them after
-    /// `timeout` is cut.
+    /// Takes an instance out of its load balancers and waits until its sessions there have ended.
     Drain {
         places: Vec<Place>,
         /// Where it is written down that it was taken out, until it is put back.
         sandbox: Option<Target>,
         timeout: Duration,
+        on_timeout: OnDrainTimeout,
     },
     /// Puts it back and waits until each balancer sends it requests.
     Attach {
         places: Vec<Place>,
         sandbox: Option<Target>,
+        /// Only while this one runs: what was going to be removed may be gone.
+        only_with: Option<Target>,
         timeout: Duration,
+    },
+    /// Finds an instance that was just made among these balancers' servers, and puts it in where its place is out: an
+    /// earlier one that was removed has left it so.
+    Join {
+        balancers: Vec<BalancerSpec>,
+        sandbox: Target,
+        timeout: Duration,
+    },
+    /// Runs one of the app's own commands in its container, which has to end with 0 in time.
+    Hook {
+        container: Target,
+        moment: Moment,
+        hook: Hook,
     },
     Stop {
         container: Target,
@@ -270,6 +291,9 @@ pub struct AppDraft {
 pub struct RevisionRecord {
     pub revision: u32,
     pub image_id: String,
+    /// `name@sha256:…`, by which the image can be pulled again when the engine has it no more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<String>,
     /// With environment values: the record is as private as the container itself.
     pub spec: AppSpec,
 }
@@ -296,7 +320,8 @@ impl Task {
             Self::SandboxStart { .. } => Action::SandboxStart,
             Self::Create { .. } => Action::Create,
             Self::Drain { .. } => Action::Drain,
-            Self::Attach { .. } => Action::Attach,
+            Self::Attach { .. } | Self::Join { .. } => Action::Attach,
+            Self::Hook { moment, .. } => moment.action(),
             Self::Stop { .. } => Action::Stop,
             Self::Start { .. } | Self::Unpause { .. } => Action::Start,
             Self::Ready { .. } => Action::Ready,
@@ -318,11 +343,14 @@ impl Action {
             Self::SandboxCreate => "sandbox_create",
             Self::SandboxStart => "sandbox_start",
             Self::Create => "create",
+            Self::PreDrain => "pre_drain",
             Self::Drain => "drain",
+            Self::PreStop => "pre_stop",
             Self::Stop => "stop",
             Self::Start => "start",
             Self::Restart => "restart",
             Self::Ready => "ready",
+            Self::PostReady => "post_ready",
             Self::Attach => "attach",
             Self::Verify => "verify",
             Self::Park => "park",
@@ -370,24 +398,30 @@ impl Target {
 }
 
 impl Plan {
-    /// One that does nothing, and says why.
-    pub fn nothing(kind: Kind, app: String, why: String) -> Self {
+    /// One that does nothing yet.
+    pub fn empty(kind: Kind, app: impl Into<String>) -> Self {
         Self {
             kind,
-            app,
+            app: app.into(),
             from: None,
             to: None,
             revision: None,
             resumes: None,
             goal: None,
+            options: Options::default(),
             batches: Vec::new(),
             steps: Vec::new(),
             gate: Gate::default(),
             on_failure: OnFailure::default(),
             parallel: 1,
             hopeless: Vec::new(),
-            notes: vec![why],
+            notes: Vec::new(),
         }
+    }
+
+    /// One that does nothing, and says why.
+    pub fn nothing(kind: Kind, app: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { notes: vec![why.into()], ..Self::empty(kind, app) }
     }
 
     /// Nothing to do.
@@ -455,7 +489,8 @@ impl Task {
             | Self::RemoveNetwork { .. }
             | Self::RemoveVolume { .. } => Vec::new(),
             Self::Create { draft } => of(&draft.sandbox).into_iter().chain(draft.image).collect(),
-            Self::Stop { container, .. }
+            Self::Hook { container, .. }
+            | Self::Stop { container, .. }
             | Self::Start { container, .. }
             | Self::Park { container }
             | Self::Unpark { container, .. }
@@ -473,10 +508,11 @@ impl Task {
             Self::Preflight { container, sandbox, .. } => {
                 container.as_ref().and_then(of).into_iter().chain(sandbox.as_ref().and_then(of)).collect()
             }
-            Self::Drain { sandbox, .. } | Self::Attach { sandbox, .. } => {
-                sandbox.as_ref().and_then(of).into_iter().collect()
+            Self::Drain { sandbox, .. } => sandbox.as_ref().and_then(of).into_iter().collect(),
+            Self::Attach { sandbox, only_with, .. } => sandbox.iter().chain(only_with).filter_map(of).collect(),
+            Self::SandboxStart { sandbox } | Self::Record { sandbox, .. } | Self::Join { sandbox, .. } => {
+                of(sandbox).into_iter().collect()
             }
-            Self::SandboxStart { sandbox } | Self::Record { sandbox, .. } => of(sandbox).into_iter().collect(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! `planned`, so a stream without that event shows only how it ended.
 
 mod report;
+mod serving;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use super::identity::{Identity, Verdict};
 use super::ids::{InstanceName, OpId};
 use super::plan::{Action, Lane, StepId};
 use jiff::Timestamp;
+pub use serving::Serving;
 use std::collections::BTreeMap;
 
 /// An operation as far as its events tell.
@@ -129,7 +131,7 @@ impl Progress {
             EventKind::GateReached { batch, reason } => self.gate = Some((*batch, reason.clone())),
             EventKind::Paused { reason } => self.paused = Some(reason.clone()),
             EventKind::Resumed { .. } => (self.paused, self.gate) = (None, None),
-            EventKind::CancelRequested { urgency } => self.cancelled = self.cancelled.max(Some(*urgency)),
+            EventKind::CancelRequested { urgency, .. } => self.cancelled = self.cancelled.max(Some(*urgency)),
             EventKind::EngineLost { grace_ms } => self.engine_lost = Some((event.elapsed_ms, *grace_ms)),
             EventKind::EngineBack { .. } => self.engine_lost = None,
             EventKind::Finished(finished) => {

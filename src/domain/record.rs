@@ -47,6 +47,9 @@ pub struct Header {
     /// What was asked for: a [`Goal`], or that of a later version.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub goal: Value,
+    /// How it was to be done: the [`Options`](super::options::Options), or those of a later version.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub options: Value,
 }
 
 /// Which engine it was.

@@ -117,7 +117,8 @@ impl Schedule {
                         | Task::Verify { .. }
                 ),
             prepares: matches!(step.task, Task::Create { .. } | Task::Record { .. }),
-            completes: step.lane == Lane::Main && matches!(step.task, Task::Verify { .. } | Task::Attach { .. }),
+            completes: step.lane == Lane::Main
+                && matches!(step.task, Task::Verify { .. } | Task::Attach { .. } | Task::Join { .. }),
         });
         let steps = steps.collect();
         Self {
@@ -180,9 +181,16 @@ impl Schedule {
         }
     }
 
-    /// The user wants out; only a more urgent request changes an earlier one.
-    pub fn cancel(&mut self, urgency: Urgency) {
+    /// The user wants out; only a more urgent request changes an earlier one. False: what is done can't be put back any more,
+    /// because what it replaced is going; nothing is changed by asking.
+    pub fn cancel(&mut self, urgency: Urgency) -> bool {
+        let going =
+            || self.steps.iter().any(|slot| slot.lane == Lane::Main && slot.action == Action::Remove && slot.started);
+        if urgency == Urgency::AbortAll && going() {
+            return false;
+        }
         self.cancelled = self.cancelled.max(Some(urgency));
+        true
     }
 
     /// Opens the gate that was reached, and ends a pause.
@@ -194,9 +202,16 @@ impl Schedule {
         }
     }
 
-    /// Begins no further instance until [`Schedule::go`].
-    pub fn pause(&mut self) {
-        self.paused = true;
+    /// Begins no further instance until [`Schedule::go`]. False: none would begin anyway.
+    pub fn pause(&mut self) -> bool {
+        let begins = (0..self.instances.len()).any(|part| !self.begun(part) && !self.complete(part));
+        self.paused |= begins && !self.halted();
+        self.paused
+    }
+
+    /// It was told to pause.
+    pub fn is_paused(&self) -> bool {
+        self.paused
     }
 
     /// Whether a person has to say go before anything can happen.
@@ -238,7 +253,8 @@ impl Schedule {
         }
         match self.cancelled {
             Some(_) if undo_failed => Outcome::Failed,
-            Some(Urgency::Abort) if !all_complete => Outcome::Aborted,
+            Some(Urgency::AbortAll) if (0..self.instances.len()).any(|part| self.undone(part)) => Outcome::Aborted,
+            Some(Urgency::Abort | Urgency::AbortAll) if !all_complete => Outcome::Aborted,
             Some(_) if !all_complete => Outcome::Interrupted,
             _ if self.untidy => Outcome::Failed,
             _ => Outcome::Succeeded,
@@ -286,7 +302,7 @@ impl Schedule {
             return false;
         }
         let complete = self.complete(part);
-        if self.failed && self.rollback {
+        if (self.failed && self.rollback) || self.cancelled >= Some(Urgency::AbortAll) {
             return true;
         }
         !complete && (!self.begun(part) || self.cancelled >= Some(Urgency::Abort) || self.stuck(part))
@@ -384,7 +400,10 @@ impl Schedule {
             return false;
         }
         // Waiting costs the engine nothing, so it does not count.
-        let counts = |slot: &Slot| !matches!(slot.action, Action::Ready | Action::Pull | Action::Drain);
+        let counts = |slot: &Slot| {
+            use Action::{Drain, PostReady, PreDrain, PreStop, Pull, Ready};
+            !matches!(slot.action, Ready | Pull | Drain | PreDrain | PreStop | PostReady)
+        };
         let running = self.steps.iter().filter(|slot| slot.state == State::Running && counts(slot)).count();
         !counts(slot) || running < self.parallel
     }

@@ -5,8 +5,10 @@
 //! that equal specs have equal hashes. Must not know Compose syntax or the engine's wire format.
 
 use super::balancer::BalancerSpec;
+use super::budget::MinAvailable;
 use super::environment::Environment;
-use super::options::{BatchSize, Gate, OnFailure, PullPolicy};
+use super::hook::Hooks;
+use super::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, PullPolicy};
 use super::probe::ProbeSpec;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -191,10 +193,21 @@ pub struct Logging {
 pub struct Rollout {
     pub probe: Option<ProbeSpec>,
     pub batch: Option<BatchSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary: Option<BatchSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_available: Option<MinAvailable>,
     pub gate: Option<Gate>,
     pub on_failure: Option<OnFailure>,
     pub min_ready_ms: Option<u64>,
     pub pull: Option<PullPolicy>,
+    /// Commands of its own around an operation.
+    #[serde(skip_serializing_if = "Hooks::is_empty")]
+    pub hooks: Hooks,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drain_timeout_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_drain_timeout: Option<OnDrainTimeout>,
     /// Load balancers that send it requests.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub balancers: Vec<BalancerSpec>,

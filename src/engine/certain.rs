@@ -6,7 +6,7 @@
 use super::clock;
 use super::outage::Outage;
 use crate::docker::{
-    AppCreation, Changes, DockerError, DrainNote, Failure, PullProgress, SandboxCreation, Stopped, Watch,
+    AppCreation, Changes, DockerError, DrainNote, Exec, ExecEnd, Failure, PullProgress, SandboxCreation, Stopped, Watch,
 };
 use crate::domain::facts::ImageSeen;
 use crate::domain::fleet::{Container, NetworkSeen, State};
@@ -107,6 +107,8 @@ impl Certain {
         network(name: &ObjectName) -> Option<NetworkSeen>;
         list() -> Vec<Container>;
         watch(sandbox: &ContainerId, probe: &ProbeSpec) -> Watch;
+        prepare_exec(id: &ContainerId, command: &[String]) -> Exec;
+        look_at_exec(exec: &Exec) -> ExecEnd;
     }
 
     /// As [`Docker::detailed`](crate::docker::Docker::detailed).
@@ -239,7 +241,7 @@ impl Certain {
         // When it started last, so that a start that was followed by an end is seen.
         let mut started: Option<Started> = None;
         if let Change::Start(id) = change {
-            started = self.inspect(id).await.ok().flatten().map(|seen| Started(seen.started_at()));
+            started = Some(Started(self.inspect(id).await?.and_then(|seen| seen.started_at())));
         }
         let mut doubt = false;
         loop {
@@ -398,7 +400,7 @@ impl Certain {
 }
 
 /// No answer, or none that can be read.
-fn is_lost(error: &DockerError) -> bool {
+pub(super) fn is_lost(error: &DockerError) -> bool {
     let nobody = matches!(error.failure, Failure::NoSocket | Failure::Refused | Failure::Timeout | Failure::Broken);
     // A gateway's words for the same.
     nobody || matches!(error.status, Some(502..=504))

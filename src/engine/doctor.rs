@@ -1,9 +1,9 @@
 //! Is all well, and what does it mean for what pitstop promises?
 
+use super::balancers::{self, Trust};
 use super::{clock, unrecorded};
-use crate::balancer::Balancer;
 use crate::docker::{Docker, sandbox_image};
-use crate::domain::balancer::{self, BalancerSpec, Server, Wanted};
+use crate::domain::balancer::{BalancerSpec, BalancersSeen, Server, Wanted};
 use crate::domain::fleet::{App, Fleet, Instance};
 use crate::domain::identity::Verdict;
 use crate::domain::ids::ImageRef;
@@ -32,12 +32,12 @@ pub struct Check {
 }
 
 /// Reads the engine; changes nothing.
-pub(super) async fn examine(docker: &Docker, given: Option<&ImageRef>, left: &[Summary]) -> Vec<Check> {
+pub(super) async fn examine(docker: &Docker, given: Option<&ImageRef>, left: &[Summary], trust: &Trust) -> Vec<Check> {
     let mut checks = vec![engine(docker), live_restore(docker), sandbox(docker, given)];
     match docker.fleet().await {
         Ok(fleet) => {
             checks.push(instances(&fleet));
-            checks.extend(balancers(&fleet).await);
+            checks.extend(judge_balancers(&fleet, &balancers::of_fleet(&fleet, trust).await));
             checks.push(unfinished(left, &unrecorded(&fleet, left), clock::wall()));
         }
         Err(error) => {
@@ -100,21 +100,17 @@ fn sandbox(docker: &Docker, given: Option<&ImageRef>) -> Check {
 }
 
 /// Each balancer of each app: does it answer, and does it know the instances?
-async fn balancers(fleet: &Fleet) -> Vec<Check> {
-    let mut checks = Vec::new();
-    for app in fleet.apps.iter().filter(|app| app.managed) {
-        for spec in balancer::of_app(app) {
-            let subject = "balancer";
-            checks.push(match Balancer::of(&spec).servers().await {
-                Ok(servers) => known(app, &spec, &servers),
-                Err(error) => {
-                    let advice = format!("deploying and restarting {} is refused until it answers", app.id);
-                    check(Level::Fail, subject, error.to_string(), Some(advice))
-                }
-            });
+fn judge_balancers(fleet: &Fleet, seen: &BalancersSeen) -> Vec<Check> {
+    let of_app = |app: &App| seen.get(&app.id).into_iter().flatten();
+    let each = fleet.apps.iter().flat_map(|app| of_app(app).map(move |balancer| (app, balancer)));
+    let judged = each.map(|(app, balancer)| match &balancer.servers {
+        Ok(servers) => known(app, &balancer.spec, servers),
+        Err(error) => {
+            let advice = format!("deploying and restarting {} is refused until it answers", app.id);
+            check(Level::Fail, "balancer", error.clone(), Some(advice))
         }
-    }
-    checks
+    });
+    judged.collect()
 }
 
 fn known(app: &App, spec: &BalancerSpec, servers: &[Server]) -> Check {
@@ -131,7 +127,7 @@ fn known(app: &App, spec: &BalancerSpec, servers: &[Server]) -> Check {
         .instances
         .iter()
         .flat_map(of)
-        .filter(|server| !server.serves())
+        .filter(|server| server.admin.is_some() && !server.serves())
         .map(|server| format!("{} ({})", server.name, server.words))
         .collect();
     if out.is_empty() {

@@ -1,9 +1,9 @@
 //! Reads what a recipe needs to know, and no more: the list, details of the apps concerned, networks, volumes, images.
 
+use super::balancers::{self, Trust};
 use super::{Error, Request};
-use crate::balancer::Balancer;
 use crate::docker::{Docker, DockerError};
-use crate::domain::balancer::{self, BalancerSeen, Place};
+use crate::domain::balancer::{self, BalancersSeen, Place};
 use crate::domain::facts::{Facts, ImageSeen};
 use crate::domain::fleet::{App, Container, Fleet, NetworkSeen};
 use crate::domain::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName};
@@ -11,17 +11,17 @@ use crate::domain::labels::OwnLabels;
 use crate::domain::plan::RevisionRecord;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The facts for `request`.
-pub(super) async fn facts(docker: &Docker, request: &Request) -> Result<Facts, Error> {
+/// The facts for `request`; `trusts_labels`: commands that containers' labels name may be run here.
+pub(super) async fn facts(docker: &Docker, request: &Request, trusts_labels: bool) -> Result<Facts, Error> {
     let fleet = fleet_for(docker, request).await?;
     let apps: Vec<&App> = fleet.apps.iter().filter(|app| concerns(request, &fleet, app)).collect();
-    let (networks, volumes, images, revisions) = tokio::try_join!(
+    let (networks, volumes, images, revisions, (balancers, left_drained)) = tokio::try_join!(
         networks_for(docker, &apps),
         docker.volumes(),
         images_for(docker, request, &apps),
         revisions_for(docker, request, &apps),
+        traffic_of(docker, request, &apps, trusts_labels),
     )?;
-    let (balancers, left_drained) = traffic_of(docker, request, &apps).await?;
     let mut facts = Facts { networks, volumes, images, revisions, balancers, left_drained, ..Facts::default() };
     facts.images.extend(recorded_images(docker, &facts.revisions).await?);
     drop(apps);
@@ -61,7 +61,7 @@ fn concerns(request: &Request, fleet: &Fleet, app: &App) -> bool {
             apps.iter().any(|target| named(target) || fleet.find(target).is_ok_and(|a| a.id.project == app.id.project))
         }
         // What they come down to is asked for instead.
-        Request::Resume { .. } | Request::Abort { .. } => false,
+        Request::Resume { .. } | Request::Abort { .. } | Request::Retry { .. } => false,
         Request::Repair { targets, .. } if targets.is_empty() => app.managed,
         Request::Restart { targets, .. } | Request::Repair { targets, .. } => targets
             .iter()
@@ -150,34 +150,30 @@ async fn revisions_for(
     Ok(revisions)
 }
 
-type Traffic = (BTreeMap<AppId, Vec<BalancerSeen>>, BTreeMap<InstanceName, Vec<Place>>);
+type Traffic = (BalancersSeen, BTreeMap<InstanceName, Vec<Place>>);
 
 /// The balancers of the apps, those of the file and those that the running instances were made with, and the instances that
 /// an operation which died has left drained.
-async fn traffic_of(docker: &Docker, request: &Request, apps: &[&App]) -> Result<Traffic, DockerError> {
-    let mut traffic = Traffic::default();
+async fn traffic_of(
+    docker: &Docker,
+    request: &Request,
+    apps: &[&App],
+    trusts_labels: bool,
+) -> Result<Traffic, DockerError> {
+    let mut trust = Trust { labels: trusts_labels, file: Vec::new() };
+    let mut balanced = Vec::new();
     for app in apps.iter().filter(|app| app.managed) {
-        let made_with = balancer::of_app(app);
         let in_file = request.spec_in_file(&app.id).map_or(&[][..], |spec| &spec.rollout.balancers);
-        let specs = balancer::distinct(in_file.iter().chain(&made_with));
-        if specs.is_empty() {
-            continue;
-        }
-        let mut seen = Vec::new();
-        for spec in specs {
-            let servers = Balancer::of(&spec).servers().await.map_err(|error| error.to_string());
-            seen.push(BalancerSeen { spec, servers });
-        }
-        traffic.0.insert(app.id.clone(), seen);
-        for instance in &app.instances {
-            if let Some(sandbox) = &instance.sandbox
-                && let Some(note) = docker.read_drain_note(&sandbox.id).await?
-            {
-                traffic.1.insert(instance.name.clone(), note.places);
-            }
+        trust.file.extend_from_slice(in_file);
+        let specs = balancer::distinct(in_file.iter().chain(&balancer::of_app(app)));
+        if !specs.is_empty() {
+            balanced.push((*app, specs));
         }
     }
-    Ok(traffic)
+    let apps: Vec<_> = balanced.iter().map(|(app, _)| *app).collect();
+    let left = balancers::left_drained(docker, &apps, &trust);
+    let (seen, left) = tokio::join!(balancers::look(balanced, &trust), left);
+    Ok((seen, left?))
 }
 
 /// The images of recorded revisions that are still there, by id.

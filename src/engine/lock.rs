@@ -149,6 +149,12 @@ impl Locks {
         Ok(())
     }
 
+    /// Tells at any time, to whoever works beside the steps, whether one of them is lost.
+    pub fn lost(&self) -> impl Fn() -> bool + Send + 'static + use<> {
+        let kept = self.kept.clone();
+        move || kept.iter().any(|standing| matches!(*standing.borrow(), Standing::Lost(_)))
+    }
+
     /// Lets all go, and waits a moment for them to be gone.
     pub async fn release(&self) {
         self.release.send_replace(true);

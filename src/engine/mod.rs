@@ -13,6 +13,7 @@
 //! perform   does one step                                      (docker changes)   make  makes containers, networks, volumes
 //! ready     waits until an instance is ready                   gap  measures how long it did not answer
 //! traffic   drains and attaches
+//! door      hears what other terminals want of a running operation
 //! pins      picks addresses for new sandboxes                  state  says what runs where at the end
 //! record    what is written down of an operation, and read again
 //! who       sits at this console
@@ -21,13 +22,17 @@
 //! clock     the only place that reads time                     doctor  is all well?
 //! ```
 
+mod balancers;
 mod certain;
 pub mod clock;
 mod demo;
 mod doctor;
+mod door;
 mod error;
 mod gap;
 mod gather;
+mod guard;
+mod hook;
 mod lock;
 mod logs;
 mod make;
@@ -48,6 +53,7 @@ mod who;
 pub use crate::docker::{Location, LogOptions};
 pub use demo::{DemoApps, LABEL as DEMO_LABEL};
 pub use doctor::{Check, Level};
+pub use door::{Unheard, say};
 pub use error::{Error, ErrorKind};
 pub use logs::InstanceLine;
 pub use operator::Operator;

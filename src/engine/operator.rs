@@ -4,6 +4,7 @@
 //! make one in a single place each, after they have asked whether they may (`tests/it/floors.rs` checks it).
 
 use super::certain::Certain;
+use super::guard::Guards;
 use super::lock::Locks;
 use super::outage::Outage;
 use super::perform::Context;
@@ -14,7 +15,9 @@ use crate::docker::Changes;
 use crate::domain::event::EventKind;
 use crate::domain::fleet::EngineInfo;
 use crate::domain::lock::{Holder, Subject};
+use crate::domain::options::Options;
 use crate::domain::plan::Plan;
+use crate::domain::probe::ProbeSpec;
 use crate::domain::record::{Engine, Header, Mask};
 use tokio::sync::{OnceCell, mpsc};
 
@@ -91,12 +94,17 @@ impl Operator {
             sandbox_image,
             pins: Pins::default(),
             locks,
+            guards: Guards::default(),
         };
-        Ok(run::start(context, plan, told, signs, recorder))
+        let records = self.session.records().cloned().filter(|_| !plan.is_empty());
+        Ok(run::start(context, plan, told, signs, recorder, records, news))
     }
 }
 
 fn header(engine: &EngineInfo, plan: &Plan) -> Header {
+    // What a probe runs may hold a secret, and masked it would be another command.
+    let probe = plan.options.probe.clone().filter(|probe| !matches!(probe, ProbeSpec::Exec { .. }));
+    let options = Options { probe, ..plan.options.clone() };
     Header {
         pitstop: env!("CARGO_PKG_VERSION").into(),
         engine: Engine { host: engine.host.clone(), name: engine.name.clone(), version: engine.version.clone() },
@@ -104,5 +112,6 @@ fn header(engine: &EngineInfo, plan: &Plan) -> Header {
         pid: std::process::id(),
         resumes: plan.resumes.clone(),
         goal: serde_json::to_value(&plan.goal).unwrap_or_default(),
+        options: serde_json::to_value(options).unwrap_or_default(),
     }
 }

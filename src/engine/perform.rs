@@ -5,11 +5,13 @@
 
 use super::certain::Certain;
 use super::gap::{GapWatch, Seen, Watched};
+use super::guard::Guards;
+use super::hook;
 use super::lock::Locks;
 use super::make;
 use super::pins::Pins;
 use super::ready::{self, Wait};
-use super::traffic;
+use super::traffic::{self, Patience};
 use crate::docker::{DockerError, PullProgress};
 use crate::domain::fleet::{Instance, State};
 use crate::domain::identity::{Hold, Identity, Judgement, judge};
@@ -30,6 +32,8 @@ pub(super) struct Context {
     pub sandbox_image: OnceCell<ImageRef>,
     pub pins: Pins,
     pub locks: Locks,
+    /// Instances that are out of their balancers now.
+    pub guards: Guards,
 }
 
 /// One step, ready to be done.
@@ -115,15 +119,37 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
         Task::SandboxCreate { draft } => make::sandbox(context, draft).await,
         Task::SandboxStart { sandbox } => make::start_sandbox(docker, &job.container(sandbox)?, sandbox.name()).await,
         Task::Create { draft } => make::app(context, &job, draft).await,
-        Task::Drain { places, sandbox, timeout } => {
+        Task::Drain { places, sandbox, timeout, on_timeout } => {
             let (step, progress) = (job.step, job.progress.clone());
             let tell = move |so_far| drop(progress.send((step, so_far)));
-            traffic::drain(context, places, job.sandbox(sandbox.as_ref())?.as_ref(), *timeout, tell).await
+            let patience = Patience { timeout: *timeout, then: *on_timeout };
+            let sandbox = job.sandbox(sandbox.as_ref())?;
+            traffic::drain(context, job.instance.as_ref(), places, sandbox.as_ref(), patience, tell).await
         }
-        Task::Attach { places, sandbox, timeout } => {
-            traffic::attach(context, places, job.sandbox(sandbox.as_ref())?.as_ref(), *timeout).await
+        Task::Attach { only_with: Some(app), .. } if !runs(docker, &job, app).await? => {
+            Ok(Done::saying(format!("{} does not run any more, so it stays out", app.name())))
         }
-        Task::Stop { container, grace } => stop(docker, &job.container(container)?, *grace).await,
+        Task::Join { balancers, sandbox, timeout } => {
+            let found = look(docker, &job, None, Some(&job.container(sandbox)?)).await?;
+            traffic::join(context, balancers, &found, *timeout).await
+        }
+        Task::Attach { places, sandbox, timeout, .. } => {
+            let sandbox = job.sandbox(sandbox.as_ref())?;
+            traffic::attach(context, job.instance.as_ref(), places, sandbox.as_ref(), *timeout).await
+        }
+        Task::Stop { container, grace } => {
+            let again = traffic::still_out(context, job.instance.as_ref()).await?;
+            let done = stop(docker, &job.container(container)?, *grace).await?;
+            Ok(match again {
+                Some(again) => {
+                    Done { detail: done.detail.map(|detail| format!("{detail}; before that, {again}")), ..done }
+                }
+                None => done,
+            })
+        }
+        Task::Hook { container, moment, hook } => {
+            Box::pin(hook::run(docker, &job.container(container)?, container.name(), *moment, hook)).await
+        }
         Task::Start { container, restart } => {
             let id = job.container(container)?;
             let gap = nobody_answers(docker, &job, &id, container.name()).await?;
@@ -198,11 +224,13 @@ async fn fence(context: &Context, task: &Task) -> Result<(), Failed> {
         | Task::SandboxCreate { .. }
         | Task::Create { .. }
         | Task::Record { .. }
-        | Task::Attach { .. } => false,
+        | Task::Attach { .. }
+        | Task::Join { .. } => false,
         Task::SandboxStart { sandbox: container } | Task::Start { container, .. } => {
             matches!(container, Target::Known { .. })
         }
         Task::Drain { .. }
+        | Task::Hook { .. }
         | Task::Stop { .. }
         | Task::Park { .. }
         | Task::Unpark { .. }
@@ -300,6 +328,11 @@ async fn nobody_answers(docker: &Certain, job: &Job, id: &ContainerId, name: &st
         "something answers {} in sandbox {sandbox} although {name} was not started yet, so nobody could tell them apart: a process that the engine forgot when it was killed? On its machine `pgrep -a --nslist net --ns $(docker inspect -f '{{{{.State.Pid}}}}' {sandbox})` shows all processes there; end the one that belongs to no container, then run this again",
         watched.probe
     )))
+}
+
+async fn runs(docker: &Certain, job: &Job, app: &Target) -> Result<bool, Failed> {
+    let seen = docker.inspect(&job.container(app)?).await?;
+    Ok(seen.is_some_and(|app| app.is_running()))
 }
 
 /// Reads an instance's two halves afresh.

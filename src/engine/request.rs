@@ -1,11 +1,12 @@
 //! What a front end may ask for, and what it gets back.
 
+use crate::domain::control::{Order, Reply};
 use crate::domain::event::{OpEvent, Urgency};
 use crate::domain::ids::{AppId, OpId};
 use crate::domain::options::Options;
 use crate::domain::project::ProjectSpec;
 use crate::domain::spec::AppSpec;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// One operation asked for. Apps and instances are named as the user typed them.
 #[derive(Clone, Debug)]
@@ -60,6 +61,11 @@ pub enum Request {
         op: OpId,
         options: Options,
     },
+    /// Ask again for what an operation that did not succeed was asked for: what it has done is left alone.
+    Retry {
+        op: OpId,
+        options: Options,
+    },
     /// The newest revision that was made, for every instance: going on without a record.
     Finish {
         app: String,
@@ -76,8 +82,26 @@ impl Request {
     /// The operation that it goes on with or takes back.
     pub(super) fn resumes(&self) -> Option<&OpId> {
         match self {
-            Self::Resume { op, .. } | Self::Abort { op, .. } => Some(op),
+            Self::Resume { op, .. } | Self::Abort { op, .. } | Self::Retry { op, .. } => Some(op),
             _ => None,
+        }
+    }
+
+    /// How it is to be done, to be chosen anew.
+    pub fn options_mut(&mut self) -> &mut Options {
+        match self {
+            Self::Create { options, .. }
+            | Self::Deploy { options, .. }
+            | Self::Restart { options, .. }
+            | Self::Rollback { options, .. }
+            | Self::Scale { options, .. }
+            | Self::Remove { options, .. }
+            | Self::Repair { options, .. }
+            | Self::Finish { options, .. }
+            | Self::TakeBack { options, .. }
+            | Self::Resume { options, .. }
+            | Self::Retry { options, .. }
+            | Self::Abort { options, .. } => options,
         }
     }
 
@@ -94,6 +118,7 @@ impl Request {
             | Self::Finish { options, .. }
             | Self::TakeBack { options, .. }
             | Self::Resume { options, .. }
+            | Self::Retry { options, .. }
             | Self::Abort { options, .. } => options,
         }
     }
@@ -123,32 +148,34 @@ pub struct Operation {
 #[derive(Clone, Debug)]
 pub struct Control(pub(super) mpsc::UnboundedSender<Command>);
 
-/// What [`Control`] sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Command {
-    Cancel(Urgency),
-    Go,
-    Pause,
+/// What the executor is told.
+#[derive(Debug)]
+pub(super) struct Command {
+    pub order: Order,
+    /// Who said it from another process.
+    pub by: Option<String>,
+    /// Who waits to hear what came of it.
+    pub reply: Option<oneshot::Sender<Reply>>,
 }
 
 impl Control {
     /// Asks to stop; a later, more urgent request supersedes an earlier one.
     pub fn cancel(&self, urgency: Urgency) {
-        self.send(Command::Cancel(urgency));
+        self.send(Order::Cancel { urgency });
     }
 
     /// Passes the gate that was reached, or resumes after [`Control::pause`].
     pub fn go(&self) {
-        self.send(Command::Go);
+        self.send(Order::Go);
     }
 
     /// Begins no new instance until [`Control::go`].
     pub fn pause(&self) {
-        self.send(Command::Pause);
+        self.send(Order::Pause);
     }
 
-    fn send(&self, command: Command) {
+    fn send(&self, order: Order) {
         // An operation that has ended needs no command any more.
-        let _ = self.0.send(command);
+        let _ = self.0.send(Command { order, by: None, reply: None });
     }
 }

@@ -5,6 +5,7 @@
 
 use super::{Records, Request};
 use crate::config::compose::{self, LoadOptions};
+use crate::domain::event::Outcome;
 use crate::domain::fleet::{EngineInfo, Fleet};
 use crate::domain::ids::OpId;
 use crate::domain::options::Options;
@@ -19,6 +20,8 @@ use std::path::PathBuf;
 pub(super) enum Way {
     On,
     Back,
+    /// Forward again, also where it has come to an end that was not a success.
+    Again,
 }
 
 /// What is to be asked for.
@@ -37,7 +40,7 @@ pub(super) fn read(records: Option<&Records>, op: &OpId, engine: &EngineInfo) ->
     if summary.standing() == Standing::Running {
         let pid = record.header.as_ref().map_or(0, |header| header.pid);
         return Err(Refusal::Refused(format!(
-            "{} ({op}) is still running: {}, process {pid}; nothing was touched",
+            "{} ({op}) is still running: {}, process {pid}; nothing was touched. `pitstop go {op}` passes its gate, `pitstop continue {op}` ends its pause",
             summary.title(),
             if summary.by.is_empty() { "by somebody unknown" } else { &summary.by },
         )));
@@ -61,10 +64,11 @@ pub(super) fn next(
     options: &Options,
     fleet: &Fleet,
 ) -> Result<Next, Refusal> {
-    if let Some(by) = &record.resumed_by {
+    let ended_well = summary.outcome == Some(Outcome::Succeeded);
+    if let Some(by) = record.resumed_by.as_ref().filter(|_| way != Way::Again || ended_well) {
         return Ok(Next::Nothing(format!("{by} has gone on with it already")));
     }
-    if !summary.is_open() {
+    if !summary.is_open() && (way != Way::Again || ended_well) {
         let how = summary.standing().as_str().replace('_', " ");
         return Ok(Next::Nothing(format!(
             "{} has come to its end ({how}): nothing was left half-done",
@@ -77,9 +81,11 @@ pub(super) fn next(
             "the record of the {title} does not say what was asked for; run the same command again"
         ))
     })?;
+    let earlier = record.header.as_ref().and_then(|header| serde_json::from_value(header.options.clone()).ok());
+    let options = options.clone().over(earlier.unwrap_or_default());
     match way {
-        Way::On => on(goal, record, options.clone(), fleet),
-        Way::Back => back(goal, record, &title, options.clone()),
+        Way::On | Way::Again => on(goal, record, options, fleet),
+        Way::Back => back(goal, record, &title, options),
     }
 }
 
@@ -221,6 +227,42 @@ pub(super) fn goal(request: &Request, plan: &Plan) -> Option<Goal> {
         | Request::Finish { .. }
         | Request::TakeBack { .. }
         | Request::Resume { .. }
+        | Request::Retry { .. }
         | Request::Abort { .. } => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::options::Gate;
+    use crate::domain::record::Header;
+    use serde_json::json;
+
+    #[test]
+    fn going_on_keeps_to_the_gates_and_batches_of_what_was_begun() {
+        let begun = Options { gate: Some(Gate::Every), batch: "2".parse().ok(), ..Options::default() };
+        let goal = json!({"kind": "deploy", "app": "shop/web", "image": "web:v2", "files": [], "before": 1});
+        let goal = serde_json::from_value::<Goal>(goal).unwrap();
+        let asked = |options: serde_json::Value, own: &Options| {
+            let header = Header { goal: serde_json::to_value(&goal).unwrap(), options, ..Header::default() };
+            let record = Record {
+                op: OpId::new("20261122-101502-3f2a01").unwrap(),
+                header: Some(header),
+                events: Vec::new(),
+                intents: Vec::new(),
+                resumed_by: None,
+                torn: false,
+                damaged: 0,
+            };
+            let next = next(&record, &record.summary(false), Way::On, own, &Fleet::default());
+            let Ok(Next::Ask(request)) = next else { panic!("nothing is asked for") };
+            request.options().clone()
+        };
+        let written = serde_json::to_value(&begun).unwrap();
+        assert_eq!(asked(written.clone(), &Options::default()), begun);
+        let auto = Options { gate: Some(Gate::Auto), ..Options::default() };
+        assert_eq!(asked(written, &auto).gate, Some(Gate::Auto), "unless told otherwise");
+        assert_eq!(asked(json!({"gate": "from the future"}), &Options::default()), Options::default());
+    }
 }

@@ -4,14 +4,16 @@
 //! panics fails its instance, nothing else. Changes under way are never cut off: their outcome would be unknown.
 
 use super::clock;
+use super::door::Door;
 use super::gap::GapWatch;
 use super::outage::Sign;
 use super::perform::{Context, Done, Failed, Job, Product, perform};
-use super::record::{Intents, Pending, Recorder};
+use super::record::{Intents, Pending, Recorder, Records};
 use super::request::{Command, Control, Operation};
 use super::state;
 use crate::docker::PullProgress;
 use crate::domain::clean::clean;
+use crate::domain::control::{Order, Reply};
 use crate::domain::duration;
 use crate::domain::event::{
     Counts, EventKind, Finished, GapMeasured, IdentityJudged, OpEvent, Outcome, Planned, StepFinished, StepProgress,
@@ -19,6 +21,7 @@ use crate::domain::event::{
 };
 use crate::domain::identity::{Identity, Judgement, Verdict};
 use crate::domain::ids::{InstanceName, OpId};
+use crate::domain::options::Gate;
 use crate::domain::plan::{Action, Kind, Lane, Plan, StepId, Target, Task};
 use crate::domain::record::Intent;
 use crate::domain::schedule::Schedule;
@@ -35,11 +38,22 @@ pub(super) fn start(
     news: mpsc::UnboundedReceiver<EventKind>,
     signs: mpsc::UnboundedReceiver<Sign>,
     recorder: Option<Recorder>,
+    records: Option<Records>,
+    tell: mpsc::UnboundedSender<EventKind>,
 ) -> Operation {
     let (events, receiver) = mpsc::unbounded_channel();
     let (commands, commanded) = mpsc::unbounded_channel();
     let id = context.op.clone();
-    let run = Run::new(context, plan, Teller::new(id.clone(), events, recorder), signs);
+    let door = records.map(|records| {
+        let gated = plan.gate != Gate::Auto && plan.batches.len() > 1;
+        Door::open(records, id.clone(), commands.clone(), move |why| {
+            tracing::warn!("no other terminal can reach this operation: {why}");
+            if gated {
+                let _ = tell.send(EventKind::Noted { message: format!("no other terminal can say go: {why}") });
+            }
+        })
+    });
+    let run = Run { door, ..Run::new(context, plan, Teller::new(id.clone(), events, recorder), signs) };
     tokio::spawn(run.drive(news, commanded));
     Operation { id, events: receiver, control: Control(commands) }
 }
@@ -124,6 +138,8 @@ struct Part {
 type Report = (StepId, PullProgress);
 
 struct Run {
+    /// Where other terminals are heard.
+    door: Option<Door>,
     context: Arc<Context>,
     plan: Plan,
     schedule: Schedule,
@@ -151,6 +167,7 @@ impl Run {
     fn new(context: Context, plan: Plan, teller: Teller, signs: mpsc::UnboundedReceiver<Sign>) -> Self {
         let (reports, reported) = mpsc::unbounded_channel();
         Self {
+            door: None,
             context: Arc::new(context),
             schedule: Schedule::new(&plan),
             times: vec![Times::default(); plan.steps.len()],
@@ -375,24 +392,60 @@ impl Run {
     }
 
     fn obey(&mut self, command: Command) {
-        match command {
-            // Who leaves twice does not even wait for the changes under way.
-            Command::Cancel(Urgency::Leave) if self.left => self.gone = true,
-            Command::Cancel(urgency) => {
-                self.left |= urgency == Urgency::Leave;
-                self.schedule.cancel(urgency);
-                self.teller.tell(EventKind::CancelRequested { urgency });
-            }
-            Command::Go if self.schedule.is_waiting_for_go() => {
-                self.schedule.go();
-                self.teller.tell(EventKind::Resumed { reason: "go".into() });
-            }
-            Command::Go => {}
-            Command::Pause => {
-                self.schedule.pause();
-                self.teller.tell(EventKind::Paused { reason: "asked by the user; no further instance begins".into() });
-            }
+        let Command { order, by, reply } = command;
+        let said = match order {
+            Order::Go => self.go(by),
+            Order::Pause => self.pause(by),
+            Order::Cancel { urgency } => self.cancel(urgency, by),
+        };
+        if let Some(reply) = reply {
+            // Who asked may have gone.
+            let _ = reply.send(said);
         }
+    }
+
+    fn go(&mut self, by: Option<String>) -> Reply {
+        if !self.schedule.is_waiting_for_go() {
+            return Reply::no("it waits for nobody: no gate was reached, and it is not paused");
+        }
+        self.schedule.go();
+        self.teller.tell(EventKind::Resumed { reason: by.map_or("go".into(), |by| format!("go, said {by}")) });
+        Reply::yes("it goes on")
+    }
+
+    fn pause(&mut self, by: Option<String>) -> Reply {
+        if self.schedule.is_paused() {
+            return Reply::no("it is paused already");
+        }
+        if !self.schedule.pause() {
+            return Reply::no("it is coming to its end already, so there is nothing to pause");
+        }
+        let by = by.unwrap_or_else(|| "the user".into());
+        let reason = format!("asked by {by}; no further instance begins");
+        self.teller.tell(EventKind::Paused { reason });
+        Reply::yes("paused: no further instance begins, those in flight are finished")
+    }
+
+    fn cancel(&mut self, urgency: Urgency, by: Option<String>) -> Reply {
+        if urgency == Urgency::Leave && self.left {
+            // Who leaves twice does not even wait for the changes under way.
+            self.gone = true;
+            return Reply::yes("leaving at once");
+        }
+        if !self.schedule.cancel(urgency) {
+            let app = &self.plan.app;
+            return Reply::no(format!(
+                "every instance is done and what they replaced is being removed: it is too late to abort; `pitstop rollback {app}` goes back"
+            ));
+        }
+        self.left |= urgency == Urgency::Leave;
+        self.teller.tell(EventKind::CancelRequested { urgency, by });
+        Reply::yes(match urgency {
+            Urgency::Finish => "the instances in flight are finished, no other begins",
+            Urgency::Abort => "aborting: the instances in flight are put back, those done stay",
+            Urgency::AbortAll => "aborting: all instances are put back, those done as well",
+            Urgency::Leave => "leaving as soon as no change is under way",
+        })
     }
 
     fn tell_progress(&mut self, step: StepId, progress: PullProgress) {
@@ -429,6 +482,9 @@ impl Run {
     }
 
     async fn finish(mut self) {
+        if let Some(door) = self.door.take() {
+            door.close().await;
+        }
         let mut outcome = if self.left { Outcome::Interrupted } else { self.schedule.outcome() };
         let mut fallen = Vec::new();
         if outcome == Outcome::Succeeded && self.plan.kind != Kind::Remove && self.context.docker.outage().count() > 0 {

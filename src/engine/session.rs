@@ -1,9 +1,10 @@
 //! The way in for front ends: one connected engine and what can be asked of it. It reads; to change things takes an [`Operator`](super::Operator).
 
+use super::balancers::{self, Trust};
 use super::resume::{self, Next, Way};
-use super::{Error, Records, Request, clock, doctor, gather, logs, traffic};
+use super::{Error, Records, Request, clock, doctor, gather, logs};
 use crate::docker::{Docker, Location, LogOptions};
-use crate::domain::balancer::TrafficSeen;
+use crate::domain::balancer::{self, TrafficSeen};
 use crate::domain::fleet::{EngineInfo, Fleet, FleetState};
 use crate::domain::ids::ImageRef;
 use crate::domain::plan::{Kind, Plan, Refusal};
@@ -24,12 +25,14 @@ pub struct Session {
     docker: Docker,
     sandbox_image: Option<ImageRef>,
     records: Option<Records>,
+    trusts_labels: bool,
 }
 
 impl Session {
     /// Connects and asks who is there; touches nothing.
     pub async fn connect(location: &Location) -> Result<Self, Error> {
-        Ok(Self { docker: Docker::connect(location).await?, sandbox_image: None, records: None })
+        let docker = Docker::connect(location).await?;
+        Ok(Self { docker, sandbox_image: None, records: None, trusts_labels: false })
     }
 
     /// Uses this image for sandboxes instead of the embedded one (engines of another architecture).
@@ -44,6 +47,17 @@ impl Session {
     pub fn with_records(mut self, records: Option<Records>) -> Self {
         self.records = records;
         self
+    }
+
+    /// Commands that containers' labels name, for a load balancer, may be run on this machine.
+    #[must_use]
+    pub fn with_trust(mut self, trusts_labels: bool) -> Self {
+        self.trusts_labels = trusts_labels;
+        self
+    }
+
+    fn trust(&self) -> Trust {
+        Trust { labels: self.trusts_labels, file: Vec::new() }
     }
 
     pub(super) fn records(&self) -> Option<&Records> {
@@ -89,7 +103,7 @@ impl Session {
 
     /// What the load balancers of these apps show of their instances.
     pub async fn traffic(&self, fleet: &Fleet) -> TrafficSeen {
-        traffic::seen(fleet).await
+        balancer::traffic(fleet, &balancers::of_fleet(fleet, &self.trust()).await)
     }
 
     /// What the request would do, as the engine is now; touches nothing.
@@ -97,7 +111,7 @@ impl Session {
         if request.resumes().is_some() {
             return Box::pin(self.resumed(request)).await;
         }
-        let facts = gather::facts(&self.docker, request).await?;
+        let facts = gather::facts(&self.docker, request, self.trusts_labels).await?;
         let plan = match request {
             Request::Create { project, services, scale, options } => {
                 recipe::create(project, services, scale, &facts, options)
@@ -113,7 +127,7 @@ impl Session {
             Request::Finish { app, options } => recipe::finish(app, &facts, options),
             Request::TakeBack { app, options } => recipe::take_back(app, &facts, options),
             // Settled above.
-            Request::Resume { op, .. } | Request::Abort { op, .. } => {
+            Request::Resume { op, .. } | Request::Abort { op, .. } | Request::Retry { op, .. } => {
                 return Err(Refusal::Usage(format!("{op} can't be asked for like this")).into());
             }
         };
@@ -123,19 +137,25 @@ impl Session {
 
     /// The plan that goes on with an operation, or takes it back.
     async fn resumed(&self, request: &Request) -> Result<Plan, Error> {
-        let (Request::Resume { op, options } | Request::Abort { op, options }) = request else {
-            return self.plan(request).await;
+        let (op, options, way) = match request {
+            Request::Resume { op, options } => (op, options, Way::On),
+            Request::Abort { op, options } => (op, options, Way::Back),
+            Request::Retry { op, options } => (op, options, Way::Again),
+            _ => return self.plan(request).await,
         };
-        let way = if matches!(request, Request::Resume { .. }) { Way::On } else { Way::Back };
         let fleet = self.fleet().await?;
         let (record, summary) = resume::read(self.records(), op, self.info())?;
         let plan = match resume::next(&record, &summary, way, options, &fleet)? {
             Next::Ask(request) => {
                 let plan = self.plan(&request).await?;
-                let words = if way == Way::On { "goes on with" } else { "takes back" };
+                let words = match way {
+                    Way::On => "goes on with",
+                    Way::Back => "takes back",
+                    Way::Again => "tries again",
+                };
                 let notes = std::iter::once(format!("{words} {op}, the {}", summary.title())).chain(plan.notes);
                 // Where it went on from counts, not where it was half-way.
-                let goal = if way == Way::On { resume::wanted(&record).or(plan.goal) } else { plan.goal };
+                let goal = if way == Way::Back { plan.goal } else { resume::wanted(&record).or(plan.goal) };
                 Plan { notes: notes.collect(), goal, ..plan }
             }
             Next::Nothing(why) => {
@@ -143,7 +163,8 @@ impl Session {
                 Plan::nothing(kind, summary.app.clone(), format!("{why}: nothing to do"))
             }
         };
-        Ok(Plan { resumes: summary.is_open().then(|| op.clone()), ..plan })
+        let settles = summary.is_open() || (way == Way::Again && !plan.is_empty());
+        Ok(Plan { resumes: settles.then(|| op.clone()), ..plan })
     }
 
     /// Log lines of an app's instances, of one instance, or of an unmanaged container, interleaved as they come.
@@ -157,6 +178,6 @@ impl Session {
 
     /// Is all well with this engine, and what does it mean for the promises?
     pub async fn doctor(&self) -> Vec<doctor::Check> {
-        doctor::examine(&self.docker, self.sandbox_image.as_ref(), &self.left_open().await).await
+        doctor::examine(&self.docker, self.sandbox_image.as_ref(), &self.left_open().await, &self.trust()).await
     }
 }

@@ -3,7 +3,7 @@
 //! Whatever has come is taken in before a frame is drawn, and a frame is drawn only when something has come. Keys come
 //! first; frames that no key asked for are at least [`FRAME`] apart.
 
-use super::bridge::{Bridge, Operate};
+use super::bridge::{Bridge, Operate, Reach};
 use super::keymap::Keymap;
 use super::keys::Keys;
 use super::look::{self, Wanted};
@@ -43,6 +43,8 @@ pub struct Settings {
     /// The user's keymap: the file's name and text.
     pub keymap: Option<(String, String)>,
     pub read_only: bool,
+    /// Commands that labels name, for a load balancer, may be run here.
+    pub trust_commands: bool,
     pub on_hangup: OnHangup,
     /// Where records of operations are kept.
     pub records: Option<Records>,
@@ -108,7 +110,13 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
     fault::install();
     let screen = Screen::take().map_err(io)?;
     let operate = (!settings.read_only).then_some(Operator::of as Operate);
-    let (bridge, inbox) = Bridge::start(settings.location, settings.sandbox_image, settings.records, operate, files);
+    let reach = Reach {
+        location: settings.location,
+        sandbox_image: settings.sandbox_image,
+        records: settings.records,
+        trust_commands: settings.trust_commands,
+    };
+    let (bridge, inbox) = Bridge::start(reach, operate, files);
     let mut console = Console {
         model,
         screen,

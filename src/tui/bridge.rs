@@ -31,11 +31,19 @@ const TAIL: u32 = 500;
 /// Gives leave to change what a session shows.
 pub type Operate = fn(&Session) -> Operator;
 
+/// Which engine, and what a session on it is opened with.
+#[derive(Clone)]
+pub struct Reach {
+    pub location: Location,
+    pub sandbox_image: Option<ImageRef>,
+    pub records: Option<Records>,
+    /// Commands that labels name, for a load balancer, may be run here.
+    pub trust_commands: bool,
+}
+
 /// The console's hands.
 pub struct Bridge {
-    location: Location,
-    sandbox_image: Option<ImageRef>,
-    records: Option<Records>,
+    reach: Reach,
     session: Arc<OnceLock<Session>>,
     /// How leave to change things is had; `None` in read-only mode.
     operate: Option<Operate>,
@@ -53,18 +61,10 @@ type Controls = Arc<Mutex<BTreeMap<OpId, Control>>>;
 
 impl Bridge {
     /// Begins to reach the engine and to watch its fleet; what it hears comes out of the receiver.
-    pub fn start(
-        location: Location,
-        sandbox_image: Option<ImageRef>,
-        records: Option<Records>,
-        operate: Option<Operate>,
-        files: Vec<(String, String)>,
-    ) -> (Self, mpsc::Receiver<Msg>) {
+    pub fn start(reach: Reach, operate: Option<Operate>, files: Vec<(String, String)>) -> (Self, mpsc::Receiver<Msg>) {
         let (tell, inbox) = mpsc::channel(INBOX);
         let mut bridge = Self {
-            location,
-            sandbox_image,
-            records,
+            reach,
             session: Arc::default(),
             operate,
             files,
@@ -81,9 +81,7 @@ impl Bridge {
     /// Watches the fleet (again).
     pub fn watch(&mut self) {
         let watcher = Watcher {
-            location: self.location.clone(),
-            sandbox_image: self.sandbox_image.clone(),
-            records: self.records.clone(),
+            reach: self.reach.clone(),
             session: self.session.clone(),
             tell: self.tell.clone(),
             resync: self.resync.clone(),
@@ -215,9 +213,7 @@ impl Bridge {
 
 /// Reaches the engine, then tells of its fleet.
 struct Watcher {
-    location: Location,
-    sandbox_image: Option<ImageRef>,
-    records: Option<Records>,
+    reach: Reach,
     session: Arc<OnceLock<Session>>,
     tell: mpsc::Sender<Msg>,
     resync: Arc<Notify>,
@@ -281,18 +277,19 @@ impl Watcher {
             if let Some(session) = self.session.get() {
                 return session.clone();
             }
-            match Session::connect(&self.location).await {
+            match Session::connect(&self.reach.location).await {
                 Ok(session) => {
                     let info = session.info();
                     tracing::info!(host = %info.host, version = %info.version, api = %info.api_version, "connected");
-                    let session = session.with_sandbox_image(self.sandbox_image.clone());
-                    let session = session.with_records(self.records.clone());
+                    let session = session.with_sandbox_image(self.reach.sandbox_image.clone());
+                    let session = session.with_records(self.reach.records.clone());
+                    let session = session.with_trust(self.reach.trust_commands);
                     return self.session.get_or_init(|| session).clone();
                 }
                 Err(error) => {
                     tracing::warn!("{error}");
                     let hint = error.hint().map_or_else(String::new, |hint| format!("\n{hint}"));
-                    let error = clean_lines(&format!("tried {}\n{error}{hint}", self.location.host));
+                    let error = clean_lines(&format!("tried {}\n{error}{hint}", self.reach.location.host));
                     let state = FleetState::Stale { fleet: None, since, error, retry_in: pause };
                     if self.tell.send(Msg::Fleet(state)).await.is_err() {
                         std::future::pending::<()>().await;

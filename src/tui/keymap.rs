@@ -59,7 +59,8 @@ actions! {
     TakeBack = "take_back", "abort", "take back the operation that was left half-done";
     Pause = "pause", "pause", "begin no new instance until told to go on";
     Go = "go", "go", "pass the gate, or go on after a pause";
-    Abort = "abort", "abort", "finish or put back what is in flight, and begin nothing new";
+    Abort = "abort", "abort", "finish or put back what is in flight, put back what is done, too, and begin nothing new";
+    Retry = "retry", "retry", "ask again for what failed or was not begun; what is done is left alone";
     Follow = "follow", "follow", "stay at the end, or stay put";
     Wrap = "wrap", "wrap", "wrap long lines, or cut them";
     Up = "up", "up", "one up";

@@ -13,7 +13,7 @@ use super::theme::{Role, Theme};
 use crate::domain::balancer::TrafficSeen;
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
 use crate::domain::ids::OpId;
-use crate::domain::plan::Plan;
+use crate::domain::plan::{Kind, Plan};
 use crate::domain::record::Summary;
 use crate::engine::Request;
 use jiff::Timestamp;
@@ -119,6 +119,8 @@ pub enum Dialog {
     Confirm(Box<Confirm>),
     /// No, and why, and what to do.
     Refused { title: String, message: String, hint: Option<String> },
+    /// A gate was reached: what was seen so far, and shall it go on?
+    Gate(OpId),
     /// Abort an operation?
     Abort(OpId),
     /// Quit while operations run?
@@ -166,6 +168,14 @@ pub struct Confirm {
     pub checking: bool,
     /// The check found something else: the plan shown is the new one.
     pub changed: bool,
+}
+
+impl Confirm {
+    /// Batch by batch, so batch size, gate and what a failure does can be chosen.
+    pub fn is_rollout(&self) -> bool {
+        matches!(self.plan.kind, Kind::Deploy | Kind::Rollback | Kind::Restart)
+            && self.plan.batches.iter().map(Vec::len).sum::<usize>() > 1
+    }
 }
 
 /// Lines of one target's log.

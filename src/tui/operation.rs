@@ -3,7 +3,7 @@
 //! Counts and judges nothing: that is [`Progress`]'s. Adds only the time that has passed since the last event.
 
 use crate::domain::duration::{human, millis};
-use crate::domain::event::OpEvent;
+use crate::domain::event::{OpEvent, Outcome};
 use crate::domain::identity::Verdict;
 use crate::domain::ids::OpId;
 use crate::domain::plan::Lane;
@@ -53,6 +53,11 @@ impl OpView {
             };
             self.selected = self.lanes().iter().position(trouble).unwrap_or(self.selected);
         }
+    }
+
+    /// It has ended, and not well.
+    pub fn can_retry(&self) -> bool {
+        self.progress.finished.as_ref().is_some_and(|finished| finished.outcome != Outcome::Succeeded)
     }
 
     pub fn is_running(&self) -> bool {

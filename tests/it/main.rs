@@ -25,6 +25,7 @@ mod record_robust;
 mod sim;
 mod sim_contract;
 mod sim_faults;
+mod sim_hooks;
 mod sim_time;
 mod support;
 mod survival;

@@ -22,6 +22,7 @@ Examples:
   pitstop deploy shop/web --image web:v2 --dry-run
   pitstop restart shop/web-1 redis          instances, apps and plain containers
   pitstop rollback shop/web                 back to the revision before
+  pitstop go shop/web                       past the gate of an operation that runs in another terminal
   pitstop ps --json | jq '.apps[].instances[].addresses'
 
 Exit codes:
@@ -78,6 +79,11 @@ pub struct Global {
     /// The sandbox image to use instead of the built-in one (an engine of another CPU architecture needs it)
     #[arg(long, value_name = "REF", global = true, env = "PITSTOP_SANDBOX_IMAGE", hide_env_values = true)]
     pub sandbox_image: Option<String>,
+    /// Run commands on this machine that containers' labels name for a load balancer; others may have written them
+    #[arg(long, global = true, env = "PITSTOP_TRUST_COMMANDS", hide_env_values = true, value_name = "BOOL",
+        num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true,
+        value_parser = BoolishValueParser::new())]
+    pub trust_commands: Option<bool>,
     /// When the terminal is gone: finish the instances in flight and stop there, or finish the operation [default: stop]
     #[arg(long, value_name = "WHAT", global = true, env = "PITSTOP_ON_HANGUP", hide_env_values = true)]
     pub on_hangup: Option<OnHangupArg>,
@@ -116,10 +122,22 @@ pub enum Verb {
     ///
     /// Looks what there is and does what is left; doing it twice does nothing the second time.
     Resume(ResumeArgs),
-    /// Take back an operation whose console died, or that was interrupted or paused
+    /// Stop an operation that runs and put back what is in flight; or take back one that was left half-done
     ///
-    /// Instances that were changed already get back what they ran before, in place.
+    /// Of one that runs, the instances that are done stay (--leave) or are put back, too (--undo-all); a person is asked.
+    /// Of one whose console died, or that was interrupted or paused, instances that were changed already get back what they
+    /// ran before, in place.
     Abort(AbortArgs),
+    /// Ask again for what a failed, paused or aborted operation was asked for
+    ///
+    /// What it has done is left alone; what failed, or was not begun, is tried again.
+    Retry(RetryArgs),
+    /// Let an operation that waits at a gate go on, from any terminal of yours on its machine
+    Go(OrderArgs),
+    /// Let a running operation begin no further instance; those in flight are finished
+    Pause(OrderArgs),
+    /// Let a paused operation go on
+    Continue(OrderArgs),
     /// Let apps serve again, whatever was done to their containers
     ///
     /// Starts, unpauses and makes again what should run: sandboxes first, at their former addresses. Touches nothing that
@@ -285,14 +303,36 @@ pub struct ResumeArgs {
 
 #[derive(Debug, Args)]
 pub struct AbortArgs {
-    /// The operation's id, or an unambiguous part of it; without, the only one that was left half-done
+    /// The operation's id, an unambiguous part of it, or its app; without, the only one that was left half-done
     #[arg(value_name = "OP", conflicts_with = "all")]
     pub op: Option<String>,
     /// All that were left half-done on this engine, one after the other
     #[arg(long)]
     pub all: bool,
+    /// Of an operation that runs: the instances that are done stay as they are (unless asked, the default)
+    #[arg(long, requires = "op", conflicts_with = "undo_all")]
+    pub leave: bool,
+    /// Of an operation that runs: the instances that are done are put back as well
+    #[arg(long, requires = "op")]
+    pub undo_all: bool,
     #[command(flatten)]
     pub operation: OperationArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// The operation's id, an unambiguous part of it, or its app: the newest operation on that
+    #[arg(value_name = "OP|APP")]
+    pub op: String,
+    #[command(flatten)]
+    pub operation: OperationArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct OrderArgs {
+    /// The operation's id, an unambiguous part of it, or its app; without, the only one that runs
+    #[arg(value_name = "OP|APP")]
+    pub op: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -357,12 +397,16 @@ impl Verb {
             Self::Rm(args) => Some(&args.operation),
             Self::Resume(args) => Some(&args.operation),
             Self::Abort(args) => Some(&args.operation),
+            Self::Retry(args) => Some(&args.operation),
             Self::Repair(args) => Some(&args.operation),
             Self::Ps(_)
             | Self::Logs(_)
             | Self::History(_)
             | Self::Show(_)
             | Self::Replay(_)
+            | Self::Go(_)
+            | Self::Pause(_)
+            | Self::Continue(_)
             | Self::Doctor
             | Self::Demo(_)
             | Self::Completions { .. }

@@ -5,8 +5,9 @@
 #![allow(clippy::doc_markdown)] // these comments are help texts, where backquotes would be shown
 
 use crate::config::settings::OnHangup;
+use crate::domain::budget::MinAvailable;
 use crate::domain::duration;
-use crate::domain::options::{BatchSize, Gate, OnFailure, PullPolicy};
+use crate::domain::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, PullPolicy};
 use crate::domain::probe::ProbeSpec;
 use clap::builder::{BoolishValueParser, PossibleValue};
 use clap::{Args, ValueEnum};
@@ -19,6 +20,12 @@ pub struct OperationArgs {
     /// Instances handled together: a number or a share [default: the app's own, else 1]
     #[arg(long, value_name = "N|P%", env = "PITSTOP_BATCH", hide_env_values = true, help_heading = ROLLOUT)]
     pub batch: Option<BatchSize>,
+    /// Instances of the first batch, where it is another number; --gate first asks after it
+    #[arg(long, value_name = "N|P%", env = "PITSTOP_CANARY", hide_env_values = true, help_heading = ROLLOUT)]
+    pub canary: Option<BatchSize>,
+    /// Refuse what leaves fewer instances available than this [default: the app's own, else a quarter, where one at a time allows it]
+    #[arg(long, value_name = "N|P%", env = "PITSTOP_MIN_AVAILABLE", hide_env_values = true, help_heading = ROLLOUT)]
+    pub min_available: Option<MinAvailable>,
     /// Steps of creation that run side by side [default: twice the engine's CPUs, at least 4]
     #[arg(long, value_name = "N", env = "PITSTOP_PARALLEL", hide_env_values = true, help_heading = ROLLOUT,
         value_parser = clap::value_parser!(u32).range(1..))]
@@ -32,10 +39,13 @@ pub struct OperationArgs {
     /// Start the new container before the old one stops; only off works in this version [default: off]
     #[arg(long, value_name = "HOW", env = "PITSTOP_WARM", hide_env_values = true, help_heading = ROLLOUT)]
     pub warm: Option<Warm>,
-    /// How long sessions may take to end before they are cut [default: 30s]
+    /// How long sessions may take to end [default: the app's own, else 30s]
     #[arg(long, value_name = "D", env = "PITSTOP_DRAIN_TIMEOUT", hide_env_values = true, help_heading = ROLLOUT,
         value_parser = duration::parse)]
     pub drain_timeout: Option<Duration>,
+    /// Sessions that have not ended by then are cut, or the instance is left alone [default: the app's own, else cut]
+    #[arg(long, value_name = "WHAT", env = "PITSTOP_ON_DRAIN_TIMEOUT", hide_env_values = true, help_heading = ROLLOUT)]
+    pub on_drain_timeout: Option<OnDrainTimeoutArg>,
     /// Between the stop signal and the kill [default: the container's own, else 10s]
     #[arg(long, value_name = "D", env = "PITSTOP_STOP_GRACE", hide_env_values = true, help_heading = ROLLOUT,
         value_parser = duration::parse)]
@@ -116,6 +126,10 @@ words!(
 words!(
     /// The words of `--on-failure`.
     OnFailureArg(OnFailure) { Pause = "pause", Rollback = "rollback" }
+);
+words!(
+    /// The words of `--on-drain-timeout`.
+    OnDrainTimeoutArg(OnDrainTimeout) { Cut = "cut", Abort = "abort" }
 );
 words!(
     /// The words of `--pull`.

@@ -109,12 +109,12 @@ fn traffic() -> TrafficSeen {
         address: None,
         admin,
         up,
-        traffic: Traffic { sessions, ..Traffic::default() },
+        traffic: Some(Traffic { sessions, ..Traffic::default() }),
         words: "UP".into(),
     };
     [(1, Admin::Ready, true, 3), (2, Admin::Drain, true, 1), (3, Admin::Ready, false, 0)]
         .map(|(number, admin, up, sessions)| {
-            (web.instance(number), vec![(haproxy.clone(), server(number, admin, up, sessions))])
+            (web.instance(number), vec![(haproxy.clone(), server(number, Some(admin), up, sessions))])
         })
         .into()
 }

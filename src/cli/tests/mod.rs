@@ -100,7 +100,7 @@ fn what_runs_now_is_one_passing_line() {
 fn requests_to_stop_say_what_the_next_one_does() {
     let said: Vec<String> = [Urgency::Finish, Urgency::Abort, Urgency::Leave]
         .into_iter()
-        .map(|urgency| plain(&lines(&[samples::event(0, 1500, EventKind::CancelRequested { urgency })])))
+        .map(|urgency| plain(&lines(&[samples::event(0, 1500, EventKind::CancelRequested { urgency, by: None })])))
         .collect();
     assert_snapshot!(said.join("\n"));
 }

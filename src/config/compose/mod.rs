@@ -4,6 +4,7 @@
 //! another, and [`service`] and its neighbours read the one tree with [`read`]'s typed readers. What Compose means by a
 //! key is here and nowhere else; a key that would change what runs and is not supported is an error, never silence.
 
+mod balancer;
 mod context;
 mod depend;
 mod merge;

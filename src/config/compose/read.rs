@@ -102,6 +102,11 @@ impl<'a> At<'a> {
         Self { node, pos, path, report: self.report }
     }
 
+    /// A single text, not a list or a map.
+    pub fn is_text(&self) -> bool {
+        matches!(self.node.value, Value::Text(_))
+    }
+
     /// A scalar as text.
     pub fn text(&self) -> Option<String> {
         match scalar(&self.node.value) {

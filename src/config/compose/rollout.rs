@@ -1,9 +1,11 @@
 //! How a service is rolled out: `deploy`, `scale`, `pull_policy`, and our own `x-pitstop`.
 
+use super::balancer;
 use super::read::{At, Fields, Keys};
+use super::tree::Value;
 use crate::domain::balancer::BalancerSpec;
-use crate::domain::ids::ServerName;
-use crate::domain::options::{BatchSize, Gate, OnFailure, PullPolicy};
+use crate::domain::hook::{DEFAULT_TIMEOUT_MS, Hook, Hooks, LONGEST_TIMEOUT_MS};
+use crate::domain::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, PullPolicy};
 use crate::domain::spec::Rollout;
 
 /// The keys of `deploy`.
@@ -28,18 +30,20 @@ const UPDATE: Keys = Keys {
 };
 
 const PITSTOP: Keys = Keys {
-    read: &["probe", "batch", "gate", "min_ready", "on_failure", "warm", "balancer"],
-    refused: &[],
-    passed: &[],
-};
-
-const BALANCER: Keys = Keys {
-    read: &["haproxy"],
-    refused: &[
-        ("caddy", "only haproxy is, in this version; leaving it out would cut sessions"),
-        ("nginx", "only haproxy is, in this version; leaving it out would cut sessions"),
-        ("command", "only haproxy is, in this version; leaving it out would cut sessions"),
+    read: &[
+        "probe",
+        "batch",
+        "canary",
+        "min_available",
+        "gate",
+        "min_ready",
+        "on_failure",
+        "warm",
+        "drain",
+        "balancer",
+        "hooks",
     ],
+    refused: &[],
     passed: &[],
 };
 
@@ -85,42 +89,73 @@ pub(super) fn x_pitstop(owner: &Fields<'_>) -> Rollout {
     let Some(fields) = owner.get("x-pitstop").and_then(|at| at.fields(&PITSTOP)) else { return rollout };
     rollout.probe = fields.get("probe").and_then(|at| at.parsed(str::parse));
     rollout.batch = fields.get("batch").and_then(|at| at.parsed(str::parse));
+    rollout.canary = fields.get("canary").and_then(|at| at.parsed(str::parse));
+    rollout.min_available = fields.get("min_available").and_then(|at| at.parsed(str::parse));
     rollout.gate = fields.get("gate").and_then(|at| at.parsed(gate));
     rollout.min_ready_ms = fields.get("min_ready").and_then(|at| at.duration_ms());
     rollout.on_failure = fields.get("on_failure").and_then(|at| at.parsed(on_failure));
+    rollout.hooks = fields.get("hooks").and_then(|at| hooks(&at)).unwrap_or_default();
     rollout.balancers = fields
         .get("balancer")
         .map(|at| at.items_or_one())
         .into_iter()
         .flatten()
-        .filter_map(|at| balancer(&at))
+        .filter_map(|at| balancer::read(&at))
         .collect();
+    if let Some(at) = fields.get("balancer").filter(|_| rollout.balancers.len() > 1)
+        && rollout.balancers.contains(&BalancerSpec::None)
+    {
+        at.error("has `none` beside others");
+    }
+    if let Some(drain) = fields.get("drain").and_then(|at| at.fields(&Keys::only(&["timeout", "on_timeout"]))) {
+        rollout.drain_timeout_ms = drain.get("timeout").and_then(|at| at.duration_ms());
+        rollout.on_drain_timeout = drain.get("on_timeout").and_then(|at| at.parsed(on_drain_timeout));
+    }
     if let Some(at) = fields.get("warm").filter(|at| at.text().is_some_and(|warm| warm != "off")) {
         at.error("is not supported: not in this version; use off");
     }
     rollout
 }
 
-/// One load balancer: `{haproxy: {socket: …, backend: …}}`.
-fn balancer(at: &At<'_>) -> Option<BalancerSpec> {
-    let fields = at.fields(&BALANCER)?;
-    let haproxy = fields.need("haproxy")?.fields(&Keys::only(&["socket", "backend"]))?;
-    let socket = haproxy.need("socket").and_then(|at| {
-        let socket = at.word()?;
-        let port = |text: &str| {
-            text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
-        };
-        let tcp = socket.strip_prefix("tcp://").unwrap_or(&socket);
-        if socket.strip_prefix("unix://").unwrap_or(&socket).starts_with('/') || port(tcp) {
-            return Some(socket);
-        }
-        at.error(format!("`{socket}` is neither a path from the root nor HOST:PORT"));
-        None
-    });
-    let backend = haproxy
-        .need("backend")
-        .and_then(|at| at.parsed(|text| ServerName::new(text).map_err(|error| error.to_string())));
-    Some(BalancerSpec::Haproxy { socket: socket?, backend: backend? })
+/// `{pre_stop: [program, argument], post_ready: {command: [program], timeout: 10s}}`.
+fn hooks(at: &At<'_>) -> Option<Hooks> {
+    let fields = at.fields(&Keys::only(&["pre_drain", "pre_stop", "post_ready"]))?;
+    let hook = |key: &str| fields.get(key).and_then(|at| hook(&at));
+    Some(Hooks { pre_drain: hook("pre_drain"), pre_stop: hook("pre_stop"), post_ready: hook("post_ready") })
+}
+
+/// A list is the command alone; a map may say how long it may take.
+fn hook(at: &At<'_>) -> Option<Hook> {
+    if !matches!(at.node.value, Value::Map(_)) {
+        return Some(Hook { command: argv(at)?, timeout_ms: DEFAULT_TIMEOUT_MS });
+    }
+    let fields = at.fields(&Keys::only(&["command", "timeout"]))?;
+    let command = fields.need("command").and_then(|at| argv(&at))?;
+    let timeout_ms = match fields.get("timeout") {
+        None => DEFAULT_TIMEOUT_MS,
+        Some(at) => match at.duration_ms()? {
+            ms @ 1..=LONGEST_TIMEOUT_MS => ms,
+            _ => {
+                at.error("must be longer than nothing and at most 1h");
+                return None;
+            }
+        },
+    };
+    Some(Hook { command, timeout_ms })
+}
+
+/// A program and its arguments.
+fn argv(at: &At<'_>) -> Option<Vec<String>> {
+    if !matches!(at.node.value, Value::List(_)) {
+        at.error("is not a list: write [program, argument, …]; no shell runs it (for one: [/bin/sh, -c, \"…\"])");
+        return None;
+    }
+    let command = at.texts();
+    if command.first().is_none_or(|program| program.trim().is_empty()) {
+        at.error("names no program");
+        return None;
+    }
+    Some(command)
 }
 
 fn update_config(fields: &Fields<'_>, rollout: &mut Rollout) {
@@ -149,10 +184,15 @@ fn update_config(fields: &Fields<'_>, rollout: &mut Rollout) {
 fn over(rollout: &mut Rollout, later: Rollout) {
     rollout.probe = later.probe.or(rollout.probe.take());
     rollout.batch = later.batch.or(rollout.batch);
+    rollout.canary = later.canary.or(rollout.canary);
+    rollout.min_available = later.min_available.or(rollout.min_available);
     rollout.gate = later.gate.or(rollout.gate);
     rollout.on_failure = later.on_failure.or(rollout.on_failure);
     rollout.min_ready_ms = later.min_ready_ms.or(rollout.min_ready_ms);
     rollout.pull = later.pull.or(rollout.pull);
+    rollout.hooks.over(later.hooks);
+    rollout.drain_timeout_ms = later.drain_timeout_ms.or(rollout.drain_timeout_ms);
+    rollout.on_drain_timeout = later.on_drain_timeout.or(rollout.on_drain_timeout);
     if !later.balancers.is_empty() {
         rollout.balancers = later.balancers;
     }
@@ -172,6 +212,14 @@ fn on_failure(text: &str) -> Result<OnFailure, String> {
         "pause" => Ok(OnFailure::Pause),
         "rollback" => Ok(OnFailure::Rollback),
         _ => Err(format!("`{text}` is not an action on failure; use pause or rollback")),
+    }
+}
+
+fn on_drain_timeout(text: &str) -> Result<OnDrainTimeout, String> {
+    match text {
+        "cut" => Ok(OnDrainTimeout::Cut),
+        "abort" => Ok(OnDrainTimeout::Abort),
+        _ => Err(format!("`{text}` is not what can happen to sessions; use cut or abort")),
     }
 }
 

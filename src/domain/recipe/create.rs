@@ -238,7 +238,8 @@ impl Wanted<'_> {
         let container = Target::Made { step: create, name: self.container_name(instance) };
         let needs: Vec<_> = after.iter().copied().chain(up).collect();
         let start = self.start(draft, at, &container, &needs);
-        let (ready, _) = self.prove(draft, at, &container, &sandbox, rivals(instance, None), start);
+        let (ready, verify) = self.prove(draft, at, &container, &sandbox, rivals(instance, None), start);
+        traffic::join(draft, at, self, &sandbox, verify);
 
         let cause = "what was made for a failed instance is taken away again";
         draft.undo(at, stop(container.clone(), draft.options), &[start], cause);

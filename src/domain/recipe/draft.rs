@@ -7,7 +7,7 @@ use super::super::facts::Facts;
 use super::super::fleet::{Container, Instance, State};
 use super::super::ids::{ImageRef, InstanceName, ObjectName};
 use super::super::labels::Role;
-use super::super::options::Options;
+use super::super::options::{DRAIN_TIMEOUT, OnDrainTimeout, OnFailure, Options};
 use super::super::plan::{Kind, Lane, Plan, Refusal, Step, StepId, Target, Task};
 use super::super::spec::Rollout;
 use std::collections::BTreeMap;
@@ -20,6 +20,8 @@ const STOP_SLACK: Duration = Duration::from_secs(15);
 /// For the last probe's answer, after the time allowed for readiness.
 const READY_SLACK: Duration = Duration::from_secs(5);
 
+/// For asking what became of a hook whose answer was lost.
+const HOOK_SLACK: Duration = Duration::from_secs(10);
 /// For a balancer that is just being restarted, and for its last answers.
 const BALANCER_SLACK: Duration = Duration::from_secs(30);
 
@@ -28,6 +30,8 @@ pub(super) struct Draft<'a> {
     pub facts: &'a Facts,
     pub options: &'a Options,
     pub plan: Plan,
+    /// How long sessions may take to end, and what becomes of those that do not.
+    pub drain: (Duration, OnDrainTimeout),
     /// The last undo step of each instance: the next one follows it.
     undo: BTreeMap<InstanceName, StepId>,
 }
@@ -49,23 +53,26 @@ impl<'a> Draft<'a> {
     /// An empty plan; `rollout` is the app's own wishes, for what the options leave open.
     pub fn new(kind: Kind, app: String, rollout: &Rollout, facts: &'a Facts, options: &'a Options) -> Self {
         let cores = facts.fleet.engine.cpus as usize;
-        let plan = Plan {
-            kind,
-            app,
-            from: None,
-            to: None,
-            revision: None,
-            resumes: None,
-            goal: None,
-            batches: Vec::new(),
-            steps: Vec::new(),
+        let on_failure = options.on_failure.or(rollout.on_failure).unwrap_or_default();
+        let mut plan = Plan {
+            options: options.clone(),
             gate: options.gate.or(rollout.gate).unwrap_or_default(),
-            on_failure: options.on_failure.or(rollout.on_failure).unwrap_or_default(),
+            // A rollback is never rolled back: both versions would be out.
+            on_failure: if kind == Kind::Rollback { OnFailure::Pause } else { on_failure },
             parallel: options.parallel.map_or((2 * cores).max(4), |n| (n as usize).max(1)),
-            hopeless: Vec::new(),
-            notes: Vec::new(),
+            ..Plan::empty(kind, app)
         };
-        Self { facts, options, plan, undo: BTreeMap::new() }
+        if kind == Kind::Rollback && options.on_failure == Some(OnFailure::Rollback) {
+            plan.notes.push(
+                "a rollback is not rolled back: when an instance fails, that one is put back and the rest waits".into(),
+            );
+        }
+        let own = rollout.drain_timeout_ms.map(Duration::from_millis);
+        let drain = (
+            options.drain_timeout.or(own).unwrap_or(DRAIN_TIMEOUT),
+            options.on_drain_timeout.or(rollout.on_drain_timeout).unwrap_or_default(),
+        );
+        Self { facts, options, plan, drain, undo: BTreeMap::new() }
     }
 
     /// Adds a sentence the user should read, once.
@@ -126,7 +133,12 @@ impl<'a> Draft<'a> {
         match task {
             Task::Pull { .. } => self.options.pull_timeout,
             // The cut and the balancer's last answer come after the time for sessions to end.
-            Task::Drain { timeout, .. } | Task::Attach { timeout, .. } => *timeout + BALANCER_SLACK,
+            Task::Drain { places, timeout, .. } => {
+                let settle = places.iter().map(|place| place.balancer.settle()).max().unwrap_or_default();
+                (*timeout).max(settle) + BALANCER_SLACK
+            }
+            Task::Attach { timeout, .. } | Task::Join { timeout, .. } => *timeout + BALANCER_SLACK,
+            Task::Hook { hook, .. } => hook.timeout() + HOOK_SLACK,
             Task::Stop { container, grace } => {
                 grace.or_else(|| self.own_grace(container)).unwrap_or(STOP_GRACE) + STOP_SLACK
             }

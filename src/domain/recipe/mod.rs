@@ -10,6 +10,7 @@ mod create;
 mod deploy;
 mod draft;
 mod finish;
+mod hooks;
 mod order;
 mod ports;
 mod recreate;

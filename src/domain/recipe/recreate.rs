@@ -4,9 +4,11 @@
 //! kept. The old pair is put aside, never removed, until the new one is proven.
 
 use super::super::fleet::{Container, Instance};
+use super::super::hook::Moment;
 use super::super::plan::{Refusal, Target, Task};
 use super::super::spec::AppSpec;
 use super::draft::{Draft, Slot, aside, known, object_name, rivals, stop};
+use super::hooks;
 use super::swap::{Before, Source, Swapped, Wanted, park, record, sandbox_start};
 use super::traffic;
 use std::collections::BTreeMap;
@@ -38,9 +40,12 @@ impl Wanted<'_> {
         let mut prepared = before.verifies.clone();
         prepared.push(preflight);
         let mut needs = prepared.clone();
+        let mut hooks = hooks::Before::new(old);
+        needs = hooks.write(draft, at, Moment::PreDrain, needs);
         let places = traffic::places(draft, instance);
         let drain = places.drain(draft, at, Some(&known(old_sandbox)), &needs);
         needs.extend(drain);
+        needs = hooks.write(draft, at, Moment::PreStop, needs);
         let stopped = self.stop_running(draft, at, instance, &needs);
         needs.extend(stopped.iter().map(|(_, step)| *step));
 
@@ -77,7 +82,7 @@ impl Wanted<'_> {
             let task = Task::SandboxStart { sandbox: known(old_sandbox) };
             draft.undo(at, task, &[down], "the old sandbox has its address back");
         }
-        self.serve_again(draft, at, instance, &known(old_sandbox), &stopped, park);
+        self.serve_again(draft, at, instance, &known(old_sandbox), &stopped, park, &hooks);
         places.undo(draft, at, Some(&known(old_sandbox)), drain);
         let replaced = old.into_iter().chain(&instance.others).chain([old_sandbox]).map(known).collect();
         Ok(Swapped { prepared, start, ready, verify, done: park.unwrap_or(verify), replaced })

@@ -2,13 +2,16 @@
 
 use super::super::facts::Facts;
 use super::super::fleet::{App, Container, Instance};
+use super::super::hook::Moment;
 use super::super::ids::AppId;
 use super::super::labels::PROJECT;
 use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
-use super::super::spec::{MountKind, Rollout};
+use super::super::spec::MountKind;
 use super::draft::{Draft, Slot, known, object_name, parts, stop};
-use super::{managed, subject};
+use super::restart::rollout_of;
+use super::traffic::{self, Places};
+use super::{hooks, managed, subject};
 use std::collections::BTreeSet;
 
 /// Plans it; `volumes`: their named and anonymous volumes go, too.
@@ -16,6 +19,7 @@ pub fn remove(apps: &[String], volumes: bool, facts: &Facts, options: &Options) 
     let mut gone: Vec<&App> = Vec::new();
     for target in apps {
         let app = managed(target, "rm", facts)?;
+        traffic::reachable(app, facts, options)?;
         if !gone.iter().any(|one| one.id == app.id) {
             gone.push(app);
         }
@@ -29,12 +33,14 @@ pub fn remove(apps: &[String], volumes: bool, facts: &Facts, options: &Options) 
         [app] => app.id.to_string(),
         _ => subject(&whole),
     };
-    let mut draft = Draft::new(Kind::Remove, name, &Rollout::default(), facts, options);
+    let rollout = gone.first().map(|app| rollout_of(app)).unwrap_or_default();
+    let mut draft = Draft::new(Kind::Remove, name, &rollout, facts, options);
     draft.plan.batches = vec![chosen.iter().map(|(_, one)| one.name.clone()).collect()];
     let mut removed = Vec::new();
     for (app, instance) in &chosen {
         let at = Slot { instance: instance.name.clone(), batch: 1 };
-        removed.extend(take_down(&mut draft, &at, instance, volumes, &format!("{} is to be removed", app.id)));
+        let cause = format!("{} is to be removed", app.id);
+        removed.extend(take_down(&mut draft, &at, instance, volumes, &cause, false));
     }
     let gone: BTreeSet<&AppId> = gone.iter().map(|app| &app.id).collect();
     let staying: Vec<(&App, &Container)> = facts
@@ -51,18 +57,26 @@ pub fn remove(apps: &[String], volumes: bool, facts: &Facts, options: &Options) 
     Ok(draft.finish())
 }
 
-/// Stops and removes every container of an instance, its sandbox last; the removals are returned.
+/// Drains an instance and removes every container of it, its sandbox last; the removals are returned. `hooks`: those of the
+/// app's own that come before its end are run.
 pub(super) fn take_down(
     draft: &mut Draft<'_>,
     at: &Slot,
     instance: &Instance,
     volumes: bool,
     cause: &str,
+    hooks: bool,
 ) -> Vec<StepId> {
     let mut removed = Vec::new();
+    let serves = instance.app.as_ref().is_some_and(Container::is_alive);
+    let places = if serves { traffic::places(draft, instance) } else { Places::default() };
+    let mut hooks = hooks::Before::new(instance.app.as_ref().filter(|_| hooks));
+    let told = hooks.write(draft, at, Moment::PreDrain, Vec::new());
+    let drain = places.drain(draft, at, instance.sandbox.as_ref().map(known).as_ref(), &told);
+    let out = hooks.write(draft, at, Moment::PreStop, drain.map_or(told, |drain| vec![drain]));
     for container in instance.app.iter().chain(&instance.others) {
-        let stopped = container.is_alive().then(|| draft.main(at, stop(known(container), draft.options), &[], cause));
-        let needs: Vec<_> = stopped.into_iter().collect();
+        let stopped = container.is_alive().then(|| draft.main(at, stop(known(container), draft.options), &out, cause));
+        let needs: Vec<_> = stopped.map_or_else(|| out.clone(), |stopped| vec![stopped]);
         removed.push(draft.main(at, Task::Remove { container: known(container), volumes }, &needs, cause));
     }
     if let Some(sandbox) = &instance.sandbox {
@@ -71,6 +85,7 @@ pub(super) fn take_down(
         needs.extend(stopped);
         removed.push(draft.main(at, Task::Remove { container: known(sandbox), volumes }, &needs, cause));
     }
+    places.undo_removal(draft, at, instance, drain);
     removed
 }
 

@@ -30,7 +30,7 @@ pub fn repair(targets: &[String], facts: &Facts, options: &Options) -> Result<Pl
         )));
     }
     if chosen.is_empty() {
-        return Ok(Plan::nothing(Kind::Repair, "all apps".into(), "no app here was created by pitstop".into()));
+        return Ok(Plan::nothing(Kind::Repair, "all apps", "no app here was created by pitstop"));
     }
     let name = if targets.is_empty() { "all apps".to_owned() } else { subject(&chosen) };
     let mut draft = Draft::new(Kind::Repair, name, &Rollout::default(), facts, options);

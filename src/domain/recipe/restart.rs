@@ -7,13 +7,15 @@
 use super::super::converge::Footing;
 use super::super::facts::Facts;
 use super::super::fleet::{App, Container, Instance};
+use super::super::hook::Moment;
 use super::super::identity::Hold;
 use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal, StepId, Target, Task};
 use super::super::probe::ProbeSpec;
 use super::super::spec::{AppSpec, Rollout};
 use super::draft::{Draft, Slot, bring_up, former_if_down, known, rivals, stop};
-use super::settle::{NO_PROBE_MIN_READY, Readiness, batches, readiness, spec_of, watch};
+use super::hooks;
+use super::settle::{NO_PROBE_MIN_READY, Readiness, batches, beside, readiness, spec_of, watch};
 use super::swap::Before;
 use super::traffic;
 use super::unmanaged;
@@ -31,10 +33,10 @@ pub fn restart(targets: &[String], facts: &Facts, options: &Options) -> Result<P
     let mut rounds: Vec<Vec<&Instance>> = Vec::new();
     let mut done = BTreeSet::new();
     for (app, _) in managed.iter().filter(|(app, _)| done.insert(&app.id)) {
-        traffic::reachable(app, facts)?;
+        traffic::reachable(app, facts, options)?;
         let of_app: Vec<_> = managed.iter().filter(|(one, _)| one.id == app.id).map(|(_, one)| *one).collect();
         of_app.iter().try_for_each(|instance| restartable(app, instance))?;
-        rounds.extend(batches(app, &of_app, options, &rollout_of(app))?);
+        rounds.extend(batches(&mut draft, app, &of_app, &beside(app, &of_app), &rollout_of(app))?);
     }
     unmanaged::check(&unmanaged, options)?;
     unmanaged::note_risks(&mut draft, &unmanaged);
@@ -57,7 +59,7 @@ pub fn restart(targets: &[String], facts: &Facts, options: &Options) -> Result<P
 }
 
 /// The app's own wishes, from its newest container.
-fn rollout_of(app: &App) -> Rollout {
+pub(super) fn rollout_of(app: &App) -> Rollout {
     super::settle::newest(app)
         .and_then(|container| container.own.as_ref()?.spec.as_ref())
         .map(|spec| spec.rollout.clone())
@@ -124,9 +126,11 @@ pub(super) fn one(
 
     let mut prepared = before.verifies.clone();
     prepared.push(preflight);
+    let mut hooks = hooks::Before::new(Some(container));
+    let told = hooks.write(draft, at, Moment::PreDrain, prepared.clone());
     let places = traffic::places(draft, instance);
-    let drain = places.drain(draft, at, sandbox.as_ref(), &prepared);
-    let out = drain.map_or_else(|| prepared.clone(), |drain| vec![drain]);
+    let drain = places.drain(draft, at, sandbox.as_ref(), &told);
+    let out = hooks.write(draft, at, Moment::PreStop, drain.map_or(told, |drain| vec![drain]));
     let stopped =
         container.is_alive().then(|| draft.main(at, stop(known(container), draft.options), &out, why.clone()));
     let needs = stopped.map_or(out, |stopped| vec![stopped]);
@@ -134,12 +138,14 @@ pub(super) fn one(
     let start = draft.main(at, task, &needs, if stopped.is_some() { "the same container again".into() } else { why });
     let ready =
         draft.main(at, readiness.task(known(container), sandbox.clone(), draft.options), &[start], readiness.cause());
+    let ready = hooks::post_ready(draft, at, &hooks::of(container), &known(container), ready);
     let rivals = rivals(instance, Some(container));
     let task = Task::Verify { container: known(container), sandbox: sandbox.clone(), rivals };
     let verify = draft.main(at, task, &[ready], "the identity is read again and compared");
     let verify = places.attach(draft, at, sandbox.as_ref(), &[verify]).unwrap_or(verify);
     if let Some(stopped) = stopped {
         undo(draft, at, known(container), sandbox.clone(), &readiness, stopped);
+        hooks.undo(draft, at, Some(stopped));
     }
     places.undo(draft, at, sandbox.as_ref(), drain);
     Restarted { prepared, start, ready, verify }

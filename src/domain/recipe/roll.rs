@@ -1,5 +1,7 @@
 //! Rolling an app to a spec and an image, batch by batch: what deploy and rollback have in common.
 
+use super::super::balancer;
+use super::super::budget::Standing;
 use super::super::converge::{Aim, Difference, Need};
 use super::super::facts::Facts;
 use super::super::fleet::{App, Instance};
@@ -10,6 +12,7 @@ use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::super::project::ProjectSpec;
 use super::super::spec::AppSpec;
 use super::draft::{Draft, Slot, known, rivals};
+use super::hooks;
 use super::resources::Resources;
 use super::settle::{Readiness, batches, newest, next_revision, readiness, spec_of};
 use super::swap::{Before, Source, Swapped, Wanted};
@@ -49,13 +52,20 @@ impl Roll<'_> {
         let mut draft = Draft::new(self.kind, self.app.id.to_string(), &self.spec.rollout, self.facts, self.options);
         draft.plan.from = newest(self.app).map(|container| container.image_name().to_owned());
         draft.plan.to = Some(self.spec.image.clone());
-        let (mut todo, mut unproven) = (Vec::new(), Vec::new());
+        let (mut todo, mut unproven, mut beside) = (Vec::new(), Vec::new(), Standing::default());
         for instance in &self.app.instances {
             let changes = self.changes(instance);
             let difference = changes.as_deref().map_or(Difference::App, Difference::of);
             match traffic::seen(&draft, instance).need(Aim::Run(difference)) {
-                Need::Nothing | Need::Leave | Need::Unpause | Need::Start => {}
-                Need::Proof => unproven.push(instance),
+                Need::Nothing | Need::Leave | Need::Unpause | Need::Start => {
+                    beside.others += usize::from(instance.is_ready());
+                    beside.broken += usize::from(instance.is_unhealthy());
+                }
+                Need::Proof => {
+                    unproven.push(instance);
+                    // It is proven before anything else is touched.
+                    beside.others += 1;
+                }
                 need @ (Need::Replace | Need::Recreate | Need::Make) => {
                     todo.push(Todo { instance, need, changes: changes.unwrap_or_default() });
                 }
@@ -63,9 +73,16 @@ impl Roll<'_> {
         }
         if todo.is_empty() && unproven.is_empty() {
             draft.note(format!("every instance of {} runs {} as wanted: nothing to do", self.app.id, self.spec.image));
+            let known = balancer::of_app(self.app);
+            if balancer::distinct(&self.spec.rollout.balancers).iter().any(|spec| !known.contains(spec)) {
+                draft.note(
+                    "its load balancers are another matter: the containers learn of them with the next deployment that \
+                     changes something, and until then an operation without -f does not drain there",
+                );
+            }
             return Ok(draft.finish());
         }
-        traffic::reachable(self.app, self.facts)?;
+        traffic::reachable(self.app, self.facts, self.options)?;
         let swapped = self.prove_again(&mut draft, &unproven);
         if todo.is_empty() {
             remove_replaced(&mut draft, &swapped);
@@ -73,7 +90,7 @@ impl Roll<'_> {
         }
         self.check_in_place(&mut draft, &todo)?;
         let chosen: Vec<_> = todo.iter().map(|one| one.instance).collect();
-        let batches = batches(self.app, &chosen, self.options, &self.spec.rollout)?;
+        let batches = batches(&mut draft, self.app, &chosen, &beside, &self.spec.rollout)?;
         self.write(&mut draft, &batches, &todo, swapped)?;
         Ok(draft.finish())
     }
@@ -88,6 +105,8 @@ impl Roll<'_> {
             let cause = format!("{} runs what is wanted, but what began it broke off", instance.name.short());
             let task = readiness.task(container.clone(), Some(sandbox.clone()), draft.options);
             let ready = draft.main(&at, task, &[], cause);
+            let hooks = instance.app.as_ref().map(hooks::of).unwrap_or_default();
+            let ready = hooks::post_ready(draft, &at, &hooks, &container, ready);
             let rivals = rivals(instance, instance.app.as_ref());
             let task = Task::Verify { container, sandbox: Some(sandbox), rivals };
             let verify = draft.main(&at, task, &[ready], "nobody has judged its identity yet");

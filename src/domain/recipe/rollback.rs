@@ -25,6 +25,7 @@ pub fn rollback(app: &str, to: Option<u32>, facts: &Facts, options: &Options) ->
         Some(to) if to == current => RevisionRecord {
             revision: to,
             image_id: now.image_id.to_string(),
+            digests: Vec::new(),
             spec: spec_of(now).ok_or_else(|| unknown(app, to, records))?,
         },
         Some(to) => {
@@ -41,7 +42,7 @@ pub fn rollback(app: &str, to: Option<u32>, facts: &Facts, options: &Options) ->
             }
         },
     };
-    let image = image(app, &record, facts)?;
+    let (image, record) = image(app, record, facts)?;
     let target = record.revision;
     if target == current && app.instances.iter().all(|one| one.revision() == Some(current) && one.is_ready()) {
         let mut draft = Draft::new(Kind::Rollback, app.id.to_string(), &record.spec.rollout, facts, options);
@@ -58,14 +59,26 @@ pub fn rollback(app: &str, to: Option<u32>, facts: &Facts, options: &Options) ->
 }
 
 /// The very image of that revision: there, or to be had by its digest.
-fn image(app: &App, record: &RevisionRecord, facts: &Facts) -> Result<Image, Refusal> {
+fn image(app: &App, record: RevisionRecord, facts: &Facts) -> Result<(Image, RevisionRecord), Refusal> {
     let there = facts.images.values().any(|image| image.id == record.image_id)
         || all(facts).any(|container| *container.image_id == *record.image_id);
     if there {
-        return Ok(Image::Id(record.image_id.clone()));
+        return Ok((Image::Id(record.image_id.clone()), record));
     }
     if record.spec.image.contains("@sha256:") {
-        return Ok(Image::Reference(PullPolicy::Missing));
+        return Ok((Image::Reference(PullPolicy::Missing), record));
+    }
+    // The tag may mean another image by now; the digest can't. From where it came first, else from wherever it is.
+    let name = |reference: &str| reference.split('@').next().unwrap_or(reference).to_owned();
+    let tagless = match record.spec.image.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => &record.spec.image,
+    };
+    let from = record.digests.iter().find(|digest| name(digest) == tagless).or(record.digests.first());
+    if let Some(digest) = from.cloned() {
+        let mut record = record;
+        record.spec.image = digest;
+        return Ok((Image::Reference(PullPolicy::Missing), record));
     }
     Err(Refusal::Refused(format!(
         "the image of revision {} of {} ({}, {}) is no longer on this engine, and its tag may mean another one now; to take what it means now: pitstop deploy {} --image {}",

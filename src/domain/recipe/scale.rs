@@ -15,6 +15,7 @@ use super::remove::take_down;
 use super::restart::{self, restartable};
 use super::settle::{newest, readiness, spec_of};
 use super::swap::{Before, Source, Wanted};
+use super::traffic;
 use std::collections::BTreeSet;
 
 /// Plans it.
@@ -24,6 +25,9 @@ pub fn scale(app: &str, replicas: u32, facts: &Facts, options: &Options) -> Resu
     let spec = newest(app).and_then(spec_of);
     let rollout = spec.as_ref().map(|spec| spec.rollout.clone()).unwrap_or_default();
     let mut draft = Draft::new(Kind::Scale, app.id.to_string(), &rollout, facts, options);
+    if (replicas as usize) != there {
+        traffic::reachable(app, facts, options)?;
+    }
     if (replicas as usize) < there {
         down(&mut draft, app, replicas as usize);
     } else {
@@ -48,7 +52,7 @@ fn down(draft: &mut Draft<'_>, app: &App, replicas: usize) {
     draft.plan.batches = vec![surplus.iter().map(|instance| instance.name.clone()).collect()];
     for instance in surplus {
         let at = Slot { instance: instance.name.clone(), batch: 1 };
-        take_down(draft, &at, instance, false, &format!("{replicas} instances of {} are wanted", app.id));
+        take_down(draft, &at, instance, false, &format!("{replicas} instances of {} are wanted", app.id), true);
     }
     draft.note("volumes stay");
     if replicas == 0 {

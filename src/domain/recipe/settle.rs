@@ -2,6 +2,7 @@
 //!
 //! Precedence is always the same: what was asked for this operation, then the app's own wish, then the default.
 
+use super::super::budget::{Budget, MinAvailable, Split, Standing, TooFew};
 use super::super::duration::{human, millis};
 use super::super::facts::{Facts, ImageSeen};
 use super::super::fleet::{App, Container, Instance};
@@ -9,7 +10,7 @@ use super::super::options::{BatchSize, Options, PullPolicy};
 use super::super::plan::{Refusal, Target, Task};
 use super::super::probe::ProbeSpec;
 use super::super::spec::{AppSpec, Rollout};
-use super::draft::parts;
+use super::draft::{Draft, parts};
 use std::time::Duration;
 
 /// Without a probe a container has to run this long before it counts as ready.
@@ -127,46 +128,89 @@ fn is_moving(reference: &str) -> bool {
     !reference.contains('@') && name.split_once(':').is_none_or(|(_, tag)| tag == "latest")
 }
 
-/// The instances a person would lose by stopping these: running now.
-fn up(instance: &Instance) -> bool {
-    instance.app.as_ref().is_some_and(Container::is_alive)
-}
-
-/// Splits the chosen instances of an app into batches.
-///
-/// Those that are down come first: handling them costs nothing. At least a quarter of two or more instances (at least
-/// one) stays up; a batch size that breaks this is refused with the largest one that does not.
+/// Splits the chosen instances of an app into batches, within the budget that the options and the app allow, and says what
+/// stays available; `beside`: the instances that are not chosen.
 pub(super) fn batches<'a>(
+    draft: &mut Draft<'_>,
     app: &App,
     chosen: &[&'a Instance],
-    options: &Options,
+    beside: &Standing,
     rollout: &Rollout,
 ) -> Result<Vec<Vec<&'a Instance>>, Refusal> {
     let total = app.instances.len();
+    let (options, now) = (draft.options, |instance: &&Instance| instance.is_ready());
     let wish = options.batch.or(rollout.batch).unwrap_or(BatchSize::Count(1));
-    let size = wish.of(total);
-    let mut order = chosen.to_vec();
-    order.sort_by_key(|instance| up(instance));
-    let keep = if total < 2 { 0 } else { total.div_ceil(4).max(1) };
-    let running = app.instances.iter().filter(|instance| up(instance)).count();
-    let allowed = |size: usize| {
-        // What is handled is up again before the next batch.
-        let mut serving = running;
-        order.chunks(size).all(|batch| {
-            let stopped = batch.iter().filter(|instance| up(instance)).count();
-            let left = serving - stopped;
-            serving = left + batch.len();
-            stopped == 0 || left >= keep
-        })
-    };
-    if size > 1 && !allowed(size) {
-        let largest = (1..size).rev().find(|size| allowed(*size)).unwrap_or(1);
-        return Err(Refusal::Refused(format!(
-            "batch {wish} would leave fewer than {keep} of the {total} instances of {} up; the largest batch allowed is {largest}: --batch {largest}",
-            app.id
-        )));
+    let canary = options.canary.or(rollout.canary).map(|canary| canary.of(total));
+    let asked = options.min_available.or(rollout.min_available);
+    let keep = asked.map_or_else(|| MinAvailable::default_of(total), |asked| asked.of(total));
+    let budget = Budget { size: wish.of(total), canary, keep, strict: asked.is_some() };
+    let standing = Standing { handled: chosen.iter().map(now).collect(), ..beside.clone() };
+    let split = budget.split(&standing).map_err(|few| Refusal::Refused(too_few(app, few, budget, wish, chosen)))?;
+    for note in budget_notes(&split, budget, total, chosen) {
+        draft.note(note);
     }
-    Ok(order.chunks(size).map(<[_]>::to_vec).collect())
+    Ok(split.batches.iter().map(|batch| batch.iter().map(|place| chosen[*place]).collect()).collect())
+}
+
+/// The instances of an app that are not chosen, where none of them is expected to become anything else.
+pub(super) fn beside(app: &App, chosen: &[&Instance]) -> Standing {
+    let others = app.instances.iter().filter(|one| !chosen.iter().any(|other| other.name == one.name));
+    Standing { others: others.filter(|one| one.is_ready()).count(), ..Standing::default() }
+}
+
+/// Why the budget does not allow it, and what it would.
+fn too_few(app: &App, few: TooFew, budget: Budget, wish: BatchSize, chosen: &[&Instance]) -> String {
+    let (total, keep, id) = (app.instances.len(), budget.keep, &app.id);
+    match few {
+        TooFew::Stay { largest: Some(largest) } => format!(
+            "batch {wish}{} would leave fewer than {keep} of the {total} instances of {id} up; the largest batch allowed is {largest}: --batch {largest}",
+            budget.canary.map(|canary| format!(" after a canary of {canary}")).unwrap_or_default()
+        ),
+        TooFew::Stay { largest: None } => {
+            let ready = app.ready();
+            format!(
+                "{keep} of the {total} instances of {id} are to stay available, {ready} are now, and handling one of them would leave {}; a smaller --min-available allows it",
+                ready.saturating_sub(1)
+            )
+        }
+        TooFew::Broken => {
+            let broken: Vec<&str> = app
+                .instances
+                .iter()
+                .filter(|one| !one.is_ready() && !chosen.iter().any(|other| other.name == one.name))
+                .map(|one| one.name.short())
+                .collect();
+            format!(
+                "{} of {id} run what is wanted already and are not well, so it goes no further; correct it and deploy that, which begins with them, or `pitstop restart` them",
+                broken.join(", ")
+            )
+        }
+    }
+}
+
+/// What the budget means here.
+fn budget_notes(split: &Split, budget: Budget, total: usize, chosen: &[&Instance]) -> Vec<String> {
+    let mut notes = Vec::new();
+    if total < 2 {
+        return notes;
+    }
+    let out: Vec<&str> = chosen.iter().filter(|one| !one.is_ready()).map(|one| one.name.short()).collect();
+    if !out.is_empty() && out.len() < chosen.len() {
+        notes.push(format!("not available now, so first and at no cost: {}", out.join(", ")));
+    }
+    if let (Some(_), Some(first), true) = (budget.canary, split.batches.first(), split.batches.len() > 1) {
+        notes.push(format!("batch 1 is the canary: {} of {}", first.len(), chosen.len()));
+    }
+    match split.least {
+        Some(least) if least < budget.keep => notes.push(format!(
+            "only {least} of {total} instances stay available meanwhile; --min-available 1 would refuse that"
+        )),
+        Some(least) => {
+            notes.push(format!("at least {least} of {total} instances stay available, {} are to", budget.keep));
+        }
+        None => {}
+    }
+    notes
 }
 
 /// The container of the highest revision that serves in any instance.

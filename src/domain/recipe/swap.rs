@@ -5,11 +5,13 @@
 
 use super::super::facts::Facts;
 use super::super::fleet::{Container, Instance, MountSeen};
+use super::super::hook::Moment;
 use super::super::ids::AppId;
 use super::super::options::PullPolicy;
 use super::super::plan::{AppDraft, Refusal, RevisionRecord, SandboxDraft, StepId, Target, Task};
 use super::super::spec::{AppSpec, MountKind};
 use super::draft::{Draft, Slot, all, bring_up, former, former_if_down, image_ref, known, rivals, stop};
+use super::hooks;
 use super::ports;
 use super::settle::{Readiness, as_before, spec_of, watch};
 use super::traffic;
@@ -95,9 +97,11 @@ impl Wanted<'_> {
         let record = new.and_then(|old| record(draft, at, old, &sandbox, &[preflight]));
         let mut prepared = before.verifies.clone();
         prepared.extend([create, preflight]);
+        let mut hooks = hooks::Before::new(old);
+        let told = hooks.write(draft, at, Moment::PreDrain, prepared.clone());
         let places = traffic::places(draft, instance);
-        let drain = places.drain(draft, at, Some(&sandbox), &prepared);
-        let out = drain.map_or_else(|| prepared.clone(), |drain| vec![drain]);
+        let drain = places.drain(draft, at, Some(&sandbox), &told);
+        let out = hooks.write(draft, at, Moment::PreStop, drain.map_or(told, |drain| vec![drain]));
         let stopped = self.stop_running(draft, at, instance, &out);
         let mut needs: Vec<_> = stopped.iter().map(|(_, step)| *step).collect();
         if needs.is_empty() {
@@ -111,7 +115,7 @@ impl Wanted<'_> {
 
         let cause = format!("revision {} did not work out", self.revision);
         draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
-        self.serve_again(draft, at, instance, &sandbox, &stopped, park);
+        self.serve_again(draft, at, instance, &sandbox, &stopped, park, &hooks);
         places.undo(draft, at, Some(&sandbox), drain);
         draft.undo(at, Task::Remove { container, volumes: false }, &[create], cause);
         let replaced = old.into_iter().chain(&instance.others).map(known).collect();
@@ -266,6 +270,7 @@ impl Wanted<'_> {
     ) -> (StepId, StepId) {
         let ready = self.readiness.task(container.clone(), Some(sandbox.clone()), draft.options);
         let ready = draft.main(at, ready, &[start], self.readiness.cause());
+        let ready = hooks::post_ready(draft, at, &self.spec.rollout.hooks, container, ready);
         let verify = Task::Verify { container: container.clone(), sandbox: Some(sandbox.clone()), rivals };
         (ready, draft.main(at, verify, &[ready], "the identity is read again and compared"))
     }
@@ -279,6 +284,7 @@ impl Wanted<'_> {
         sandbox: &Target,
         stopped: &[(&Container, StepId)],
         park: Option<StepId>,
+        hooks: &hooks::Before,
     ) {
         for (old, stop) in stopped {
             let served = instance.app.as_ref().is_some_and(|app| app.id == old.id);
@@ -291,6 +297,7 @@ impl Wanted<'_> {
                 let ready = before.as_ref().unwrap_or(&self.readiness);
                 let ready = ready.task(known(old), Some(sandbox.clone()), draft.options);
                 draft.undo(at, ready, &[*stop], cause);
+                hooks.undo(draft, at, Some(*stop));
                 let rivals = rivals(instance, Some(old));
                 let verify = Task::Verify { container: known(old), sandbox: Some(sandbox.clone()), rivals };
                 draft.undo(at, verify, &[*stop], "the identity is read again and compared");
@@ -320,7 +327,13 @@ pub(super) fn record(
     sandbox: &Target,
     needs: &[StepId],
 ) -> Option<StepId> {
-    let record = RevisionRecord { revision: old.revision(), image_id: old.image_id.to_string(), spec: spec_of(old)? };
+    let image = draft.facts.images.get(&*old.image_id);
+    let record = RevisionRecord {
+        revision: old.revision(),
+        image_id: old.image_id.to_string(),
+        digests: image.map(|image| image.digests.clone()).unwrap_or_default(),
+        spec: spec_of(old)?,
+    };
     let task = Task::Record { sandbox: sandbox.clone(), record: Box::new(record) };
     Some(draft.main(at, task, needs, format!("revision {} is written down for a rollback", old.revision())))
 }

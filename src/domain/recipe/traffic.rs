@@ -3,12 +3,14 @@
 //! What a person took out stays out: only places that serve now, or that an earlier operation took out and never put back,
 //! are ours to move.
 
-use super::super::balancer::{Admin, Place, Server, Wanted};
+use super::super::balancer::{self, BalancerSpec, Place, Server, Wanted as Known};
 use super::super::converge::Seen;
 use super::super::facts::Facts;
 use super::super::fleet::{App, Instance};
+use super::super::options::Options;
 use super::super::plan::{Refusal, StepId, Target, Task};
-use super::draft::{Draft, Slot};
+use super::draft::{Draft, Slot, known};
+use super::swap::Wanted;
 use std::time::Duration;
 
 /// How long a balancer may take to send requests again (HAProxy: `rise` checks of `inter` each; 3 × 2 s by default).
@@ -18,15 +20,16 @@ const ATTACH: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Places(Vec<Place>);
 
-/// A balancer that can't be asked is a refusal: nothing of its app is touched.
-pub(super) fn reachable(app: &App, facts: &Facts) -> Result<(), Refusal> {
+/// A balancer that can't be asked is a refusal: nothing of its app is touched, unless no session is to be waited for anyway.
+pub(super) fn reachable(app: &App, facts: &Facts, options: &Options) -> Result<(), Refusal> {
     let seen = facts.balancers.get(&app.id).map_or(&[][..], Vec::as_slice);
     match seen.iter().find_map(|balancer| balancer.servers.as_ref().err()) {
-        None => Ok(()),
-        Some(why) => Err(Refusal::Refused(format!(
-            "a load balancer of {} can't be asked, so no session of it could be spared: {why}; nothing was touched",
+        Some(why) if options.drain_timeout != Some(Duration::ZERO) => Err(Refusal::Refused(format!(
+            "a load balancer of {} can't be asked, so no session of it could be spared: {why}; nothing was touched; \
+             `--drain-timeout 0s` goes on without",
             app.id
         ))),
+        _ => Ok(()),
     }
 }
 
@@ -37,14 +40,22 @@ pub(super) fn places(draft: &mut Draft<'_>, instance: &Instance) -> Places {
     let Some(app) = draft.facts.fleet.apps.iter().find(owner) else { return Places::default() };
     let left: &[Place] = draft.facts.left_drained.get(&instance.name).map_or(&[], Vec::as_slice);
     for seen in draft.facts.balancers.get(&app.id).map_or(&[][..], Vec::as_slice) {
-        let servers = seen.servers.as_deref().unwrap_or_default();
-        let mine = Wanted::of(instance).among(servers);
+        let servers = match &seen.servers {
+            Ok(servers) => servers.as_slice(),
+            Err(why) => {
+                draft.note(format!("nothing is drained at a load balancer that can't be asked: {why}"));
+                continue;
+            }
+        };
+        let wanted = Known::of(instance);
+        let mine = wanted.among(servers);
         if mine.is_empty() {
             draft.note(format!("{} is no server of {}: it is not drained there", instance.name, seen.spec));
         }
         for server in mine {
-            let place = Place { balancer: seen.spec.clone(), server: server.name.clone() };
-            if ours(server, left.contains(&place)) {
+            let address = wanted.member().and_then(|member| member.address);
+            let place = Place { balancer: seen.spec.clone(), server: server.name.clone(), address };
+            if ours(server, left.iter().any(|one| one.is(&place))) {
                 if alone(server, servers) {
                     draft.note(format!(
                         "{place} is the only one serving there: clients wait or see errors while {} is out",
@@ -53,7 +64,7 @@ pub(super) fn places(draft: &mut Draft<'_>, instance: &Instance) -> Places {
                 }
                 places.push(place);
             } else {
-                draft.note(format!("{place} was taken out by somebody ({}); it stays out", server.admin.as_str()));
+                draft.note(format!("{place} was taken out by somebody ({}); it stays out", server.words));
             }
         }
     }
@@ -72,7 +83,7 @@ pub(super) fn seen(draft: &Draft<'_>, instance: &Instance) -> Seen {
 
 /// It serves (or would, if it were up), or an earlier operation of ours took it out.
 fn ours(server: &Server, left_by_us: bool) -> bool {
-    server.admin == Admin::Ready || left_by_us
+    !server.is_out() || left_by_us
 }
 
 fn alone(server: &Server, servers: &[Server]) -> bool {
@@ -91,8 +102,8 @@ impl Places {
         if self.0.is_empty() {
             return None;
         }
-        let timeout = draft.options.drain_timeout;
-        let task = Task::Drain { places: self.0.clone(), sandbox: sandbox.cloned(), timeout };
+        let (timeout, on_timeout) = draft.drain;
+        let task = Task::Drain { places: self.0.clone(), sandbox: sandbox.cloned(), timeout, on_timeout };
         Some(draft.main(at, task, needs, "its sessions end before it is touched"))
     }
 
@@ -111,6 +122,16 @@ impl Places {
         Some(draft.main(at, task, needs, "it is ready and verified: requests may come again"))
     }
 
+    /// Writes the way back of a drain before a removal: what still runs gets requests again.
+    pub fn undo_removal(&self, draft: &mut Draft<'_>, at: &Slot, instance: &Instance, drain: Option<StepId>) {
+        if let (Some(drain), Some(app)) = (drain, &instance.app) {
+            let sandbox = instance.sandbox.as_ref().map(known);
+            let only_with = Some(known(app));
+            let task = Task::Attach { places: self.0.clone(), sandbox, only_with, timeout: ATTACH };
+            draft.undo(at, task, &[drain], "never left drained");
+        }
+    }
+
     /// Writes the way back of a drain.
     pub fn undo(&self, draft: &mut Draft<'_>, at: &Slot, sandbox: Option<&Target>, drain: Option<StepId>) {
         if let Some(drain) = drain {
@@ -119,6 +140,18 @@ impl Places {
     }
 
     fn task(&self, sandbox: Option<&Target>) -> Task {
-        Task::Attach { places: self.0.clone(), sandbox: sandbox.cloned(), timeout: ATTACH }
+        Task::Attach { places: self.0.clone(), sandbox: sandbox.cloned(), only_with: None, timeout: ATTACH }
+    }
+}
+
+/// Writes the step that puts a new instance into the balancers that its app is made with.
+pub(super) fn join(draft: &mut Draft<'_>, at: &Slot, wanted: &Wanted<'_>, sandbox: &Target, verify: StepId) {
+    let seen = draft.facts.balancers.get(wanted.app).map_or(&[][..], Vec::as_slice);
+    let asked = |spec: &BalancerSpec| seen.iter().find(|one| one.spec == *spec).is_none_or(|one| one.servers.is_ok());
+    let mut balancers = balancer::distinct(&wanted.spec.rollout.balancers);
+    balancers.retain(asked);
+    if !balancers.is_empty() {
+        let task = Task::Join { balancers, sandbox: sandbox.clone(), timeout: ATTACH };
+        draft.main(at, task, &[verify], "a place that an earlier instance left there is this one's now");
     }
 }

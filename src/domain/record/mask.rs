@@ -1,4 +1,4 @@
-//! What must not be written down: values of the environment, commands of probes.
+//! What must not be written down: values of the environment, commands of probes, arguments of hooks.
 //!
 //! A plan's own words never hold them, but an engine's message, an app's last words or the name of a probe may.
 
@@ -31,8 +31,13 @@ impl Mask {
                 _ => None,
             };
             secrets.extend(spec.into_iter().flat_map(|spec| spec.container.environment.values().cloned()));
-            if let Task::Ready { probe: ProbeSpec::Exec { command }, .. } = &step.task {
-                secrets.insert(command.clone());
+            match &step.task {
+                Task::Ready { probe: ProbeSpec::Exec { command }, .. } => {
+                    secrets.insert(command.clone());
+                }
+                // The program's name is shown, what it is told is not.
+                Task::Hook { hook, .. } => secrets.extend(hook.command.iter().skip(1).cloned()),
+                _ => {}
             }
         }
         Self::new(secrets)

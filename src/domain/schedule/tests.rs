@@ -17,20 +17,11 @@ fn target() -> Target {
 fn deploy(instances: usize, batch: usize, gate: Gate, on_failure: OnFailure) -> Plan {
     let names: Vec<InstanceName> = (1..=instances).map(|n| InstanceName(format!("shop/web-{n}"))).collect();
     let mut plan = Plan {
-        kind: Kind::Deploy,
-        app: "shop/web".into(),
-        from: None,
-        to: None,
-        revision: None,
-        hopeless: Vec::new(),
-        resumes: None,
-        goal: None,
         batches: names.chunks(batch).map(<[_]>::to_vec).collect(),
-        steps: Vec::new(),
         gate,
         on_failure,
         parallel: 8,
-        notes: Vec::new(),
+        ..Plan::empty(Kind::Deploy, "shop/web")
     };
     let mut add = |instance: Option<&InstanceName>, batch, needs: &[StepId], undoes: &[StepId], task| {
         let lane = if undoes.is_empty() { Lane::Main } else { Lane::Undo };
@@ -237,6 +228,65 @@ fn the_first_request_finishes_what_is_in_flight_the_second_puts_it_back() {
 }
 
 #[test]
+fn all_is_put_back_on_request_as_long_as_what_was_replaced_is_there() {
+    let plan = deploy(3, 1, Gate::Auto, OnFailure::Pause);
+    let at = |moment: StepId| {
+        let mut said = None;
+        let (schedule, log) = run(
+            &plan,
+            |_| StepResult::Ok,
+            |_, schedule| {
+                if said.is_none() && schedule.steps[moment].started {
+                    said = Some(schedule.cancel(Urgency::AbortAll));
+                }
+            },
+        );
+        (said.unwrap(), schedule.outcome(), ran(&plan, &log, "web-1").last().unwrap().clone())
+    };
+    for moment in [("web-1", Action::Start), ("web-2", Action::Ready), ("web-3", Action::Verify)] {
+        assert_eq!(at(step(&plan, moment.0, moment.1)), (true, Outcome::Aborted, "undo remove".into()), "{moment:?}");
+    }
+    let going = plan.steps.iter().position(|step| step.task.action() == Action::Remove).unwrap();
+    assert_eq!(at(going), (false, Outcome::Succeeded, "remove".into()));
+}
+
+#[test]
+fn a_pause_holds_back_whoever_is_not_begun_until_told() {
+    let plan = deploy(4, 2, Gate::Auto, OnFailure::Pause);
+    let mut schedule = Schedule::new(&plan);
+    let (mut running, mut paused, mut waited) = (Vec::new(), false, 0);
+    let first = step(&plan, "web-1", Action::Stop);
+    loop {
+        let advance = schedule.advance();
+        let begun: BTreeSet<&str> = advance
+            .start
+            .iter()
+            .filter(|id| schedule.steps[**id].begins)
+            .filter_map(|id| plan.steps[*id].instance.as_ref())
+            .map(InstanceName::short)
+            .collect();
+        assert!(!paused || begun.iter().all(|name| ["web-1", "web-2"].contains(name)), "{begun:?}");
+        running.extend(advance.start);
+        if !paused && waited == 0 && schedule.steps[first].started {
+            paused = schedule.pause();
+            assert!(paused && schedule.is_paused());
+        }
+        let Some(id) = running.pop() else {
+            if !schedule.is_waiting_for_go() {
+                break;
+            }
+            (paused, waited) = (false, waited + 1);
+            assert!(schedule.complete(0) && !schedule.begun(2));
+            schedule.go();
+            continue;
+        };
+        schedule.finish(id, StepResult::Ok);
+    }
+    assert_eq!((waited, schedule.outcome()), (1, Outcome::Succeeded));
+    assert!(!Schedule::new(&deploy(0, 1, Gate::Auto, OnFailure::Pause)).pause(), "there is nothing to begin");
+}
+
+#[test]
 fn gates_hold_back_later_batches_but_not_their_preparation() {
     let plan = deploy(3, 1, Gate::Every, OnFailure::Pause);
     let mut schedule = Schedule::new(&plan);
@@ -271,15 +321,19 @@ proptest! {
     #[test]
     fn nothing_is_left_stopped(
         instances in 1usize..7, batch in 1usize..4, gate in 0usize..3, rollback: bool,
-        bad in proptest::collection::btree_set(0usize..80, 0..4), cancel in proptest::option::of((0usize..60, 0usize..2)),
+        bad in proptest::collection::btree_set(0usize..80, 0..4), cancel in proptest::option::of((0usize..60, 0usize..3)),
     ) {
         let gate = [Gate::Auto, Gate::First, Gate::Every][gate];
         let on_failure = if rollback { OnFailure::Rollback } else { OnFailure::Pause };
         let plan = deploy(instances, batch, gate, on_failure);
         let fails = |id: StepId| bad.contains(&id) && plan.steps[id].lane == Lane::Main;
+        let (mut most, mut all_back) = (0, false);
         let (schedule, log) = run(&plan, |id| if fails(id) { StepResult::Failed } else { StepResult::Ok }, |turn, schedule| {
+            let out = |part: &usize| schedule.begun(*part) && !schedule.complete(*part) && !schedule.undone(*part);
+            most = most.max((0..schedule.instances.len()).filter(out).count());
             if let Some((at, urgency)) = cancel && at == turn {
-                schedule.cancel([Urgency::Finish, Urgency::Abort][urgency]);
+                let urgency = [Urgency::Finish, Urgency::Abort, Urgency::AbortAll][urgency];
+                all_back = schedule.cancel(urgency) && urgency == Urgency::AbortAll && !schedule.is_over();
             }
         });
         let ok = |wanted: &dyn Fn(&Step) -> bool| log.0.iter().position(|(id, result)| wanted(&plan.steps[*id]) && *result == StepResult::Ok);
@@ -291,6 +345,16 @@ proptest! {
                 let verified = |id: &StepId, r: StepResult| !matches!(plan.steps[*id].task, Task::Verify { .. }) || r == StepResult::Ok;
                 prop_assert!(log.0.iter().all(|(id, r)| verified(id, *r)), "removed before all were verified");
             }
+        }
+        prop_assert!(most <= batch, "{most} out at once");
+        if all_back {
+            let new = |id: &StepId| plan.steps[*id].lane == Lane::Main && plan.steps[*id].task.action() == Action::Stop;
+            let back = |id: &StepId| {
+                let own = |s: &Step| s.instance == plan.steps[*id].instance && s.lane == Lane::Undo;
+                ok(&|s: &Step| own(s) && s.task.action() == Action::Start).is_some()
+            };
+            prop_assert!(log.0.iter().filter(|(id, r)| new(id) && *r == StepResult::Ok).all(|(id, _)| back(id)));
+            prop_assert!(!matches!(schedule.outcome(), Outcome::Succeeded | Outcome::Paused));
         }
         if bad.is_empty() && cancel.is_none() {
             prop_assert_eq!(schedule.outcome(), Outcome::Succeeded);

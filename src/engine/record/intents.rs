@@ -46,7 +46,8 @@ impl Intents {
 fn of(plan: &Plan, id: StepId, container: impl Fn(&Target) -> Option<ContainerId>) -> Option<Intent> {
     let step = plan.steps.get(id)?;
     let (name, target) = match &step.task {
-        Task::Stop { container, .. }
+        Task::Hook { container, .. }
+        | Task::Stop { container, .. }
         | Task::Start { container, .. }
         | Task::Park { container }
         | Task::Unpark { container, .. }

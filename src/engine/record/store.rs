@@ -214,7 +214,7 @@ impl Records {
     }
 
     /// The directory itself, made if told so; private from then on.
-    fn open(&self, make: bool) -> Result<OwnedFd, RecordError> {
+    pub(in crate::engine) fn open(&self, make: bool) -> Result<OwnedFd, RecordError> {
         let wrong = |why: String| RecordError::file(&self.directory, why);
         if make {
             if let Some(parent) = self.directory.parent() {

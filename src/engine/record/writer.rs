@@ -4,6 +4,7 @@
 //! disk that fails or stands still must not hold an emergency restart: it is told once, waiting ends after
 //! [`PATIENCE`], and the operation goes on without its record.
 
+use super::super::door;
 use super::retention;
 use super::store::{RecordError, Records};
 use crate::domain::event::{EventKind, OpEvent};
@@ -136,7 +137,10 @@ async fn write(
         }
         Err(_) => return,
     };
-    tokio::task::spawn_blocking(move || retention::apply(&records));
+    tokio::task::spawn_blocking(move || {
+        door::sweep(&records);
+        retention::apply(&records);
+    });
     while let Some(first) = items.recv().await {
         let mut batch = vec![first];
         while let Ok(next) = items.try_recv() {

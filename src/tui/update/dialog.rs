@@ -9,7 +9,7 @@ use super::super::model::{Ask, Confirm, Dialog, Model, Question};
 use super::super::theme::Role;
 use super::say;
 use crate::domain::event::Urgency;
-use crate::domain::options::Options;
+use crate::domain::options::{BatchSize, Gate, OnFailure, Options};
 use crate::domain::plan::{Kind, Plan};
 use crate::domain::project::ProjectSpec;
 use crate::engine::Request;
@@ -46,10 +46,20 @@ pub fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
         },
         Some(Dialog::Confirm(_)) => return press_confirm(model, key),
         Some(Dialog::Refused { .. }) if key.code == KeyCode::Enter => model.dialog = None,
+        Some(Dialog::Gate(id)) => match key.code {
+            KeyCode::Char('g') => {
+                let command = Command::Go(id.clone());
+                model.dialog = None;
+                return vec![command];
+            }
+            KeyCode::Char('a') => model.dialog = Some(Dialog::Abort(id.clone())),
+            _ => {}
+        },
         Some(Dialog::Abort(id)) => {
             let urgency = match key.code {
                 KeyCode::Char('f') => Urgency::Finish,
                 KeyCode::Char('a') => Urgency::Abort,
+                KeyCode::Char('A') => Urgency::AbortAll,
                 _ => return Vec::new(),
             };
             let command = Command::Cancel(id.clone(), urgency);
@@ -206,7 +216,41 @@ fn must_type(plan: &Plan, request: &Request) -> Option<String> {
     (instances > 1 && plan.kind != Kind::Create).then(|| instances.to_string())
 }
 
+/// Changes how a rollout is done, and asks for its plan anew. What is typed to confirm one is a number, so letters are free.
+fn choose(model: &mut Model, key: KeyEvent) -> Option<Vec<Command>> {
+    let Some(Dialog::Confirm(confirm)) = &model.dialog else { return None };
+    if !confirm.is_rollout() || confirm.checking {
+        return None;
+    }
+    let (plan, mut request) = (&confirm.plan, (*confirm.request).clone());
+    let batch = plan.batches.iter().map(Vec::len).max().unwrap_or(1);
+    let options = request.options_mut();
+    match key.code {
+        KeyCode::Char('g') => {
+            options.gate = Some(match plan.gate {
+                Gate::Auto => Gate::First,
+                Gate::First => Gate::Every,
+                Gate::Every => Gate::Auto,
+            });
+        }
+        KeyCode::Char('f') if plan.kind != Kind::Rollback => {
+            options.on_failure = Some(match plan.on_failure {
+                OnFailure::Pause => OnFailure::Rollback,
+                OnFailure::Rollback => OnFailure::Pause,
+            });
+        }
+        KeyCode::Char('+') => options.batch = Some(BatchSize::Count(u32::try_from(batch + 1).unwrap_or(u32::MAX))),
+        KeyCode::Char('-') => options.batch = Some(BatchSize::Count(u32::try_from(batch - 1).unwrap_or(1).max(1))),
+        _ => return None,
+    }
+    let what = format!("{} {}", plan.kind, plan.app);
+    Some(self::plan(model, request, what))
+}
+
 fn press_confirm(model: &mut Model, key: KeyEvent) -> Vec<Command> {
+    if let Some(commands) = choose(model, key) {
+        return commands;
+    }
     let ticket = model.ticket + 1;
     let Some(Dialog::Confirm(confirm)) = &mut model.dialog else { return Vec::new() };
     match key.code {

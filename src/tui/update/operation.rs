@@ -5,9 +5,11 @@ use super::super::message::Command;
 use super::super::model::{Dialog, Model, Screen};
 use super::super::operation::{OpView, View};
 use super::super::theme::Role;
-use super::{close, moved, open, say};
-use crate::domain::event::{OpEvent, Urgency};
+use super::{close, dialog, moved, open, say};
+use crate::domain::event::{EventKind, OpEvent, Outcome, Urgency};
 use crate::domain::ids::OpId;
+use crate::domain::options::Options;
+use crate::engine::Request;
 
 /// An operation was started here: it takes the screen.
 pub fn began(model: &mut Model, id: OpId) -> Vec<Command> {
@@ -28,6 +30,17 @@ pub fn event(model: &mut Model, event: &OpEvent) -> Vec<Command> {
     op.apply(event, now);
     let ended = ran && !op.is_running();
     let (id, title) = (op.id.clone(), op.title());
+    let asked = matches!(&model.dialog, Some(Dialog::Gate(asked)) if *asked == id);
+    match &event.kind {
+        EventKind::GateReached { .. } if model.dialog.is_none() && model.screen == Screen::Operation(id.clone()) => {
+            model.dialog = Some(Dialog::Gate(id.clone()));
+        }
+        // Somebody has said it, here or elsewhere.
+        EventKind::Resumed { .. } | EventKind::CancelRequested { .. } | EventKind::Finished(_) if asked => {
+            model.dialog = None;
+        }
+        _ => {}
+    }
     if ended {
         if matches!(&model.dialog, Some(Dialog::Abort(asked)) if *asked == id) {
             model.dialog = None;
@@ -58,9 +71,13 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
     };
     match action {
         Action::Back => close(model),
+        Action::Pause if running && model.operation().is_some_and(|op| op.progress.gate.is_some()) => {
+            model.dialog = Some(Dialog::Gate(id));
+        }
         Action::Pause if running && !waits => return vec![Command::Pause(id)],
         Action::Go if running => return vec![Command::Go(id)],
         Action::Abort if running => model.dialog = Some(Dialog::Abort(id)),
+        Action::Retry => return retry(model, id),
         Action::Pause | Action::Go | Action::Abort if !running => say(model, "it has ended", Role::Dim),
         Action::NextPane | Action::Open => {
             with(model, &id, |op| {
@@ -74,6 +91,23 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
                 op.selected = moved(op.selected, op.rows(), page, action);
                 op.moved = true;
             });
+        }
+    }
+    Vec::new()
+}
+
+/// Plans what an operation that has not succeeded was asked for once more.
+fn retry(model: &mut Model, op: OpId) -> Vec<Command> {
+    let Some(shown) = model.operation() else { return Vec::new() };
+    let outcome = shown.progress.finished.as_ref().map(|finished| finished.outcome);
+    let title = shown.title();
+    match outcome {
+        None => say(model, "it still runs", Role::Dim),
+        Some(Outcome::Succeeded) => say(model, "it has succeeded: there is nothing to try again", Role::Dim),
+        Some(_) if model.read_only => say(model, "this console is read-only", Role::Warn),
+        Some(_) => {
+            let request = Request::Retry { op, options: Options::default() };
+            return dialog::plan(model, request, format!("try the {title} again"));
         }
     }
     Vec::new()

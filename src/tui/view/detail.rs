@@ -9,6 +9,7 @@ use super::operation::label;
 use super::pen::{Pen, Spans};
 use super::{strip, waterfall};
 use crate::domain::duration::human;
+use crate::domain::plan::Action;
 use crate::domain::progress::{Status, StepProgressed};
 
 /// Title and lines about the row under the cursor, and about the whole when it has ended.
@@ -55,7 +56,11 @@ pub fn lines(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize) -> (Spans,
         let name = waterfall::name(step.plan.action);
         let mut figures = human(took(step, elapsed));
         if let Some((done, total, note)) = &step.progress {
-            figures = format!("{figures}  {}", progress(*done, *total, note));
+            let so_far = match step.plan.action {
+                Action::Drain => sessions(pen, *done, *total),
+                _ => progress(*done, *total, note),
+            };
+            figures = format!("{figures}  {so_far}");
         }
         push(&mut lines, name, &figures, Role::Busy, width);
     }
@@ -78,6 +83,11 @@ pub fn lines(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize) -> (Spans,
         push(&mut lines, "detail", detail, Role::Text, width);
     }
     (vec![(title, Role::Title)], lines)
+}
+
+/// `sessions 12 → 3`.
+fn sessions(pen: &Pen<'_>, ended: u64, most: u64) -> String {
+    format!("sessions {most} {} {}", pen.glyphs().arrow, most.saturating_sub(ended))
 }
 
 fn progress(done: u64, total: u64, note: &str) -> String {
@@ -115,6 +125,10 @@ fn conclusion(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize, lines: &m
     let key = |action| model.keys.key(model.place(), action).unwrap_or("?").to_owned();
     let back = key(super::super::keymap::Action::Back);
     let steps = key(super::super::keymap::Action::NextPane);
+    if op.can_retry() && !model.read_only {
+        let retry = key(super::super::keymap::Action::Retry);
+        push(lines, "next", &format!("{retry} tries again what failed or was not begun"), Role::Dim, width);
+    }
     push(lines, "next", &format!("{back} back to the fleet, {steps} every step by itself"), Role::Dim, width);
 }
 

@@ -4,7 +4,7 @@ use super::super::model::{Ask, Confirm, Dialog, Model, Question};
 use super::super::text;
 use super::super::theme::Role;
 use super::pen::{Pen, Spans, spans_width};
-use super::{table, waterfall};
+use super::{gate, table, waterfall};
 use crate::domain::ids::InstanceName;
 use crate::domain::options::{Gate, OnFailure};
 use crate::domain::plan::{Action, Kind, Lane, Plan, Step};
@@ -33,19 +33,10 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
             framed(pen, area, title, Role::Bad, &lines, &[key("esc", "close")]);
             None
         }
-        Dialog::Abort(id) => {
-            let title = model
-                .operations
-                .iter()
-                .find(|op| op.id == *id)
-                .map_or_else(String::new, super::super::operation::OpView::title);
-            let lines = [
-                vec![(format!("Abort {title}?"), Role::Title)],
-                Vec::new(),
-                vec![("Instances not begun stay as they are either way.".to_owned(), Role::Text)],
-            ];
-            let keys = [key("esc", "go on"), key("f", "finish those in flight"), key("a", "put those in flight back")];
-            framed(pen, area, "Abort", Role::Warn, &lines, &keys);
+        Dialog::Gate(id) | Dialog::Abort(id) => {
+            if let Some(op) = model.operations.iter().find(|op| op.id == *id) {
+                if matches!(dialog, Dialog::Gate(_)) { gate::ask(pen, op, area) } else { gate::abort(pen, op, area) }
+            }
             None
         }
         Dialog::Quit => {
@@ -62,17 +53,24 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
     }
 }
 
-fn key(key: &str, what: &str) -> (String, String) {
+pub(super) fn key(key: &str, what: &str) -> (String, String) {
     (key.to_owned(), what.to_owned())
 }
 
 /// Cells of text in a dialog.
-fn width(area: Rect) -> usize {
+pub(super) fn width(area: Rect) -> usize {
     usize::from(area.width.saturating_sub(8)).clamp(1, 92)
 }
 
 /// A frame as large as its lines, keys in its last line; the area of the lines.
-fn framed(pen: &mut Pen<'_>, area: Rect, title: &str, role: Role, lines: &[Spans], keys: &[(String, String)]) -> Rect {
+pub(super) fn framed(
+    pen: &mut Pen<'_>,
+    area: Rect,
+    title: &str,
+    role: Role,
+    lines: &[Spans],
+    keys: &[(String, String)],
+) -> Rect {
     let mut bar = Spans::new();
     for (key, what) in keys {
         bar.extend([(key.clone(), Role::Key), (format!(" {what}   "), Role::Dim)]);
@@ -155,12 +153,16 @@ fn draw_confirm(pen: &mut Pen<'_>, confirm: &Confirm, area: Rect) -> Option<Posi
             (vec![Vec::new(), line], vec![key("esc", "cancel"), key("enter", "run it, once typed")])
         }
     };
+    let typed_lines = match typed_lines {
+        lines if confirm.is_rollout() && !confirm.checking => [choices(confirm), lines].concat(),
+        lines => lines,
+    };
     // What has to be typed always stays in view; the plan above it scrolls.
     let room = usize::from(area.height.saturating_sub(4)).saturating_sub(typed_lines.len());
     let first = confirm.scroll.min(lines.len().saturating_sub(room));
     let total = lines.len();
     let mut shown: Vec<Spans> = lines.into_iter().skip(first).take(room).collect();
-    let typed_at = shown.len() + 1;
+    let typed_at = (shown.len() + typed_lines.len()).saturating_sub(1);
     shown.extend(typed_lines);
     let title = format!("{} {}", confirm.plan.kind, confirm.plan.app);
     let role = if confirm.plan.kind == Kind::Remove { Role::Warn } else { Role::Focus };
@@ -178,6 +180,28 @@ fn draw_confirm(pen: &mut Pen<'_>, confirm: &Confirm, area: Rect) -> Option<Posi
     let (visible, cursor) = line.window(22);
     pen.put(x + 1, y, body.right(), &visible, Role::Input);
     Some(Position::new(x + 1 + u16::try_from(cursor).unwrap_or(0), y))
+}
+
+/// How it may be done otherwise.
+fn choices(confirm: &Confirm) -> Vec<Spans> {
+    let plan = &confirm.plan;
+    let batch = plan.batches.iter().map(Vec::len).max().unwrap_or(1);
+    let gate = match plan.gate {
+        Gate::Auto => "auto",
+        Gate::First => "first",
+        Gate::Every => "every",
+    };
+    let mut line = vec![
+        ("+ -".to_owned(), Role::Key),
+        (format!(" batch {batch}   "), Role::Text),
+        ("g".to_owned(), Role::Key),
+        (format!(" gate {gate}   "), Role::Text),
+    ];
+    if plan.kind != Kind::Rollback {
+        let failure = if plan.on_failure == OnFailure::Pause { "pause" } else { "roll back" };
+        line.extend([("f".to_owned(), Role::Key), (format!(" on failure {failure}"), Role::Text)]);
+    }
+    vec![Vec::new(), line]
 }
 
 /// The plan for a person: what changes, batch by batch, why, at what risk, and how it is undone.
@@ -227,7 +251,7 @@ fn plan_lines(pen: &Pen<'_>, confirm: &Confirm, width: usize) -> Vec<Spans> {
         say("because", &step.cause, Role::Text);
     }
     for (i, note) in plan.notes.iter().enumerate() {
-        let role = if note.starts_with("in place") { Role::Good } else { Role::Warn };
+        let role = if note.starts_with("in place") || note.starts_with("at least") { Role::Good } else { Role::Warn };
         say(if i == 0 { "note" } else { "" }, note, role);
     }
     if many > 1 && plan.gate != Gate::Auto {

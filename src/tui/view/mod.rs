@@ -10,6 +10,7 @@
 mod detail;
 mod dialog;
 mod fleet;
+mod gate;
 mod message;
 mod operation;
 mod page;
@@ -212,6 +213,7 @@ fn offered(model: &Model, place: Place) -> Vec<Action> {
                 actions.extend([Action::Abort, Action::NextPane, Action::Back]);
                 actions
             }
+            Some(op) if !model.read_only && op.can_retry() => vec![Action::Retry, Action::Back, Action::NextPane],
             _ => vec![Action::Back, Action::NextPane],
         },
         Place::Logs => vec![Action::Follow, Action::Wrap, Action::Back],

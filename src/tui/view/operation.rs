@@ -21,7 +21,7 @@ use super::{detail, strip, table};
 use crate::domain::duration::human;
 use crate::domain::event::StepResult;
 use crate::domain::plan::{Action, Lane};
-use crate::domain::progress::{Phase, Status, StepProgressed};
+use crate::domain::progress::{Phase, Serving, Status, StepProgressed};
 use ratatui::layout::Rect;
 
 /// Draws the operation on screen.
@@ -136,11 +136,12 @@ const ROOMY: u16 = 96;
 struct Columns {
     name: Rect,
     address: Rect,
+    serves: Rect,
     lane: Rect,
     figures: [Rect; 2],
 }
 
-fn columns(area: Rect, name: usize, address: usize, gap: bool) -> Columns {
+fn columns(area: Rect, name: usize, address: usize, serves: bool, gap: bool) -> Columns {
     let cells = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
     let name_width = cells(name).min(area.width / 4).max(4);
     let figures = if gap { 20 } else { 10 };
@@ -148,11 +149,13 @@ fn columns(area: Rect, name: usize, address: usize, gap: bool) -> Columns {
     let at = |x: u16, width: u16| Rect { x, width: width.min(area.right().saturating_sub(x)), ..area };
     let name = at(area.x + 1, name_width);
     let address = at(name.right() + 2, address_width);
-    let lane_x = if address_width == 0 { address.x } else { address.right() + 2 };
+    let after = if address_width == 0 { address.x } else { address.right() + 2 };
+    let serves = at(after, if serves { 6 } else { 0 });
+    let lane_x = if serves.width == 0 { after } else { serves.right() + 2 };
     let lane = at(lane_x, area.right().saturating_sub(lane_x + figures + 1));
     let first = at(lane.right() + 1, 9);
     let second = at(first.right() + 1, if gap { 9 } else { 0 });
-    Columns { name, address, lane, figures: [first, second] }
+    Columns { name, address, serves, lane, figures: [first, second] }
 }
 
 fn right(pen: &mut Pen<'_>, area: Rect, y: u16, content: &str, role: Role) {
@@ -169,10 +172,17 @@ fn by_instance(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
         lanes.iter().map(|lane| (label(*lane).to_owned(), address(pen, op, *lane, area.width >= ROOMY))).collect();
     let name_width = cells.iter().map(|(name, _)| text::width(name)).max().unwrap_or(0).max(8);
     let address_width = cells.iter().map(|(_, spans)| super::pen::spans_width(spans)).max().unwrap_or(0);
+    let replaces = lanes.iter().flatten().any(|lane| op.progress.serving(lane).is_some());
     let heading =
         if area.width >= ROOMY { format!("ADDRESS BEFORE {} NOW", pen.glyphs().arrow) } else { "ADDRESS".to_owned() };
-    let places =
-        columns(area, name_width, address_width.max(text::width(&heading)), op.progress.longest_gap().is_some());
+    let places = columns(
+        area,
+        name_width,
+        address_width.max(text::width(&heading)),
+        replaces,
+        op.progress.longest_gap().is_some(),
+    );
+    pen.put(places.serves.x, area.y, places.serves.right(), "SERVES", Role::Dim);
     pen.put(places.name.x, area.y, places.name.right(), "INSTANCE", Role::Dim);
     pen.put(places.address.x, area.y, places.address.right(), &heading, Role::Dim);
     let axis = Axis::new(elapsed, op.is_running(), places.lane.width);
@@ -193,6 +203,9 @@ fn by_instance(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
         let (name, address) = &cells[i];
         pen.spans(places.name.x, y, places.name.right(), &[(name.clone(), Role::Text)]);
         pen.spans(places.address.x, y, places.address.right(), address);
+        if let Some((word, role)) = lane.and_then(|lane| op.progress.serving(lane)).map(serves) {
+            pen.put(places.serves.x, y, places.serves.right(), word, role);
+        }
         let bars: Vec<_> = op.steps_of(*lane).filter_map(|step| waterfall::bar(step, elapsed)).collect();
         waterfall::row(pen, Rect { y, height: 1, ..places.lane }, axis, &bars);
         if tall {
@@ -242,6 +255,7 @@ fn address(pen: &Pen<'_>, op: &OpView, lane: Lanes<'_>, roomy: bool) -> Spans {
     }
     vec![match phase {
         Phase::Waiting => ("waiting".to_owned(), Role::Dim),
+        Phase::Doing(Action::Drain) => (draining(pen, op, lane), Role::Busy),
         Phase::Doing(action) => (format!("{}{}", doing(action), g.dots), Role::Busy),
         Phase::Between(Action::Create | Action::Park | Action::Verify) => ("prepared".to_owned(), Role::Dim),
         Phase::Between(_) => ("waits for others".to_owned(), Role::Dim),
@@ -253,6 +267,25 @@ fn address(pen: &Pen<'_>, op: &OpView, lane: Lanes<'_>, roomy: bool) -> Spans {
     }]
 }
 
+/// Which version answers.
+fn serves(serving: Serving) -> (&'static str, Role) {
+    match serving {
+        Serving::Old => ("old", Role::Text),
+        Serving::New => ("new", Role::Good),
+        Serving::Nobody => ("nobody", Role::Warn),
+    }
+}
+
+/// `draining 12 → 3`: sessions at first, and left.
+fn draining(pen: &Pen<'_>, op: &OpView, lane: Lanes<'_>) -> String {
+    let g = pen.glyphs();
+    let drains = |step: &&StepProgressed| step.plan.action == Action::Drain && step.status == Status::Running;
+    match op.steps_of(lane).find(drains).and_then(|step| step.progress.as_ref()) {
+        Some((done, total, _)) => format!("draining {total} {} {}", g.arrow, total.saturating_sub(*done)),
+        None => format!("draining{}", g.dots),
+    }
+}
+
 fn doing(action: Action) -> &'static str {
     match action {
         Action::Pull => "pulling",
@@ -260,6 +293,7 @@ fn doing(action: Action) -> &'static str {
         Action::Volume => "making the volume",
         Action::SandboxCreate | Action::Create => "creating",
         Action::SandboxStart | Action::Start => "starting",
+        Action::PreDrain | Action::PreStop | Action::PostReady => "running its hook",
         Action::Drain => "draining",
         Action::Stop => "stopping",
         Action::Restart => "restarting",
@@ -283,7 +317,7 @@ fn by_step(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
         format!("{who:<10} {}", waterfall::name(step.plan.action))
     };
     let name_width = steps.iter().map(|step| text::width(&name(step))).max().unwrap_or(0).max(13);
-    let places = columns(area, name_width, 16, true);
+    let places = columns(area, name_width, 16, false, true);
     pen.put(places.name.x, area.y, places.name.right(), "INSTANCE   STEP", Role::Dim);
     pen.put(places.address.x, area.y, places.address.right(), "RESULT", Role::Dim);
     let axis = Axis::new(elapsed, op.is_running(), places.lane.width);

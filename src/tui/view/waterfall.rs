@@ -95,10 +95,10 @@ pub fn role(step: &StepProgressed) -> Role {
     match step.plan.action {
         Action::Pull | Action::Network | Action::Volume => Role::Fetch,
         Action::SandboxCreate | Action::SandboxStart | Action::Create => Role::Make,
-        Action::Drain | Action::Attach => Role::Drain,
-        Action::Stop | Action::Restart | Action::Remove => Role::Stop,
+        Action::PreDrain | Action::Drain | Action::Attach => Role::Drain,
+        Action::PreStop | Action::Stop | Action::Restart | Action::Remove => Role::Stop,
         Action::Start => Role::Start,
-        Action::Ready => Role::Ready,
+        Action::Ready | Action::PostReady => Role::Ready,
         Action::Verify | Action::Park | Action::Rename => Role::Check,
     }
 }

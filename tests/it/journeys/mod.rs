@@ -3,12 +3,15 @@
 //! Nothing here believes a word of pitstop's: its events and tables are compared with what others see.
 
 mod contract;
+mod control;
 mod day;
 mod events;
 mod failures;
 mod foreign;
+mod hooks;
 mod no_engine;
 mod outage;
+mod outcomes;
 mod parallel;
 mod readiness;
 mod records;

@@ -8,7 +8,7 @@
 //! daemon    a dockerd of one's own in its own network namespace, to restart and kill
 //! random    reproducible randomness
 //! registry  a registry of one's own on loopback
-//! haproxy   a load balancer of one's own on loopback
+//! haproxy   a load balancer of one's own on loopback; `nginx` and `caddy` likewise
 //! images    small images with a real HTTP server, made here
 //! fuzz      how many cases generators try
 //! http      one HTTP request, without retries
@@ -27,12 +27,14 @@
 // What a guard could not remove is said on standard error: a panic in `Drop` would hide the test's own.
 #![allow(clippy::print_stderr)]
 
+pub mod caddy;
 pub mod daemon;
 pub mod docker;
 pub mod fuzz;
 pub mod haproxy;
 pub mod http;
 pub mod images;
+pub mod nginx;
 pub mod paused;
 pub mod pitstop;
 pub mod poison;

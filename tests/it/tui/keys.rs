@@ -4,6 +4,7 @@ use super::sample::{self, Course};
 use super::{clock, press, running, showing, text};
 use pitstop::domain::event::{EventKind, Urgency};
 use pitstop::domain::fleet::FleetState;
+use pitstop::domain::options::{BatchSize, Gate, OnFailure};
 use pitstop::engine::Request;
 use pitstop::tui::message::{Command, Msg, Refusal};
 use pitstop::tui::model::{Dialog, Model, Screen};
@@ -287,6 +288,89 @@ fn operations_go_on_in_the_background() {
     assert!(press(&mut model, "a<enter>").is_empty(), "Enter aborts nothing");
     assert!(matches!(press(&mut model, "f")[..], [Command::Cancel(_, Urgency::Finish)]));
     assert!(matches!(press(&mut model, "aa")[..], [Command::Cancel(_, Urgency::Abort)]));
+}
+
+#[test]
+fn a_gate_says_what_was_seen_and_only_g_passes_it() {
+    let mut model = super::at_a_gate((120, 36));
+    let shown = text(&model);
+    for said in
+        ["batch 1 of 4 is done. Go on?", "web-1  172.18.0.3", "kept", "gap ", "serving: 1 new, 3 old", "next: web-2"]
+    {
+        assert!(shown.contains(said), "no {said:?} in\n{shown}");
+    }
+    assert!(press(&mut model, "<enter>y").is_empty());
+    assert!(matches!(press(&mut model, "g")[..], [Command::Go(_)]));
+    assert!(model.dialog.is_none());
+    // Closed, it is opened again; somebody else's word closes it.
+    press(&mut model, "p");
+    assert!(matches!(model.dialog, Some(Dialog::Gate(_))));
+    press(&mut model, "<esc>p");
+    super::tell(&mut model, 2000, EventKind::Resumed { reason: "go, said anna@ops1".into() });
+    assert!(model.dialog.is_none());
+
+    let mut model = super::at_a_gate((120, 36));
+    assert!(press(&mut model, "a<enter>").is_empty());
+    assert!(text(&model).contains("put all back, those done as well"), "{}", text(&model));
+    assert!(matches!(press(&mut model, "A")[..], [Command::Cancel(_, Urgency::AbortAll)]));
+}
+
+#[test]
+fn what_did_not_go_well_is_tried_again() {
+    let mut model = running((120, 36), Course { fails: Some("web-2"), ..Course::default() });
+    assert!(text(&model).contains("R retry"), "{}", text(&model));
+    assert!(
+        matches!(&press(&mut model, "R")[..], [Command::Plan { request, .. }] if matches!(**request, Request::Retry { .. }))
+    );
+    let mut model = running((120, 36), Course::default());
+    assert!(press(&mut model, "R").is_empty() && model.dialog.is_none());
+    let mut model = running((120, 36), Course { fails: Some("web-2"), ..Course::default() });
+    model.read_only = true;
+    assert!(press(&mut model, "R").is_empty());
+}
+
+#[test]
+fn a_rollout_is_chosen_before_it_is_confirmed() {
+    let chosen = |keys: &str| {
+        let mut model = confirming();
+        let commands = press(&mut model, keys);
+        let [Command::Plan { request, .. }] = &commands[..] else { panic!("{keys}: {commands:?}") };
+        let Request::Deploy { options, .. } = &**request else { panic!("{request:?}") };
+        options.clone()
+    };
+    assert_eq!(chosen("g").gate, Some(Gate::First));
+    assert_eq!(chosen("f").on_failure, Some(OnFailure::Rollback));
+    assert_eq!((chosen("+").batch, chosen("-").batch), (Some(BatchSize::Count(2)), Some(BatchSize::Count(1))));
+}
+
+#[test]
+fn sessions_fall_and_who_serves_is_said() {
+    use pitstop::domain::event::{PlannedStep, StepProgress, StepStarted};
+    use pitstop::domain::plan::{Action, Lane};
+    let mut model = running((120, 36), Course { until: Some(0), ..Course::default() });
+    let mut planned = pitstop::domain::event::Planned::of(&sample::deploy_plan());
+    let instance = planned.batches[0].first().cloned();
+    let step = |step, action, needs| PlannedStep {
+        step,
+        instance: instance.clone(),
+        batch: Some(1),
+        action,
+        needs,
+        lane: Lane::Main,
+        cause: "its sessions end before it is touched".into(),
+    };
+    planned.batches.truncate(1);
+    planned.steps = vec![step(0, Action::Drain, vec![]), step(1, Action::Stop, vec![0])];
+    super::tell(&mut model, 1, EventKind::Planned(planned));
+    let started = StepStarted { step: 0, instance, batch: Some(1), action: Action::Drain, attempt: 1, waited_ms: 0 };
+    super::tell(&mut model, 2, EventKind::StepStarted(started));
+    for (ms, done, said) in [(3, 0, "12 → 12"), (4, 9, "12 → 3")] {
+        let note = format!("{} sessions", 12 - done);
+        super::tell(&mut model, ms, EventKind::StepProgress(StepProgress { step: 0, done, total: 12, note }));
+        let shown = text(&model);
+        assert!(shown.contains(&format!("draining {said}")) && shown.contains(&format!("sessions {said}")), "{shown}");
+        assert!(shown.contains("SERVES") && shown.contains(" old "), "{shown}");
+    }
 }
 
 #[test]

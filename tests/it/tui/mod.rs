@@ -11,6 +11,7 @@ mod screens;
 mod terminal;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use pitstop::domain::event::EventKind;
 use pitstop::domain::fleet::FleetState;
 use pitstop::tui::glyphs;
 use pitstop::tui::keymap::Keymap;
@@ -53,6 +54,30 @@ fn running(size: (u16, u16), course: sample::Course) -> Model {
         update(&mut model, Msg::Op(event));
     }
     model
+}
+
+/// A console in which that deployment has reached the gate after its first batch.
+fn at_a_gate(size: (u16, u16)) -> Model {
+    let events = sample::events(&sample::deploy_plan(), sample::Course::default());
+    let last = events.iter().position(|event| matches!(&event.kind, EventKind::GapMeasured(_))).unwrap();
+    let mut model = showing(size, FleetState::Live(sample::fleet()));
+    update(&mut model, Msg::Began(events[0].op.clone()));
+    let ms = events[last].elapsed_ms;
+    for event in events.into_iter().take(last + 1) {
+        clock(&mut model, event.elapsed_ms);
+        update(&mut model, Msg::Op(event));
+    }
+    let reason = "batch 1 of 4 is done; waiting for go".to_owned();
+    tell(&mut model, ms, EventKind::GateReached { batch: 1, reason });
+    model
+}
+
+/// An event of the sample's operation that comes so late.
+fn tell(model: &mut Model, ms: u64, kind: EventKind) -> Vec<Command> {
+    let mut event = sample::events(&sample::deploy_plan(), sample::Course::default()).remove(0);
+    (event.seq, event.elapsed_ms, event.kind) = (900 + ms, ms, kind);
+    clock(model, ms);
+    update(model, Msg::Op(event))
 }
 
 /// Presses keys, as `type!` writes them: single characters, or names like `<enter>`.

@@ -351,13 +351,13 @@ pub fn traffic() -> TrafficSeen {
         address: None,
         admin,
         up,
-        traffic: Traffic { sessions, ..Traffic::default() },
+        traffic: Some(Traffic { sessions, ..Traffic::default() }),
         words: "UP".into(),
     };
     let web = AppId::new("shop", "web");
     [(1, Admin::Ready, true, 12), (2, Admin::Drain, true, 3), (3, Admin::Maint, false, 0)]
         .map(|(number, admin, up, sessions)| {
-            (web.instance(number), vec![(haproxy.clone(), server(number, admin, up, sessions))])
+            (web.instance(number), vec![(haproxy.clone(), server(number, Some(admin), up, sessions))])
         })
         .into()
 }

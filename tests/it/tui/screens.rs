@@ -1,7 +1,7 @@
 //! What each screen looks like at the sizes that matter.
 
 use super::sample::Course;
-use super::{clock, console, draw, picture, press, running, sample, showing, text};
+use super::{at_a_gate, clock, console, draw, picture, press, running, sample, showing, text};
 use pitstop::domain::fleet::{Fleet, FleetState};
 use pitstop::tui::message::{Msg, Refusal};
 use pitstop::tui::model::Model;
@@ -136,6 +136,16 @@ fn an_operation_that_failed() {
 #[test]
 fn an_operation_that_moved_an_address() {
     look("operation_moved", |size| running(size, Course { moves: Some("web-3"), ..Course::default() }));
+}
+
+#[test]
+fn a_gate() {
+    look("gate", at_a_gate);
+    look("gate_abort", |size| {
+        let mut model = at_a_gate(size);
+        press(&mut model, "a");
+        model
+    });
 }
 
 #[test]

@@ -87,7 +87,12 @@ fn worlds() -> impl Iterator<Item = (Vec<Seed>, Told)> {
 
 fn world(seeds: &[Seed], told: Told) -> Facts {
     let mut facts = behind(web(seeds), told);
-    let record = RevisionRecord { revision: 77, image_id: image_id(IMAGES[1]), spec: spec(IMAGES[1]) };
+    let record = RevisionRecord {
+        revision: 77,
+        image_id: image_id(IMAGES[1]),
+        spec: spec(IMAGES[1]),
+        ..RevisionRecord::default()
+    };
     facts.revisions.insert(AppId::new("shop", "web"), vec![record]);
     facts
 }
@@ -179,7 +184,7 @@ fn comes_to_its_end(facts: &Facts, first: &Plan, died: usize, then: Ask, told: T
     }
     let servers = engine.facts.balancers.values().flatten().flat_map(|seen| seen.servers.iter().flatten());
     let admin = if told == Told::TakenOut { Admin::Maint } else { Admin::Ready };
-    match servers.filter(|_| third.hopeless.is_empty()).find(|server| server.admin != admin) {
+    match servers.filter(|_| third.hopeless.is_empty()).find(|server| server.admin != Some(admin)) {
         Some(server) => Err(format!("{} is {:?}", server.name, server.admin)),
         None => Ok(()),
     }

@@ -188,7 +188,7 @@ impl Engine {
                 let id = AppId::new("shop", "web");
                 self.facts.revisions.entry(id).or_default().insert(0, (**record).clone());
             }
-            Task::Ready { container, .. } => {
+            Task::Hook { container, .. } | Task::Ready { container, .. } => {
                 see(self.of(container).is_running(), || format!("{} does not run", container.name()))?;
             }
             Task::Verify { container, .. } => {
@@ -220,7 +220,7 @@ impl Engine {
                 see(!runs, || format!("{} runs", container.name()))?;
             }
             // Main lane only: nothing is taken back here, and networks and volumes are not modelled.
-            Task::Unpark { .. } | Task::RemoveNetwork { .. } | Task::RemoveVolume { .. } => {}
+            Task::Join { .. } | Task::Unpark { .. } | Task::RemoveNetwork { .. } | Task::RemoveVolume { .. } => {}
         }
         Ok(())
     }
@@ -228,7 +228,7 @@ impl Engine {
     fn set(&mut self, places: &[Place], admin: Admin) {
         let servers = self.facts.balancers.values_mut().flatten().flat_map(|seen| seen.servers.iter_mut().flatten());
         for server in servers.filter(|server| places.iter().any(|place| place.server == server.name)) {
-            server.admin = admin;
+            server.admin = Some(admin);
         }
     }
 
@@ -238,7 +238,7 @@ impl Engine {
         let balancers = self.facts.balancers.get(&own.app);
         let mut servers = balancers.into_iter().flatten().flat_map(|seen| seen.servers.iter().flatten());
         let name = own.app.instance(own.number);
-        servers.any(|server| server.name.as_str() == name.short() && server.admin == Admin::Ready)
+        servers.any(|server| server.name.as_str() == name.short() && server.admin == Some(Admin::Ready))
     }
 
     /// The old one goes only when another one runs in its place and has been verified, unless it never ran.

@@ -3,6 +3,7 @@
 mod converge;
 mod creation;
 mod engine;
+mod hooks;
 mod properties;
 mod resume;
 mod tables;

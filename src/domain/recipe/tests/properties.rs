@@ -4,7 +4,6 @@ use super::super::{create, deploy, remove, restart, rollback, scale};
 use super::world::{IMAGES, any_facts, any_project};
 use crate::domain::converge::Footing;
 use crate::domain::facts::Facts;
-use crate::domain::fleet::Container;
 use crate::domain::options::{BatchSize, Options};
 use crate::domain::plan::{Kind, Lane, Plan, Refusal, Step, StepId, Task};
 use proptest::prelude::*;
@@ -135,7 +134,7 @@ fn keeps_available(plan: &Plan, facts: &Facts, options: &Options, app: &str) {
     let total = app.instances.len();
     let size = options.batch.map_or(1, |batch| batch.of(total));
     let keep = if total < 2 { 0 } else { total.div_ceil(4) };
-    let mut up = app.instances.iter().filter(|one| one.app.as_ref().is_some_and(Container::is_alive)).count();
+    let mut up = app.instances.iter().filter(|one| one.is_ready()).count();
     for (index, batch) in plan.batches.iter().enumerate() {
         // A batch that only proves what runs already touches nobody, so it may be of any size.
         let swaps = steps(plan, Lane::Main)
@@ -144,9 +143,7 @@ fn keeps_available(plan: &Plan, facts: &Facts, options: &Options, app: &str) {
         let stopped: BTreeSet<_> = steps(plan, Lane::Main)
             .filter(|(_, step)| step.batch == Some(index + 1) && matches!(step.task, Task::Stop { .. }))
             .filter_map(|(_, step)| step.instance.as_ref())
-            .filter(|name| {
-                app.instances.iter().any(|one| one.name == **name && one.app.as_ref().is_some_and(Container::is_alive))
-            })
+            .filter(|name| app.instances.iter().any(|one| one.name == **name && one.is_ready()))
             .collect();
         assert!(batch.len() == 1 || stopped.is_empty() || up - stopped.len() >= keep, "batch {index} takes too many");
         up = up - stopped.len() + batch.len();

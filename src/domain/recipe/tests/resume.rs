@@ -75,7 +75,7 @@ proptest! {
 
     #[test]
     fn a_rollback_is_finished_by_asking_again(mut facts in any_facts(), died in died_after()) {
-        let record = RevisionRecord { revision: 77, image_id: image_id(IMAGES[1]), spec: spec(IMAGES[1]) };
+        let record = RevisionRecord { revision: 77, image_id: image_id(IMAGES[1]), digests: Vec::new(), spec: spec(IMAGES[1]) };
         facts.revisions.insert(AppId::new("shop", "web"), vec![record]);
         resumes(&facts, died, |facts| rollback("shop/web", Some(77), facts, &options()))?;
     }

@@ -4,7 +4,7 @@ use super::super::{deploy, restart, rollback, scale};
 use super::world::{IMAGES, Seed, at, container, facts, file, image_id, spec, web};
 use crate::domain::fleet::State;
 use crate::domain::ids::{AppId, InstanceName};
-use crate::domain::options::{BatchSize, Options, PullPolicy};
+use crate::domain::options::{BatchSize, OnFailure, Options, PullPolicy};
 use crate::domain::plan::{Lane, Plan, Refusal, RevisionRecord, Target, Task};
 use crate::domain::probe::ProbeSpec;
 use crate::domain::spec::Mount;
@@ -359,7 +359,8 @@ fn the_plan_says_what_ready_means_as_far_as_it_knows() {
     world.images.get_mut("web:v1").unwrap().has_healthcheck = true;
     assert_eq!(of(&world, "web:v1"), "ready means: docker answers");
     // The tag has moved on to an image with a check; what a rollback runs has none.
-    let record = RevisionRecord { revision: 2, image_id: image_id("old:v1"), spec: spec("web:v1") };
+    let record =
+        RevisionRecord { revision: 2, image_id: image_id("old:v1"), digests: Vec::new(), spec: spec("web:v1") };
     let seen = crate::domain::facts::ImageSeen { id: image_id("old:v1"), ..Default::default() };
     world.images.insert(image_id("old:v1"), seen);
     world.revisions.insert(AppId::new("shop", "web"), vec![record]);
@@ -451,7 +452,12 @@ fn a_container_that_its_stop_would_remove_is_not_restarted() {
 fn a_rollback_takes_the_very_image() {
     let mut world = web(&[Seed { revision: 3, image: 1, ..Seed::well() }]);
     let id = AppId::new("shop", "web");
-    let record = |revision, image: &str| RevisionRecord { revision, image_id: image_id(image), spec: spec(image) };
+    let record = |revision, image: &str| RevisionRecord {
+        revision,
+        image_id: image_id(image),
+        digests: Vec::new(),
+        spec: spec(image),
+    };
     let say = |world: &_, to| refused(rollback("web", to, world, &Options::default()));
     assert!(say(&world, None).1.contains("none is kept"));
     world.revisions.insert(id, vec![record(2, IMAGES[0]), record(1, IMAGES[3])]);
@@ -468,6 +474,39 @@ fn a_rollback_takes_the_very_image() {
     assert!(usage && text.contains("2 (web:v1), 1 (gone:v9)"), "{text}");
     let (usage, text) = say(&world, Some(1));
     assert!(!usage && text.contains("no longer on this engine"), "{text}");
+}
+
+#[test]
+fn a_rollback_pulls_by_digest_what_the_engine_has_no_more() {
+    let mut world = web(&[Seed { revision: 3, image: 1, ..Seed::well() }]);
+    let [mirror, own] =
+        ["mirror/gone@sha256:1", "reg:5000/gone@sha256:1"].map(|name| format!("{name}{}", "0".repeat(63)));
+    for (image, want) in [("reg:5000/gone:v9", &own), ("reg:5000/gone", &own), ("other/gone:v9", &mirror)] {
+        let digests = vec![mirror.clone(), own.clone()];
+        let record = RevisionRecord { revision: 2, image_id: image_id("gone:v9"), digests, spec: spec(image) };
+        world.revisions.insert(AppId::new("shop", "web"), vec![record]);
+        let plan = rollback("web", None, &world, &Options::default()).unwrap();
+        let pulled = plan.steps.iter().find_map(|step| match &step.task {
+            Task::Pull { image, policy: PullPolicy::Missing } => Some(image.as_str()),
+            _ => None,
+        });
+        assert_eq!((pulled, plan.to.as_deref()), (Some(want.as_str()), Some(want.as_str())));
+    }
+}
+
+#[test]
+fn a_rollback_is_never_rolled_back() {
+    let mut world =
+        web(&[Seed { revision: 3, image: 1, ..Seed::well() }, Seed { revision: 3, image: 1, ..Seed::well() }]);
+    let record =
+        RevisionRecord { revision: 2, image_id: image_id(IMAGES[0]), digests: Vec::new(), spec: spec(IMAGES[0]) };
+    world.revisions.insert(AppId::new("shop", "web"), vec![record]);
+    let options = Options { on_failure: Some(OnFailure::Rollback), ..Options::default() };
+    let plan = rollback("web", None, &world, &options).unwrap();
+    assert_eq!(plan.on_failure, OnFailure::Pause);
+    assert!(plan.notes.iter().any(|note| note.contains("is not rolled back")), "{:?}", plan.notes);
+    let plan = deploy("web", Some("web:v1"), None, &world, &options).unwrap();
+    assert_eq!(plan.on_failure, OnFailure::Rollback);
 }
 
 #[test]

@@ -240,14 +240,14 @@ pub fn behind(mut facts: Facts, told: Told) -> Facts {
     let server = |number: usize, instance: &Instance| Server {
         name: ServerName::new(instance.name.short()).unwrap(),
         address: None,
-        admin: if number > 0 || told == Told::Sends { Admin::Ready } else { Admin::Maint },
+        admin: Some(if number > 0 || told == Told::Sends { Admin::Ready } else { Admin::Maint }),
         up: true,
-        traffic: Traffic::default(),
+        traffic: Some(Traffic::default()),
         words: "UP".into(),
     };
     let servers: Vec<_> = app.instances.iter().enumerate().map(|(number, one)| server(number, one)).collect();
     if told == Told::LeftOut {
-        let place = Place { balancer: spec.clone(), server: servers[0].name.clone() };
+        let place = Place { balancer: spec.clone(), server: servers[0].name.clone(), address: None };
         facts.left_drained.insert(app.instances[0].name.clone(), vec![place]);
     }
     facts.balancers.insert(id, vec![BalancerSeen { spec, servers: Ok(servers) }]);
@@ -348,8 +348,12 @@ pub fn any_facts() -> impl Strategy<Value = Facts> {
                 facts.volumes.clear();
             }
             if records {
-                let record =
-                    |revision| RevisionRecord { revision, image_id: image_id(IMAGES[1]), spec: spec(IMAGES[1]) };
+                let record = |revision| RevisionRecord {
+                    revision,
+                    image_id: image_id(IMAGES[1]),
+                    digests: Vec::new(),
+                    spec: spec(IMAGES[1]),
+                };
                 facts.revisions.insert(AppId::new("shop", "web"), vec![record(2), record(1)]);
             }
             facts

@@ -1,16 +1,20 @@
 //! Behind a real HAProxy: nobody's request fails while instances are replaced and restarted, nothing stays drained, and what a
 //! person took out stays out.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+mod balancers;
+mod forgets;
+mod load;
+mod scaled;
+
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Site;
 use crate::support::docker::Engine;
 use crate::support::haproxy::Haproxy;
 use crate::support::wait::wait_until;
 use crate::support::{http, images};
+use load::Load;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -48,62 +52,11 @@ impl Behind {
     }
 }
 
-/// Asks for a path again and again, each time over a new connection, and counts what goes wrong.
-struct Client {
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<Asked>,
-}
-
-/// What a client has seen.
-#[derive(Default)]
-struct Asked {
-    wrong: Vec<String>,
-    /// Of the answers that were right.
-    took: Vec<Duration>,
-}
-
-impl Client {
-    fn of(haproxy: &Haproxy) -> Self {
-        Self::asking(haproxy, "/")
-    }
-
-    fn asking(haproxy: &Haproxy, path: &'static str) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (told, address) = (stop.clone(), haproxy.address.clone());
-        let thread = std::thread::spawn(move || {
-            let mut asked = Asked::default();
-            while !told.load(Ordering::Relaxed) {
-                let began = Instant::now();
-                match http::get(&address, path) {
-                    Ok(answer) if answer.status == 200 => asked.took.push(began.elapsed()),
-                    Ok(answer) => asked.wrong.push(format!("{} {}", answer.status, answer.body)),
-                    Err(error) => asked.wrong.push(error.to_string()),
-                }
-            }
-            asked
-        });
-        Self { stop, thread }
-    }
-
-    fn end(self) -> Asked {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap()
-    }
-
-    /// How many requests it made.
-    #[track_caller]
-    fn without_failure(self) -> usize {
-        let Asked { wrong, took } = self.end();
-        assert!(wrong.is_empty(), "{} of {} requests failed: {wrong:?}", wrong.len(), wrong.len() + took.len());
-        took.len()
-    }
-}
-
 #[test]
 fn no_request_fails_while_instances_are_replaced_and_restarted() {
     let behind = Behind::new();
     let before = behind.site.all_outside(2);
-    let clients = [Client::of(&behind.haproxy), Client::of(&behind.haproxy)];
+    let load = Load::on(&behind.haproxy.address);
     let deployed = behind.site.run("deploy", &["-f", "v2.yaml", "--json"]).expect_code(0);
     let steps: Vec<_> = deployed.json_lines().iter().filter(|e| e["event"] == "step_finished").cloned().collect();
     let actions = |number: usize| -> Vec<String> {
@@ -120,8 +73,7 @@ fn no_request_fails_while_instances_are_replaced_and_restarted() {
     // The restart finds the balancer in the containers' labels.
     behind.site.run("restart", &[]).expect_code(0);
     behind.site.run("rollback", &[]).expect_code(0);
-    let asked: usize = clients.into_iter().map(Client::without_failure).sum();
-    assert!(asked > 100, "{asked} requests are no load");
+    load.without_failure();
     assert_eq!(behind.states(), ["web-1 0", "web-2 0"], "nothing stays drained");
     assert_eq!(behind.site.all_outside(2), before);
 }
@@ -145,7 +97,7 @@ fn both_are_busy(haproxy: &Haproxy) {
 fn a_request_under_way_is_waited_for_as_long_as_told_and_then_cut() {
     let behind = Behind::new();
     behind.site.run("deploy", &["-f", "v2.yaml"]).expect_code(0);
-    let slow = [slow_request(&behind.haproxy, 1500), slow_request(&behind.haproxy, 1500)];
+    let slow = [slow_request(&behind.haproxy, 4000), slow_request(&behind.haproxy, 4000)];
     both_are_busy(&behind.haproxy);
     let out = behind.site.run("restart", &["--json"]).expect_code(0);
     for request in slow {
@@ -159,6 +111,13 @@ fn a_request_under_way_is_waited_for_as_long_as_told_and_then_cut() {
 
     let slow = [slow_request(&behind.haproxy, 60_000), slow_request(&behind.haproxy, 60_000)];
     both_are_busy(&behind.haproxy);
+    let before = behind.site.containers();
+    let left = behind.site.run("restart", &["--drain-timeout", "300ms", "--on-drain-timeout", "abort"]).expect_code(1);
+    assert!(left.stdout.contains("1 session had not ended after 300 ms"), "{}", left.stdout);
+    assert_eq!(behind.site.containers(), before);
+    assert_eq!(behind.states(), ["web-1 0", "web-2 0"], "it gets requests again");
+    both_are_busy(&behind.haproxy);
+
     let out = behind.site.run("restart", &["--drain-timeout", "300ms"]).expect_code(0);
     assert!(out.stdout.contains("1 session cut after 300 ms"), "{}", out.stdout);
     for request in slow {
@@ -178,18 +137,22 @@ fn what_a_person_took_out_stays_out_and_a_balancer_that_is_gone_stops_all() {
 
     let before = behind.site.containers();
     behind.haproxy.stop();
-    let refused = behind.site.run("restart", &[]).expect_code(4);
-    assert!(refused.stderr.contains("nothing was touched"), "{}", refused.stderr);
+    for verb in ["restart", "rm"] {
+        let refused = behind.site.run(verb, &[]).expect_code(4);
+        assert!(refused.stderr.contains("nothing was touched"), "{}", refused.stderr);
+    }
     assert_eq!(behind.site.containers(), before);
+    let told = behind.site.run("restart", &["--drain-timeout", "0s"]).expect_code(0);
+    assert!(told.stdout.contains("nothing is drained at a load balancer that can't be asked"), "{}", told.stdout);
 }
 
 #[test]
 fn a_new_version_that_fails_leaves_nothing_drained() {
     let behind = Behind::new();
     behind.file("mute.yaml", &images::never_listens(&behind.site.engine));
-    let client = Client::of(&behind.haproxy);
+    let load = Load::on(&behind.haproxy.address);
     behind.site.run("deploy", &["-f", "mute.yaml", "--ready-timeout", "1s"]).expect_code(1);
-    client.without_failure();
+    load.without_failure();
     assert_eq!(behind.states(), ["web-1 0", "web-2 0"]);
 }
 
@@ -203,41 +166,4 @@ fn doctor_tells_what_the_balancer_does_not_know_or_serve() {
     assert!(doctor(&behind).contains("no requests for web-2 (MAINT)"), "{}", doctor(&behind));
     behind.haproxy.stop();
     assert!(doctor(&behind).contains("is it running"), "{}", doctor(&behind));
-}
-
-/// How many requests fail, and how long they take, with the balancer in the file and without, interleaved. Requests take 20 ms,
-/// so that there is always one under way. `PITSTOP_ROUNDS=20 cargo test --test it what_draining_is_worth -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement"]
-fn what_draining_is_worth() {
-    let rounds = std::env::var("PITSTOP_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
-    let behind = Behind::new();
-    behind.site.file("plain.yaml", &behind.v1, 2, "");
-    let mut with = [Asked::default(), Asked::default()];
-    for round in 0..rounds {
-        // Whichever comes first has no advantage.
-        for drained in [round % 2 == 0, round % 2 != 0] {
-            let clients: Vec<_> = (0..8).map(|_| Client::asking(&behind.haproxy, "/slow/20")).collect();
-            let file = if drained { "v2.yaml" } else { "plain.yaml" };
-            behind.site.run("deploy", &["-f", file]).expect_code(0);
-            behind.site.run("restart", &[]).expect_code(0);
-            for asked in clients.into_iter().map(Client::end) {
-                with[usize::from(drained)].wrong.extend(asked.wrong);
-                with[usize::from(drained)].took.extend(asked.took);
-            }
-        }
-    }
-    for (asked, name) in with.iter_mut().zip(["not drained", "drained"]) {
-        asked.took.sort();
-        let at = |share: usize| asked.took[(asked.took.len() - 1) * share / 1000];
-        eprintln!(
-            "{name}: {rounds} deploys and {rounds} restarts of 2 instances: {} requests, {} failed; p50 {:?}, p99 {:?}, longest {:?}",
-            asked.took.len() + asked.wrong.len(),
-            asked.wrong.len(),
-            at(500),
-            at(990),
-            at(1000),
-        );
-    }
-    assert!(with[1].wrong.is_empty(), "{:?}", with[1].wrong);
 }
