@@ -14,9 +14,9 @@ use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 
 /// What time goes on by: ever longer while nothing happens, up to the second. Nothing here is about exact durations.
-const TICK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+const TICK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(1000));
 /// Turns without anything happening before time goes on, and what each does in one.
-const TURNS: (u32, u32) = (2, 8);
+const TURNS: (u32, u32) = (2, 4);
 /// An operation that has not ended by then never will.
 pub const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
@@ -224,7 +224,7 @@ impl<'a> Pace<'a> {
     fn tick(&mut self) -> Duration {
         self.quiet = 0;
         let tick = self.tick;
-        self.tick = (tick * 5 / 4).min(TICK.1);
+        self.tick = (tick * 2).min(TICK.1);
         tick
     }
 }

@@ -244,7 +244,13 @@ fn random_lives() {
                 return broken;
             }
             let lived = catch_unwind(|| live(seed)).unwrap_or_else(|_| Err(format!("seed {seed}: a panic, see above")));
+            if let Err(why) = &lived {
+                super::tell(why);
+            }
             broken.extend(lived.err());
+            if (seed + 1).is_multiple_of(500) {
+                super::tell(&format!("random lives: {} seeds", seed + 1));
+            }
         }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
