@@ -140,8 +140,12 @@ pub async fn pause(engine: &Engine, key: &str, pause: bool) -> Answer {
         match (seen.state.status, seen.state.paused, pause) {
             (_, true, true) => return refuse(409, format!("Container {id} is already paused")),
             (_, false, false) => return refuse(500, format!("Container {id} is not paused")),
-            (Status::Restarting, ..) => return refuse(409, format!("Container {id} is restarting, wait until the container is running")),
-            (status, _, true) if status != Status::Running => return refuse(409, format!("Container {id} is not running")),
+            (Status::Restarting, ..) => {
+                return refuse(409, format!("Container {id} is restarting, wait until the container is running"));
+            }
+            (status, _, true) if status != Status::Running => {
+                return refuse(409, format!("Container {id} is not running"));
+            }
             _ => seen.state.paused = pause,
         }
         engine.tell(world, &id, if pause { "pause" } else { "unpause" }, &[]);
