@@ -1,4 +1,5 @@
-//! In place against recreate, on the real engine, interleaved in one run: `cargo bench --bench in_place [-- RUNS]`.
+//! In place against recreate, on the real engine, interleaved in one run: `cargo bench --bench in_place [-- RUNS]`; `-- RUNS gap`
+//! measures only how long one instance does not answer.
 //!
 //! Machines are noisy, so every round does each way once, in turn, and medians and ratios are told, never one figure.
 //! The app answers a millisecond after its start and ends at once on SIGTERM, so what is measured is the way, not the
@@ -53,8 +54,115 @@ impl Figures {
 fn main() {
     let runs = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(11);
     let engine = Engine::machine();
-    rolling(&engine, runs);
-    creation(&engine);
+    gaps(&engine, runs);
+    if std::env::args().all(|word| word != "gap") {
+        rolling(&engine, runs);
+        creation(&engine);
+    }
+}
+
+/// How long a client outside gets no answer from one instance, at one address: replaced in place, and recreated.
+fn gaps(engine: &Engine, runs: usize) {
+    let versions = [images::app(engine, "bench-1"), images::app(engine, "bench-2")];
+    let (ours, theirs) = (engine.project(), engine.project());
+    let pitstop = Pitstop::on(engine);
+    pitstop.file("compose.yaml", &compose(&versions[0], 1));
+    pitstop.run(&["create", "-f", "compose.yaml", "-p", &ours.name]).expect_code(0);
+    let in_place = format!("{}:8080", first_address(engine, &format!("{}-web-1", ours.name)));
+
+    // A recreated container has the same address only where somebody asks for it.
+    let net = format!("10.231.{}", std::process::id() % 250);
+    let label = format!("io.pitstop.project={}", theirs.name);
+    engine.docker(&["network", "create", "--subnet", &format!("{net}.0/24"), "--label", &label, &theirs.name]);
+    let (by_hand, by_calls) = (format!("{}-hand", theirs.name), format!("{}-calls", theirs.name));
+    let run = |image: &str| {
+        let ip = format!("{net}.10");
+        engine.docker(&[
+            "run",
+            "-d",
+            "--name",
+            &by_hand,
+            "--label",
+            &label,
+            "--network",
+            &theirs.name,
+            "--ip",
+            &ip,
+            image,
+        ]);
+    };
+    let make = |image: &str| {
+        let body = serde_json::json!({
+            "Image": image,
+            "Labels": {"io.pitstop.project": theirs.name},
+            "HostConfig": {"NetworkMode": theirs.name},
+            "NetworkingConfig": {"EndpointsConfig": {&*theirs.name: {"IPAMConfig": {"IPv4Address": format!("{net}.11")}}}},
+        });
+        call("POST", &format!("/containers/create?name={by_calls}"), &body.to_string());
+        call("POST", &format!("/containers/{by_calls}/start"), "");
+    };
+    run(&versions[0]);
+    make(&versions[0]);
+    let (hand_at, calls_at) = (format!("{net}.10:8080"), format!("{net}.11:8080"));
+    let mut figures = Figures::default();
+    for turn in 1..=runs {
+        let image = &versions[turn % 2];
+        let app = format!("{}/web", ours.name);
+        let deploy = || pitstop.run(&["deploy", &app, "--image", image, "--json"]).expect_code(0);
+        let mut told = None;
+        figures.add("in place, pitstop deploy", unanswered(&in_place, || told = Some(deploy())));
+        for gap in told.iter().flat_map(|output| output.json_lines()).filter(|event| event["event"] == "gap_measured") {
+            figures.add_ms("in place, pitstop deploy, as it tells itself", gap["gap_ms"].as_f64().unwrap());
+        }
+        let restart = || drop(pitstop.run(&["restart", &app]).expect_code(0));
+        figures.add("in place, pitstop restart", unanswered(&in_place, restart));
+        let recreate = || {
+            engine.docker(&["stop", &by_hand]);
+            engine.docker(&["rm", &by_hand]);
+            run(image);
+        };
+        figures.add("recreated, docker CLI: stop, rm, run", unanswered(&hand_at, recreate));
+        let recreate = || {
+            call("POST", &format!("/containers/{by_calls}/stop?t=10"), "");
+            call("DELETE", &format!("/containers/{by_calls}"), "");
+            make(image);
+        };
+        figures.add("recreated, raw engine calls: stop, remove, create, start", unanswered(&calls_at, recreate));
+    }
+    println!("\nGap of one instance, seen from outside, {runs} interleaved runs");
+    figures.tell("recreated, docker CLI: stop, rm, run");
+}
+
+/// Does something while a client asks without a break; the longest time between two answers.
+fn unanswered(address: &str, act: impl FnOnce()) -> Duration {
+    let address: std::net::SocketAddr = address.parse().unwrap();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let ask = || {
+        let mut stream = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(20))?;
+        stream.set_read_timeout(Some(Duration::from_millis(100)))?;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+        stream.read_exact(&mut [0; 12])
+    };
+    std::thread::scope(|scope| {
+        let client = scope.spawn(|| {
+            let (mut last, mut longest) = (None::<Instant>, Duration::ZERO);
+            loop {
+                let done = over.load(std::sync::atomic::Ordering::Relaxed);
+                if ask().is_ok() {
+                    let now = Instant::now();
+                    longest = longest.max(last.map_or(Duration::ZERO, |last| now - last));
+                    last = Some(now);
+                    if done {
+                        return longest;
+                    }
+                }
+                std::thread::yield_now();
+            }
+        });
+        act();
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        client.join().unwrap()
+    })
 }
 
 /// Two instances, one after the other, to the other version and back.

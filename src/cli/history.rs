@@ -191,6 +191,8 @@ fn whole(record: &Record, summary: &Summary, glyphs: Glyphs) -> Vec<String> {
         batches: Vec::new(),
         steps: Vec::new(),
         notes: Vec::new(),
+        gate: crate::domain::options::Gate::Auto,
+        on_failure: crate::domain::options::OnFailure::Pause,
         resumes: None,
     });
     let names = Names::of(&crate::domain::event::Planned {

@@ -7,6 +7,7 @@ use super::names::Names;
 use super::style::{CARE, DIM, Glyphs, HEAD, paint};
 use super::table::{self, Cell};
 use crate::domain::event::{Planned, PlannedStep};
+use crate::domain::options::{Gate, OnFailure};
 use crate::domain::plan::Lane;
 
 /// `deploy shop/web  web:v1 → web:v2  3 instances in 3 batches`.
@@ -31,6 +32,7 @@ pub fn lines(planned: &Planned, glyphs: Glyphs) -> Vec<String> {
     let names = Names::of(planned);
     let mut lines = vec![headline(planned, glyphs)];
     lines.extend(planned.notes.iter().map(|note| format!("  {} {note}", paint(CARE, glyphs.care))));
+    lines.extend(control(planned).map(|line| format!("  {} {line}", paint(CARE, glyphs.care))));
     let rows: Vec<Vec<Cell>> = planned.steps.iter().map(|step| row(step, &names)).collect();
     // One table, so that the columns of all parts stand below each other.
     let mut table = table::render(&["STEP", "INSTANCE", "ACTION", "AFTER", "BECAUSE"], &rows).into_iter();
@@ -50,6 +52,21 @@ pub fn lines(planned: &Planned, glyphs: Glyphs) -> Vec<String> {
         lines.push("nothing to do: everything is as wanted".to_owned());
     }
     lines
+}
+
+/// Where a person is asked, and what a failure does, where there is more than one instance.
+fn control(planned: &Planned) -> impl Iterator<Item = &'static str> {
+    let gate = match planned.gate {
+        Gate::Auto => None,
+        Gate::First => Some("it waits for a go after the first batch"),
+        Gate::Every => Some("it waits for a go after every batch but the last"),
+    };
+    let failure = match planned.on_failure {
+        OnFailure::Pause => None,
+        OnFailure::Rollback => Some("when an instance fails, all are put back"),
+    };
+    let gate = gate.filter(|_| planned.batches.len() > 1);
+    gate.into_iter().chain(failure.filter(|_| !planned.batches.is_empty()))
 }
 
 fn title(step: &PlannedStep, planned: &Planned, names: &Names) -> String {

@@ -6,6 +6,7 @@
 use super::clean::clean;
 use super::identity::{Identity, Verdict};
 use super::ids::{InstanceName, OpId};
+use super::options::{Gate, OnFailure};
 use super::plan::{Action, Kind, Lane, Plan, StepId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -83,6 +84,12 @@ pub struct Planned {
     pub to: Option<String>,
     pub batches: Vec<Vec<InstanceName>>,
     pub steps: Vec<PlannedStep>,
+    /// Where a person is asked.
+    #[serde(default)]
+    pub gate: Gate,
+    /// What becomes of those done when one fails.
+    #[serde(default)]
+    pub on_failure: OnFailure,
     #[serde(default)]
     pub notes: Vec<String>,
     /// The operation that this one goes on with or takes back.
@@ -244,6 +251,8 @@ impl Planned {
             to: plan.to.as_deref().map(clean),
             batches: plan.batches.clone(),
             steps: plan.steps.iter().enumerate().map(step).collect(),
+            gate: plan.gate,
+            on_failure: plan.on_failure,
             notes: plan.notes.iter().map(|note| clean(note)).collect(),
             resumes: plan.resumes.clone(),
         }

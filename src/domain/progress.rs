@@ -131,11 +131,14 @@ impl Progress {
             EventKind::GateReached { batch, reason } => self.gate = Some((*batch, reason.clone())),
             EventKind::Paused { reason } => self.paused = Some(reason.clone()),
             EventKind::Resumed { .. } => (self.paused, self.gate) = (None, None),
-            EventKind::CancelRequested { urgency, .. } => self.cancelled = self.cancelled.max(Some(*urgency)),
+            EventKind::CancelRequested { urgency, .. } => {
+                (self.paused, self.gate) = (None, None);
+                self.cancelled = self.cancelled.max(Some(*urgency));
+            }
             EventKind::EngineLost { grace_ms } => self.engine_lost = Some((event.elapsed_ms, *grace_ms)),
             EventKind::EngineBack { .. } => self.engine_lost = None,
             EventKind::Finished(finished) => {
-                self.gate = None;
+                (self.paused, self.gate) = (None, None);
                 self.finished = Some(finished.clone());
             }
             EventKind::Noted { message } => self.notes.push(message.clone()),

@@ -70,10 +70,9 @@ async fn once(docker: &Certain, id: &ContainerId, hook: &Hook) -> Result<Ended, 
             looks += 1;
             match docker.look_at_exec(&exec).await {
                 Ok(ExecEnd::Code(code)) => return Ok(Ended::Code(code)),
-                Ok(ExecEnd::Running) => {}
                 // It has not begun in so long a time, so it may be sent again.
                 Ok(ExecEnd::NotStarted) if looks >= LOOKS => break,
-                Ok(ExecEnd::NotStarted) => {}
+                Ok(ExecEnd::Running | ExecEnd::NotStarted) => {}
                 Ok(ExecEnd::Forgotten) => {
                     return Ok(Ended::Unknown("the engine was started anew meanwhile".to_owned()));
                 }

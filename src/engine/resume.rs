@@ -82,7 +82,12 @@ pub(super) fn next(
         ))
     })?;
     let earlier = record.header.as_ref().and_then(|header| serde_json::from_value(header.options.clone()).ok());
-    let options = options.clone().over(earlier.unwrap_or_default());
+    let mut earlier: Options = earlier.unwrap_or_default();
+    if way == Way::Back {
+        // Who takes back what went wrong has decided; nothing is tried out on the way.
+        (earlier.gate, earlier.canary) = (None, None);
+    }
+    let options = options.clone().over(earlier);
     match way {
         Way::On | Way::Again => on(goal, record, options, fleet),
         Way::Back => back(goal, record, &title, options),
@@ -244,7 +249,7 @@ mod tests {
         let begun = Options { gate: Some(Gate::Every), batch: "2".parse().ok(), ..Options::default() };
         let goal = json!({"kind": "deploy", "app": "shop/web", "image": "web:v2", "files": [], "before": 1});
         let goal = serde_json::from_value::<Goal>(goal).unwrap();
-        let asked = |options: serde_json::Value, own: &Options| {
+        let asked = |options: serde_json::Value, own: &Options, way: Way| {
             let header = Header { goal: serde_json::to_value(&goal).unwrap(), options, ..Header::default() };
             let record = Record {
                 op: OpId::new("20261122-101502-3f2a01").unwrap(),
@@ -255,14 +260,15 @@ mod tests {
                 torn: false,
                 damaged: 0,
             };
-            let next = next(&record, &record.summary(false), Way::On, own, &Fleet::default());
+            let next = next(&record, &record.summary(false), way, own, &Fleet::default());
             let Ok(Next::Ask(request)) = next else { panic!("nothing is asked for") };
             request.options().clone()
         };
         let written = serde_json::to_value(&begun).unwrap();
-        assert_eq!(asked(written.clone(), &Options::default()), begun);
+        assert_eq!(asked(written.clone(), &Options::default(), Way::On), begun);
+        assert_eq!(asked(written.clone(), &Options::default(), Way::Back), Options { gate: None, ..begun });
         let auto = Options { gate: Some(Gate::Auto), ..Options::default() };
-        assert_eq!(asked(written, &auto).gate, Some(Gate::Auto), "unless told otherwise");
-        assert_eq!(asked(json!({"gate": "from the future"}), &Options::default()), Options::default());
+        assert_eq!(asked(written, &auto, Way::On).gate, Some(Gate::Auto), "unless told otherwise");
+        assert_eq!(asked(json!({"gate": "from the future"}), &Options::default(), Way::On), Options::default());
     }
 }

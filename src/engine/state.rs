@@ -64,7 +64,8 @@ fn next_step(plan: &Plan, outcome: Outcome, op: Option<&OpId>) -> Option<String>
     let text = match (outcome, plan.kind) {
         (Outcome::Succeeded, _) => return None,
         (Outcome::Paused, Kind::Deploy | Kind::Rollback) => format!(
-            "next: `pitstop deploy {app} --image …` with a corrected image goes on, `pitstop rollback {app}` takes back what is done"
+            "next: {}`pitstop deploy {app} --image …` with a corrected image goes on, `pitstop rollback {app}` takes back what is done",
+            op.map_or(String::new(), |op| format!("`pitstop retry {op}` tries the rest again, "))
         ),
         (Outcome::Failed | Outcome::RolledBack, Kind::Deploy | Kind::Rollback) => {
             format!("next: correct the cause and deploy again; `pitstop logs {app}` shows what the app says")
@@ -75,6 +76,9 @@ fn next_step(plan: &Plan, outcome: Outcome, op: Option<&OpId>) -> Option<String>
             )
         }
         (Outcome::Interrupted, _) if op.is_some() => resumable(op?),
+        (Outcome::Aborted, _) if op.is_some() => {
+            format!("next: `pitstop retry {}` asks for it again; what is done already is left alone", op?)
+        }
         (Outcome::Interrupted | Outcome::Aborted, _) => {
             "next: run the same command again; what is done already is left alone".to_owned()
         }

@@ -1,10 +1,11 @@
 //! Whole operations on a clock that stands still: how long each step takes is known to the millisecond.
 
 use pitstop::domain::event::{EventKind, OpEvent, Outcome, StepResult};
-use pitstop::domain::options::{BatchSize, Options};
+use pitstop::domain::options::{BatchSize, Gate, Options};
 use pitstop::domain::plan::Action;
 use pitstop::engine::{Operator, Request, Session};
 use pitstop::sim::Scenario;
+use std::time::Duration;
 
 use crate::support::sim::paused;
 
@@ -93,6 +94,63 @@ fn a_batch_of_two_takes_what_one_takes() {
     assert_eq!(times(&events, Action::Stop), [260, 260, 910].map(|at| (at, 250, 0)));
     assert_eq!(times(&events, Action::Ready), [660, 660, 1310].map(|at| (at, 300, 0)));
     assert_eq!(finished(&events), (Outcome::Succeeded, 1310));
+}
+
+/// The same, paused for two hours as soon as the first stop is told, and asked to go on at a gate an hour after that.
+fn deployed_with_patience() -> Vec<OpEvent> {
+    paused(Scenario::parse(WORLD).unwrap(), async |_, location| {
+        let session = Session::connect(&location).await.unwrap();
+        let (app, image) = ("shop/web".to_owned(), Some("web:2".to_owned()));
+        let options = Options { gate: Some(Gate::Every), ready_timeout: Duration::from_secs(1), ..Options::default() };
+        let request = Request::Deploy { app, image, project: None, options };
+        let plan = session.plan(&request).await.unwrap();
+        let mut operation = Operator::of(&session).begin(&request, plan).await.unwrap();
+        let mut events = Vec::new();
+        let mut paused = false;
+        while let Some(event) = operation.events.recv().await {
+            match &event.kind {
+                EventKind::StepStarted(step) if step.action == Action::Stop && !paused => {
+                    paused = true;
+                    operation.control.pause();
+                }
+                EventKind::GateReached { .. } => {
+                    let control = operation.control.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(PATIENCE).await;
+                        control.go();
+                    });
+                }
+                _ => {}
+            }
+            events.push(event);
+        }
+        events
+    })
+}
+
+/// Longer than any deadline of a step.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+#[test]
+fn waiting_for_a_person_counts_into_no_deadline() {
+    let events = deployed_with_patience();
+    let waited = u64::try_from(PATIENCE.as_millis()).unwrap();
+    let (outcome, took) = finished(&events);
+    assert_eq!(outcome, Outcome::Succeeded);
+    assert!(took > 2 * waited, "{took}");
+    // Each instance takes what it takes without a wait.
+    assert_eq!(times(&events, Action::Stop).iter().map(|(_, took, _)| *took).collect::<Vec<_>>(), [250; 3]);
+    assert_eq!(times(&events, Action::Ready).iter().map(|(_, took, _)| *took).collect::<Vec<_>>(), [300; 3]);
+    let said: Vec<&str> = events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::Paused { .. } => Some("paused"),
+            EventKind::Resumed { .. } => Some("resumed"),
+            EventKind::GateReached { .. } => Some("gate"),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(said, ["paused", "gate", "resumed", "gate", "resumed"]);
 }
 
 #[test]

@@ -52,6 +52,8 @@ pub fn planned() -> Planned {
         batches: vec![vec![web(1)], vec![web(2)]],
         steps: STEPS.into_iter().map(step).collect(),
         notes: vec!["in place: only the image changes".into()],
+        gate: crate::domain::options::Gate::Auto,
+        on_failure: crate::domain::options::OnFailure::Pause,
         resumes: None,
     }
 }

@@ -47,9 +47,18 @@ pub(super) fn check(project: &mut ProjectSpec, places: &BTreeMap<String, At<'_>>
         });
     }
     if let Some(cycle) = cycle(project)
-        && let Some(at) = cycle.first().and_then(|name| places.get(name))
+        && let Some(name) = cycle.first()
+        && let Some(at) = places.get(name)
     {
-        at.error(format!("waits for itself: {}", cycle.join(" → ")));
+        // Where each of them says so; the last is the first again.
+        let line = |name: &String| places.get(name)?.node.get("depends_on").map(|entry| entry.pos.line);
+        let (last, all) = cycle.split_last().unwrap_or((name, &[]));
+        let named = all.iter().map(|name| match line(name) {
+            Some(line) => format!("{name} (line {line})"),
+            None => name.clone(),
+        });
+        let circle: Vec<String> = named.chain([last.clone()]).collect();
+        at.error(format!("waits for itself: {}", circle.join(" → ")));
     }
 }
 

@@ -133,13 +133,14 @@ fn hook(at: &At<'_>) -> Option<Hook> {
     let command = fields.need("command").and_then(|at| argv(&at))?;
     let timeout_ms = match fields.get("timeout") {
         None => DEFAULT_TIMEOUT_MS,
-        Some(at) => match at.duration_ms()? {
-            ms @ 1..=LONGEST_TIMEOUT_MS => ms,
-            _ => {
+        Some(at) => {
+            let ms = at.duration_ms()?;
+            if !(1..=LONGEST_TIMEOUT_MS).contains(&ms) {
                 at.error("must be longer than nothing and at most 1h");
                 return None;
             }
-        },
+            ms
+        }
     };
     Some(Hook { command, timeout_ms })
 }

@@ -44,6 +44,8 @@ fn planned(instances: usize) -> Planned {
         batches: (1..=instances).map(|number| vec![name(number)]).collect(),
         steps,
         notes: Vec::new(),
+        gate: crate::domain::options::Gate::Auto,
+        on_failure: crate::domain::options::OnFailure::Pause,
         resumes: None,
     }
 }

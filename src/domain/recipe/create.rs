@@ -103,7 +103,8 @@ impl Creation<'_> {
         }
         address::one_each(facts, &id, &entry.spec.sandbox, replicas, &lacking_sandboxes(&lacking))?;
         let wanted = self.wanted(&id, seen, &entry.spec, &lacking)?;
-        let after = self.dependencies(entry);
+        let mut after = self.dependencies(entry);
+        after.extend(self.not_yet_healthy(name, entry));
         for (instance, need) in &lacking {
             let at = Slot { instance: instance.name.clone(), batch: 1 };
             self.instances.push(instance.name.clone());
@@ -197,6 +198,30 @@ impl Creation<'_> {
             lines.join("\n  "),
             app.id
         )))
+    }
+
+    /// Waits for instances of dependencies that are there already, but not healthy yet.
+    fn not_yet_healthy(&mut self, name: &str, entry: &AppEntry) -> Vec<StepId> {
+        let facts = self.draft.facts;
+        let mut waits = Vec::new();
+        for dependency in entry.depends_on.iter().filter(|one| one.condition == DependencyCondition::ServiceHealthy) {
+            let id = AppId::new(&*self.project.name, &*dependency.app);
+            let there = order::seen(facts, &id, true).map_or(&[][..], |app| &app.instances);
+            // What lacks something is brought up by this plan, and waited for as such.
+            for instance in there.iter().filter(|one| !one.is_ready()) {
+                if traffic::seen(&self.draft, instance).need(Aim::Exist) != Need::Nothing {
+                    continue;
+                }
+                let (Some(container), Some(sandbox)) = (&instance.app, &instance.sandbox) else { continue };
+                let spec = spec_of(container).unwrap_or_default();
+                let checked = container.detail.as_ref().map(|detail| detail.has_healthcheck);
+                let readiness = readiness(self.draft.options, &spec, checked);
+                let task = readiness.task(known(container), Some(known(sandbox)), self.draft.options);
+                let cause = format!("{name} waits until {} is healthy", instance.name.short());
+                waits.push(self.draft.shared(task, &[], cause));
+            }
+        }
+        waits
     }
 
     /// The steps that the app's start waits for.

@@ -9,7 +9,7 @@ use super::super::plan::{Refusal, Target, Task};
 use super::super::spec::AppSpec;
 use super::draft::{Draft, Slot, aside, known, object_name, rivals, stop};
 use super::hooks;
-use super::swap::{Before, Source, Swapped, Wanted, park, record, sandbox_start};
+use super::swap::{Before, Source, Swapped, Wanted, WayBack, park, record, sandbox_start};
 use super::traffic;
 use std::collections::BTreeMap;
 
@@ -82,7 +82,8 @@ impl Wanted<'_> {
             let task = Task::SandboxStart { sandbox: known(old_sandbox) };
             draft.undo(at, task, &[down], "the old sandbox has its address back");
         }
-        self.serve_again(draft, at, instance, &known(old_sandbox), &stopped, park, &hooks);
+        let way_back = WayBack { sandbox: known(old_sandbox), stopped, park, hooks };
+        self.serve_again(draft, at, instance, &way_back);
         places.undo(draft, at, Some(&known(old_sandbox)), drain);
         let replaced = old.into_iter().chain(&instance.others).chain([old_sandbox]).map(known).collect();
         Ok(Swapped { prepared, start, ready, verify, done: park.unwrap_or(verify), replaced })

@@ -57,6 +57,15 @@ pub(super) struct Before {
     pub verifies: Vec<StepId>,
 }
 
+/// What an instance needs to serve as before.
+pub(super) struct WayBack<'i> {
+    pub sandbox: Target,
+    /// What was stopped, and by which steps.
+    pub stopped: Vec<(&'i Container, StepId)>,
+    pub park: Option<StepId>,
+    pub hooks: hooks::Before,
+}
+
 /// The steps others wait for.
 pub(super) struct Swapped {
     /// What the swap waited for.
@@ -115,7 +124,8 @@ impl Wanted<'_> {
 
         let cause = format!("revision {} did not work out", self.revision);
         draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
-        self.serve_again(draft, at, instance, &sandbox, &stopped, park, &hooks);
+        let way_back = WayBack { sandbox: sandbox.clone(), stopped, park, hooks };
+        self.serve_again(draft, at, instance, &way_back);
         places.undo(draft, at, Some(&sandbox), drain);
         draft.undo(at, Task::Remove { container, volumes: false }, &[create], cause);
         let replaced = old.into_iter().chain(&instance.others).map(known).collect();
@@ -276,16 +286,8 @@ impl Wanted<'_> {
     }
 
     /// Undo: what was stopped runs again, with its own restart policy; what served is proven.
-    pub fn serve_again(
-        &self,
-        draft: &mut Draft<'_>,
-        at: &Slot,
-        instance: &Instance,
-        sandbox: &Target,
-        stopped: &[(&Container, StepId)],
-        park: Option<StepId>,
-        hooks: &hooks::Before,
-    ) {
+    pub fn serve_again(&self, draft: &mut Draft<'_>, at: &Slot, instance: &Instance, way_back: &WayBack<'_>) {
+        let WayBack { sandbox, stopped, park, hooks } = way_back;
         for (old, stop) in stopped {
             let served = instance.app.as_ref().is_some_and(|app| app.id == old.id);
             let undoes: Vec<_> = [*stop].into_iter().chain(park.filter(|_| served)).collect();
@@ -308,7 +310,7 @@ impl Wanted<'_> {
         if let (Some(old), Some(park)) = (asleep, park) {
             let restart = old.detail.as_ref().map(|detail| detail.restart.clone()).unwrap_or_default();
             let cause = format!("revision {} is no longer put aside", old.revision());
-            draft.undo(at, Task::Unpark { container: known(old), restart }, &[park], cause);
+            draft.undo(at, Task::Unpark { container: known(old), restart }, &[*park], cause);
         }
     }
 }

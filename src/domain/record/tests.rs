@@ -36,6 +36,8 @@ fn planned() -> EventKind {
         batches: vec![vec![InstanceName("shop/web-1".into())]],
         steps: vec![step],
         notes: vec!["a note".into()],
+        gate: crate::domain::options::Gate::Auto,
+        on_failure: crate::domain::options::OnFailure::Pause,
         resumes: None,
     })
 }

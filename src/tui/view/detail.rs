@@ -57,7 +57,7 @@ pub fn lines(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize) -> (Spans,
         let mut figures = human(took(step, elapsed));
         if let Some((done, total, note)) = &step.progress {
             let so_far = match step.plan.action {
-                Action::Drain => sessions(pen, *done, *total),
+                Action::Drain if *total > 0 => sessions(pen, *done, *total),
                 _ => progress(*done, *total, note),
             };
             figures = format!("{figures}  {so_far}");

@@ -20,6 +20,7 @@ use super::waterfall::{self, Axis};
 use super::{detail, strip, table};
 use crate::domain::duration::human;
 use crate::domain::event::StepResult;
+use crate::domain::options::OnFailure;
 use crate::domain::plan::{Action, Lane};
 use crate::domain::progress::{Phase, Serving, Status, StepProgressed};
 use ratatui::layout::Rect;
@@ -90,6 +91,12 @@ fn head(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
     }
     if let Some(finished) = op.progress.finished.as_ref().filter(|f| f.serial_ms > f.took_ms) {
         facts.push((format!("one after the other {}", human(finished.serial_ms)), Role::Dim));
+    }
+    if let Some(planned) =
+        op.progress.planned.as_ref().filter(|_| op.is_running() && instances > 1 && op.waiting().is_none())
+    {
+        let failure = if planned.on_failure == OnFailure::Pause { "pause" } else { "roll back" };
+        facts.push((format!("on failure: {failure}"), Role::Dim));
     }
     if let Some(left) = op.engine_lost(model.now) {
         facts.push((format!("the engine is gone: waiting for it, {} left", human(left)), Role::Bad));
@@ -281,6 +288,8 @@ fn draining(pen: &Pen<'_>, op: &OpView, lane: Lanes<'_>) -> String {
     let g = pen.glyphs();
     let drains = |step: &&StepProgressed| step.plan.action == Action::Drain && step.status == Status::Running;
     match op.steps_of(lane).find(drains).and_then(|step| step.progress.as_ref()) {
+        // A balancer that counts nothing.
+        Some((_, 0, note)) => format!("draining, {note}"),
         Some((done, total, _)) => format!("draining {total} {} {}", g.arrow, total.saturating_sub(*done)),
         None => format!("draining{}", g.dots),
     }

@@ -122,7 +122,7 @@ fn an_abort_leaves_what_is_done_or_puts_all_back_as_told() {
         assert_eq!(containers, if flag == "--leave" { 7 } else { 6 }, "{:?}", site.containers());
     }
     // What was left is taken up again, and the rest with it.
-    site.run("retry", &[]).expect_code(0);
+    site.run("retry", &["--gate", "auto"]).expect_code(0);
     assert_eq!(serving(&site, 3), ["v2", "v2", "v2"]);
     assert_eq!(site.containers().len(), 6);
     let ended = site.run("abort", &["--leave"]).expect_code(2);
@@ -163,7 +163,63 @@ fn nobody_answers_for_a_console_that_was_killed() {
     assert_eq!(running.wait().code, None);
     let out = site.run("go", &[]).expect_code(2);
     assert!(out.stderr.contains("it has ended") || out.stderr.contains("no operation"), "{out:?}");
-    site.run("resume", &[]).expect_code(0);
+    // It goes on with the gate it was begun with, unless told otherwise.
+    site.run("resume", &["--gate", "auto"]).expect_code(0);
     assert_eq!(serving(&site, 2), ["v2", "v2"]);
     assert_eq!(sockets(&site), Vec::<PathBuf>::new(), "what a dead one left is swept up");
+}
+
+#[test]
+fn a_question_on_a_terminal_may_be_answered_in_another() {
+    let engine = Engine::machine();
+    let site = Site::open(&engine, &images::app(&engine, "v1"), 3);
+    let v2 = images::app(&engine, "v2");
+    let mut term =
+        site.pitstop.terminal(120, 40, &["deploy", &site.web(), "--image", &v2, "--gate", "every", "--events", "told"]);
+    term.wait_for("[Enter] go on");
+    site.pitstop.run(&["go"]).expect_code(0);
+    term.wait_for("batch 2 of 3 is done");
+    // One Enter is enough, although a line is read since the first gate.
+    term.type_text("\r");
+    assert_eq!(term.exit(), Some(0), "{}", term.text());
+    assert_eq!(serving(&site, 3), ["v2", "v2", "v2"]);
+    let told = std::fs::read_to_string(site.pitstop.home().join("told")).unwrap();
+    assert_eq!(told.matches(r#""event":"resumed""#).count(), 2);
+
+    let v1 = images::app(&engine, "v1");
+    let running = site.pitstop.start(&["deploy", &site.web(), "--image", &v1, "--gate", "first", "--json"]);
+    wait_for(&running, GATE, 1);
+    for (answer, code) in [("\r", 7), ("a\r", 0)] {
+        let mut term = site.pitstop.terminal(120, 40, &["abort", &site.web()]);
+        term.wait_for("[N]o abort:");
+        term.type_text(answer);
+        assert_eq!(term.exit(), Some(code), "{}", term.text());
+    }
+    running.wait().expect_code(7);
+    assert_eq!(serving(&site, 3), ["v2", "v2", "v2"]);
+}
+
+#[test]
+fn what_is_out_goes_first_and_enough_stays() {
+    let engine = Engine::machine();
+    let site = Site::open(&engine, &images::app(&engine, "v1"), 4);
+    let v2 = images::app(&engine, "v2");
+    let deploy = |more: &[&str]| site.run("deploy", &[&["--image", &v2, "--dry-run"], more].concat());
+    let refused = deploy(&["--min-available", "100%"]).expect_code(4);
+    assert!(refused.stderr.contains("4 of the 4 instances") && refused.stderr.contains("would leave 3"), "{refused:?}");
+    let refused = deploy(&["--batch", "3", "--min-available", "50%"]).expect_code(4);
+    assert!(refused.stderr.contains("--batch 2"), "{refused:?}");
+    let canary = deploy(&["--batch", "2", "--canary", "1", "--gate", "first"]).expect_code(0);
+    for said in ["batch 1 of 3: web-1", "the canary: 1 of 4", "at least 2 of 4", "go after the first batch"] {
+        assert!(canary.stdout.contains(said), "no {said:?} in {}", canary.stdout);
+    }
+
+    engine.docker(&["kill", &site.app(3)]);
+    let out = site.run("deploy", &["--image", &v2, "--min-available", "3", "--json"]).expect_code(0);
+    let events = out.json_lines();
+    check(&events);
+    let third = format!("{}-3", site.web());
+    assert_eq!(events[0]["batches"][0][0], third.as_str());
+    assert!(events[0]["notes"].to_string().contains("not available now, so first and at no cost: web-3"));
+    assert_eq!(serving(&site, 4), ["v2"; 4]);
 }

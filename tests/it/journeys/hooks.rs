@@ -12,8 +12,8 @@ use crate::support::images;
 
 /// Writes a file whose service has these hooks, each a line of `x-pitstop: hooks`.
 fn file(site: &Site, name: &str, image: &str, hooks: &[String]) {
-    let lines: String = hooks.iter().map(|hook| format!("        {hook}\n")).collect();
-    let more = format!("    x-pitstop:\n      probe: tcp:8080\n      hooks:\n{lines}");
+    let lines = hooks.join("\n        ");
+    let more = format!("    x-pitstop:\n      probe: tcp:8080\n      hooks:\n        {lines}\n");
     site.file_with(name, image, 1, &more);
 }
 

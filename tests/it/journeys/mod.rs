@@ -5,6 +5,7 @@
 mod contract;
 mod control;
 mod day;
+mod depends;
 mod events;
 mod failures;
 mod foreign;

@@ -76,6 +76,12 @@ fn what_is_ready_and_dies_soon_after_is_put_back() {
 }
 
 #[test]
+fn what_is_killed_for_lack_of_memory_is_put_back() {
+    let hungry = |engine: &Engine| images::serve(engine, "hungry", "hungry", &["--take-mb", "200"]);
+    does_not_work(hungry, &["--min-ready", "1s"], &["lack of memory"]);
+}
+
+#[test]
 fn a_rollback_that_fails_is_not_rolled_back() {
     let engine = Engine::machine();
     let site = Site::open(&engine, &images::app(&engine, "v1"), 2);

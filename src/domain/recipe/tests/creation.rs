@@ -74,6 +74,28 @@ fn dependencies_hold_back_only_the_start() {
 }
 
 #[test]
+fn a_dependency_that_is_there_and_not_healthy_yet_is_waited_for() {
+    let (mut next, id) = (0, AppId::new("shop", "db"));
+    let mut containers = Seed::well().containers(&id, 1, &mut next);
+    containers[1].own.as_mut().unwrap().spec.as_mut().unwrap().sandbox.ports.clear();
+    let start_needs = |containers: &[crate::domain::fleet::Container]| {
+        let mut project = two();
+        project.apps["db"].spec = containers[1].own.as_ref().unwrap().spec.clone().unwrap();
+        project.apps["db"].spec.container.environment.insert("TOKEN".into(), "hush".into());
+        let plan = plan(&project, &facts(containers.to_vec())).unwrap();
+        let start = plan.steps.iter().find(|step| {
+            step.task.action().as_str() == "start" && step.instance.as_ref().is_some_and(|one| one.short() == "web-1")
+        });
+        let needs = start.unwrap().needs.clone();
+        let ready = |need: &&usize| matches!(plan.steps[**need].task, Task::Ready { .. });
+        needs.iter().find(ready).map(|need| plan.steps[*need].cause.clone())
+    };
+    assert_eq!(start_needs(&containers), None, "it is ready");
+    containers[1].health = Some(crate::domain::fleet::Health::Starting);
+    assert_eq!(start_needs(&containers).as_deref(), Some("web waits until db-1 is healthy"));
+}
+
+#[test]
 fn only_what_was_asked_for_and_what_it_needs() {
     let subset = |services: &[&str], facts: &Facts| {
         let services: Vec<String> = services.iter().map(ToString::to_string).collect();

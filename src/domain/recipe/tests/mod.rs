@@ -7,4 +7,5 @@ mod hooks;
 mod properties;
 mod resume;
 mod tables;
+mod traffic;
 mod world;

@@ -45,8 +45,12 @@ fn a_balancer_restarted_at_any_step_is_told_again() {
         // What was under way when it was killed could not be saved by anybody.
         let asked = load.end();
         let begun_before = Duration::from_millis(200);
-        let beyond: Vec<_> =
-            asked.wrong.iter().filter(|(at, _)| *at + begun_before < down || *at > up + WINDOW).collect();
+        let beyond: Vec<_> = asked
+            .wrong
+            .iter()
+            .chain(&asked.reset)
+            .filter(|(at, _)| *at + begun_before < down || *at > up + WINDOW)
+            .collect();
         assert!(beyond.is_empty(), "restarted in {action}: {beyond:?}\n{}", out.stdout);
         assert!(asked.took.len() > 100, "{} requests are no load", asked.took.len());
         wait_until("nothing drained", PATIENCE, || behind.states() == ["web-1 0", "web-2 0"]);

@@ -31,6 +31,8 @@ pub struct Asked {
     pub wrong: Vec<(Instant, String)>,
     /// Of the answers that were right.
     pub took: Vec<Duration>,
+    /// New connections that were reset before they were answered, beside `wrong`.
+    pub reset: Vec<(Instant, String)>,
     /// Kept connections that the other side had closed before it answered anything: asked again over a fresh one, as every
     /// HTTP client does with what is idempotent (RFC 9110, 9.2.2).
     pub reopened: usize,
@@ -41,10 +43,11 @@ impl Asked {
         self.wrong.extend(other.wrong);
         self.took.extend(other.took);
         self.reopened += other.reopened;
+        self.reset.extend(other.reset);
     }
 
     pub fn all(&self) -> usize {
-        self.took.len() + self.wrong.len()
+        self.took.len() + self.wrong.len() + self.reset.len()
     }
 
     /// That share of the right answers, in thousandths, took no longer than this.
@@ -77,6 +80,14 @@ impl Load {
     /// Ends; nobody may have noticed anything.
     #[track_caller]
     pub fn without_failure(self) -> Asked {
+        let asked = self.without_wrong_answer();
+        assert!(asked.reset.is_empty(), "{} new connections of {} were reset", asked.reset.len(), asked.all());
+        asked
+    }
+
+    /// Ends; nobody may have noticed anything but a new connection that was reset.
+    #[track_caller]
+    pub fn without_wrong_answer(self) -> Asked {
         let began = self.began;
         let asked = self.end();
         let wrong: Vec<_> = asked.wrong.iter().map(|(at, why)| format!("{:?}: {why}", *at - began)).collect();
@@ -103,6 +114,9 @@ fn ask(address: SocketAddr, keeps: bool, number: usize, stop: &AtomicBool) -> As
         match result {
             Ok(200) => asked.took.push(began.elapsed()),
             Ok(status) => asked.wrong.push((began, status.to_string())),
+            Err((_, error)) if error.kind() == ErrorKind::ConnectionReset => {
+                asked.reset.push((began, error.to_string()))
+            }
             Err((_, error)) => asked.wrong.push((began, error.to_string())),
         }
     }
