@@ -334,13 +334,15 @@ impl Schedule {
 
     /// Main steps that can't run any more, and undo steps with nothing to take back.
     fn skip_the_impossible(&mut self, skipped: &mut Vec<StepId>) {
+        // As long as anything goes on, all can still be asked to be put back.
+        let settled = self.main_is_over() && !self.is_putting_back();
         for id in 0..self.steps.len() {
             if self.steps[id].ended() || self.steps[id].state == State::Running {
                 continue;
             }
             let impossible = match self.steps[id].lane {
                 Lane::Main => self.main_is_impossible(id),
-                Lane::Undo => self.undo_is_needless(id),
+                Lane::Undo => self.undo_is_needless(id, settled),
             };
             if impossible {
                 self.steps[id].state = State::Ended(StepResult::Skipped);
@@ -360,11 +362,19 @@ impl Schedule {
         broken_need || self.instances[part].failed || aborted || turned_back || (self.halted() && !self.begun(part))
     }
 
-    fn undo_is_needless(&self, id: StepId) -> bool {
+    fn undo_is_needless(&self, id: StepId, settled: bool) -> bool {
         let slot = &self.steps[id];
-        let nothing_started = slot.undoes.iter().all(|main| self.steps[*main].ended() && !self.steps[*main].started);
         let part_is_fine = slot.part.is_none_or(|part| !self.wants_undo(part));
-        nothing_started || (part_is_fine && self.main_is_over())
+        self.takes_back_nothing(slot) || (part_is_fine && settled)
+    }
+
+    fn takes_back_nothing(&self, slot: &Slot) -> bool {
+        slot.undoes.iter().all(|main| self.steps[*main].ended() && !self.steps[*main].started)
+    }
+
+    fn is_putting_back(&self) -> bool {
+        let open = |slot: &&Slot| slot.lane == Lane::Undo && !slot.ended() && !self.takes_back_nothing(slot);
+        self.steps.iter().filter(open).any(|slot| slot.part.is_some_and(|part| self.wants_undo(part)))
     }
 
     fn main_is_over(&self) -> bool {

@@ -190,7 +190,7 @@ impl Life {
             while pace.goes_on() {
                 self.engine.turn();
             }
-            let tick = pace.tick().min(time - passed);
+            let tick = pace.tick().min(time.saturating_sub(passed));
             self.engine.tick(tick);
             passed += tick;
         }

@@ -115,7 +115,7 @@ fn ask(address: SocketAddr, keeps: bool, number: usize, stop: &AtomicBool) -> As
             Ok(200) => asked.took.push(began.elapsed()),
             Ok(status) => asked.wrong.push((began, status.to_string())),
             Err((_, error)) if error.kind() == ErrorKind::ConnectionReset => {
-                asked.reset.push((began, error.to_string()))
+                asked.reset.push((began, error.to_string()));
             }
             Err((_, error)) => asked.wrong.push((began, error.to_string())),
         }
