@@ -1,6 +1,6 @@
 //! Random lives: an app of some size, operations on it, somebody's hands in between, faults and deaths at random moments.
 //!
-//! `PITSTOP_SEEDS=10000` lives instead of a few (`scripts/test` does so), `PITSTOP_SEED=17` one of them.
+//! `PITSTOP_SEEDS=10000` lives instead of a few, `PITSTOP_SEED=17` one of them.
 
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;
