@@ -6,7 +6,8 @@
 use super::clock;
 use super::outage::Outage;
 use crate::docker::{
-    AppCreation, Changes, DockerError, DrainNote, Exec, ExecEnd, Failure, PullProgress, SandboxCreation, Stopped, Watch,
+    AppCreation, Changes, DockerError, DrainNote, Exec, ExecEnd, Failure, LockSeen, PullProgress, SandboxCreation,
+    Stopped, Watch,
 };
 use crate::domain::facts::ImageSeen;
 use crate::domain::fleet::{Container, NetworkSeen, State};
@@ -106,6 +107,7 @@ impl Certain {
         image(reference: &ImageRef) -> Option<ImageSeen>;
         network(name: &ObjectName) -> Option<NetworkSeen>;
         list() -> Vec<Container>;
+        lock(name: &ObjectName) -> Option<LockSeen>;
         watch(sandbox: &ContainerId, probe: &ProbeSpec) -> Watch;
         prepare_exec(id: &ContainerId, command: &[String]) -> Exec;
         look_at_exec(exec: &Exec) -> ExecEnd;
