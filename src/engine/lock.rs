@@ -47,8 +47,6 @@ enum Standing {
 /// The locks of one operation.
 pub(super) struct Locks {
     kept: Vec<watch::Receiver<Standing>>,
-    /// All that were tried.
-    tried: Vec<Lock>,
     release: watch::Sender<bool>,
 }
 
@@ -66,7 +64,7 @@ struct Lock {
 impl Locks {
     /// Nothing is locked.
     pub fn none() -> Self {
-        Self { kept: Vec::new(), tried: Vec::new(), release: watch::channel(false).0 }
+        Self { kept: Vec::new(), release: watch::channel(false).0 }
     }
 
     /// Takes the locks of `subjects` within `wait`, in their order; true: somebody else had one in between.
@@ -96,7 +94,6 @@ impl Locks {
     /// All at once where they are free; from the first that is not, one after the other, so that no two wait for each other.
     async fn take_all(&mut self, locks: Vec<Lock>, wait: Duration) -> Result<bool, Error> {
         let deadline = clock::instant() + wait.max(LOOK_AGAIN);
-        self.tried.clone_from(&locks);
         let tried = join_all(locks.iter().map(Lock::create)).await;
         let mut taken = false;
         let mut failed = None;
@@ -169,8 +166,6 @@ impl Locks {
         };
         // The engine removes what it has not removed yet; nobody has to wait for that.
         let _ = timeout(2 * GONE, gone).await;
-        // One that was being made anew, or whose answer was lost, is not held by anybody who could let it go.
-        join_all(self.tried.iter().map(Lock::sweep)).await;
     }
 }
 
@@ -251,17 +246,6 @@ impl Lock {
             self.docker.remove_stopped(&seen.id).await?;
         }
         Ok(())
-    }
-
-    /// Removes what is left of this operation's own lock, if it does not run: what runs ends by itself.
-    async fn sweep(&self) {
-        let seen = match timeout(GONE, self.docker.lock(&self.name)).await {
-            Ok(Ok(Some(seen))) if seen.holder.as_ref() == Some(&self.holder) => seen,
-            _ => return,
-        };
-        if seen.state == State::Created {
-            self.give_back(&seen.id).await;
-        }
     }
 
     async fn give_back(&self, id: &ContainerId) {
