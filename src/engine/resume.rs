@@ -111,6 +111,12 @@ fn on(goal: Goal, record: &Record, options: Options, fleet: &Fleet) -> Result<Ne
         }
         Goal::Restart => {
             let progress = Progress::of(&record.events);
+            if progress.instances.is_empty() {
+                return Err(Refusal::Refused(
+                    "the record does not say which instances were to be restarted, so none was; run the same command again"
+                        .into(),
+                ));
+            }
             let left = progress.instances.iter().filter(|instance| !progress.is_complete(instance));
             let targets: Vec<String> = left.map(|instance| instance.name.0.clone()).collect();
             if targets.is_empty() {

@@ -16,6 +16,11 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often, and after which time, a record that somebody reads is tried again.
+const READERS: u32 = 25;
+const READING: Duration = Duration::from_millis(20);
 
 /// Where records are kept. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,8 +191,15 @@ impl Records {
         let wrong = |error: std::io::Error| RecordError::file(&path, error);
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = openat(&directory, file_name(op), flags, Mode::empty()).map_err(|error| wrong(error.into()))?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| RecordError::file(&path, "its operation is still running"))?;
+        // Who reads it has it for a moment.
+        let mut tries = 0;
+        while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            if tries == READERS {
+                return Err(RecordError::file(&path, "its operation is still running"));
+            }
+            tries += 1;
+            std::thread::sleep(READING);
+        }
         let mut file = regular(file, &path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(wrong)?;

@@ -50,7 +50,7 @@ fn engine_dies(play: Play, instances: u32, nth: u32, fault: Fault, live_restore:
         .map_err(|why| told(play, instances, nth, &control, begun, &format!("{fault:?}, {live_restore}"), &why))
 }
 
-fn judged(
+pub(super) fn judged(
     life: &Life,
     play: Play,
     instances: u32,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pitstop::domain::event::{EventKind, Finished, OpEvent};
-use pitstop::engine::{Location, Operator, Request, Session};
+use pitstop::engine::{Location, Operator, Records, Request, Session};
 use pitstop::sim::{Control, Scenario, Sim};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -75,7 +75,7 @@ impl Drop for Still {
 pub struct Life {
     sim: Option<Sim>,
     engine: Still,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Life {
@@ -83,7 +83,7 @@ impl Life {
         let engine = Still::new();
         let dir = tempfile::Builder::new().prefix("pitstop-sim").tempdir().expect("a temporary directory");
         let sim = engine.get().block_on(async { Sim::serve(dir.path().join("engine.sock"), scenario) });
-        Self { sim: Some(sim.expect("a simulated engine")), engine, _dir: dir }
+        Self { sim: Some(sim.expect("a simulated engine")), engine, dir: dir }
     }
 
     pub fn control(&self) -> Control {
@@ -96,6 +96,20 @@ impl Life {
 
     /// A fresh console asks for this, and is killed as soon as `dies` says so.
     pub fn ask(&self, request: Request, dies: impl Fn(&Control) -> bool) -> Ran {
+        self.ask_on(request, None, dies)
+    }
+
+    /// The same, and it keeps a record.
+    pub fn ask_recorded(&self, request: Request, dies: impl Fn() -> bool) -> Ran {
+        self.ask_on(request, Some(self.records()), |_| dies())
+    }
+
+    /// The records of those consoles.
+    pub fn records(&self) -> Records {
+        Records::at(self.dir.path().join("records"))
+    }
+
+    fn ask_on(&self, request: Request, records: Option<Records>, dies: impl Fn(&Control) -> bool) -> Ran {
         let events = Arc::new(Mutex::new(Vec::new()));
         let steps = Arc::new(Mutex::new(None));
         let (told, planned) = (Arc::clone(&events), Arc::clone(&steps));
@@ -103,6 +117,7 @@ impl Life {
         let end = self.console(
             async move {
                 let session = Session::connect(&location).await.map_err(|error| error.to_string())?;
+                let session = session.with_records(records);
                 let plan = session.plan(&request).await.map_err(|error| error.to_string())?;
                 *planned.lock().expect("no panic") = Some(plan.steps.len());
                 let begun = Operator::of(&session).begin(&request, plan).await;

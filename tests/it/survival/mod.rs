@@ -5,6 +5,7 @@ mod life;
 mod oracle;
 mod paths;
 mod read_only;
+mod records;
 mod rival;
 mod scene;
 mod seeds;
