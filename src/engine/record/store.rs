@@ -198,6 +198,7 @@ impl Records {
                 return Err(RecordError::file(&path, "its operation is still running"));
             }
             tries += 1;
+            #[expect(clippy::disallowed_methods, reason = "on a thread that may block, which waits for no event")]
             std::thread::sleep(READING);
         }
         let mut file = regular(file, &path)?;

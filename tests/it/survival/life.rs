@@ -83,7 +83,7 @@ impl Life {
         let engine = Still::new();
         let dir = tempfile::Builder::new().prefix("pitstop-sim").tempdir().expect("a temporary directory");
         let sim = engine.get().block_on(async { Sim::serve(dir.path().join("engine.sock"), scenario) });
-        Self { sim: Some(sim.expect("a simulated engine")), engine, dir: dir }
+        Self { sim: Some(sim.expect("a simulated engine")), engine, dir }
     }
 
     pub fn control(&self) -> Control {
