@@ -101,11 +101,19 @@ impl Engine {
                 (!same).then_some(())
             });
             let lock = engine.look(|world| world.find(&id).is_ok_and(Container::is_lock));
+            // With an input, its lease is renewed or not by what comes there; without one, as before it came or after an engine
+            // that died has lost it, it runs out.
             let unheld = async {
-                tokio::time::sleep(LEASE).await;
-                // With an input, its lease is renewed or not by what comes there.
-                if !lock || engine.look(|world| world.find(&id).is_ok_and(|seen| seen.inputs > 0)) {
+                if !lock {
                     std::future::pending::<()>().await;
+                }
+                let alone = |world: &World| world.find(&id).is_ok_and(|seen| seen.inputs == 0).then_some(());
+                loop {
+                    engine.until(alone).await;
+                    tokio::time::sleep(LEASE).await;
+                    if engine.look(|world| alone(world).is_some()) {
+                        break;
+                    }
                 }
             };
             tokio::select! {

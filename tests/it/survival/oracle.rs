@@ -27,7 +27,7 @@ pub struct Case<'a> {
 }
 
 /// The containers that carry our labels, by role and instance.
-fn ours<'a>(world: &'a World, role: &'a str, number: u32) -> impl Iterator<Item = &'a Seen> {
+pub fn ours<'a>(world: &'a World, role: &'a str, number: u32) -> impl Iterator<Item = &'a Seen> {
     let number = number.to_string();
     world.values().filter(move |seen| is(seen, role) && seen.labels.get(INSTANCE) == Some(&number))
 }

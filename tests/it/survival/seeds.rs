@@ -15,7 +15,7 @@ use pitstop::sim::{Control, Fault, Seen, When};
 use crate::support::random::Random;
 
 use super::life::{End, Life, Ran};
-use super::oracle::{World, is, number, serving};
+use super::oracle::{World, is, number, ours, serving};
 use super::scene::{Play, deploy, patient, redeploy};
 use super::single::succeeded;
 
@@ -117,7 +117,9 @@ fn always(before: &World, after: &World, deed: &Deed, ran: Option<&Ran>, fell: b
     for number in numbers(after) {
         let rivals = serving(after, number);
         let by_hand = matches!(deed, Deed::Hand(..)) || serving(before, number).len() > 1;
-        if rivals.len() > 1 && !by_hand {
+        // A dead console has left the old container stopped beside the new one, with its policy, and the engine starts both.
+        let by_policy = fell && ours(before, "app", number).count() > 1;
+        if rivals.len() > 1 && !by_hand && !by_policy {
             return Err(format!("two serve as instance {number}: {rivals:#?}"));
         }
     }
