@@ -275,3 +275,9 @@ fn random_lives() {
 fn a_second_program_in_a_sandbox_does_not_outlive_a_deployment() {
     assert_eq!(live(130), Ok(()));
 }
+
+/// A sandbox is removed, its address goes to a new instance, and that one is down while the sandbox is made again.
+#[test]
+fn an_address_that_became_another_instances_is_not_taken_back() {
+    assert_eq!(live(1559), Ok(()));
+}
