@@ -7,8 +7,9 @@
 use crate::balancer::Balancer;
 use crate::docker::{Docker, DockerError};
 use crate::domain::balancer::{self, BalancerSeen, BalancerSpec, BalancersSeen, Place, Wanted};
-use crate::domain::fleet::{App, Fleet};
+use crate::domain::fleet::{App, Container, Fleet};
 use crate::domain::ids::InstanceName;
+use crate::domain::labels::Role;
 use futures_util::future::{join_all, try_join_all};
 use std::collections::BTreeMap;
 
@@ -58,21 +59,28 @@ async fn one(app: &App, spec: BalancerSpec, trust: &Trust) -> BalancerSeen {
     BalancerSeen { spec, servers }
 }
 
-/// Where an earlier operation has left instances of these apps drained: what is written in their sandboxes.
+/// Where an earlier operation has left instances of these apps drained: what is written in their sandboxes, also in one that
+/// was put aside while another took its place.
 pub(super) async fn left_drained(
     docker: &Docker,
     apps: &[&App],
     trust: &Trust,
 ) -> Result<BTreeMap<InstanceName, Vec<Place>>, DockerError> {
-    let noted = apps.iter().flat_map(|app| &app.instances).filter_map(|one| Some((one, one.sandbox.as_ref()?)));
+    let is_sandbox = |one: &&Container| one.own.as_ref().is_some_and(|own| own.role == Role::Sandbox);
+    let noted = apps.iter().flat_map(|app| &app.instances).flat_map(|instance| {
+        let aside = instance.others.iter().filter(is_sandbox);
+        instance.sandbox.iter().chain(aside).map(move |sandbox| (instance, sandbox))
+    });
     let read = noted.map(async |(instance, sandbox)| {
         let note = docker.read_drain_note(&sandbox.id).await?;
-        Ok((instance.name.clone(), note.map(|note| note.places).unwrap_or_default()))
+        Ok::<_, DockerError>((instance.name.clone(), note.map(|note| note.places).unwrap_or_default()))
     });
-    let left: Vec<(InstanceName, Vec<Place>)> = try_join_all(read).await?;
-    let ours = left.into_iter().map(|(name, mut places)| {
+    let mut left: BTreeMap<InstanceName, Vec<Place>> = BTreeMap::new();
+    for (name, mut places) in try_join_all(read).await? {
         places.retain(|place| trust.allows(&place.balancer));
-        (name, places)
-    });
-    Ok(ours.filter(|(_, places)| !places.is_empty()).collect())
+        if !places.is_empty() {
+            left.entry(name).or_default().extend(places);
+        }
+    }
+    Ok(left)
 }
