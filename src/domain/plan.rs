@@ -226,10 +226,10 @@ pub enum Task {
     Unpause {
         container: Target,
     },
-    /// Writes a revision down in the sandbox, for a later rollback.
+    /// Writes revisions down in the sandbox, for a later rollback.
     Record {
         sandbox: Target,
-        record: Box<RevisionRecord>,
+        records: Vec<RevisionRecord>,
     },
     /// Keeps the old container as the way back until all is done: without a restart policy.
     Park {

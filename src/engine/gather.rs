@@ -135,7 +135,15 @@ async fn revisions_for(
     apps: &[&App],
 ) -> Result<BTreeMap<AppId, Vec<RevisionRecord>>, DockerError> {
     let mut revisions = BTreeMap::new();
-    if !matches!(request, Request::Rollback { .. }) {
+    // Whoever goes back to one, and whoever makes sandboxes go, in which they stand.
+    let wanted = match request {
+        Request::Rollback { .. } | Request::Scale { .. } => true,
+        Request::Deploy { options, .. } | Request::Finish { options, .. } | Request::TakeBack { options, .. } => {
+            options.allow_recreate
+        }
+        _ => false,
+    };
+    if !wanted {
         return Ok(revisions);
     }
     for app in apps {

@@ -183,9 +183,11 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             docker.unpause(&job.container(container)?).await?;
             Ok(Done::saying(format!("{} goes on; somebody had paused it", container.name())))
         }
-        Task::Record { sandbox, record } => {
-            docker.write_revision(&job.container(sandbox)?, record).await?;
-            Ok(Done::saying(format!("revision {} is kept for a rollback", record.revision)))
+        Task::Record { sandbox, records } => {
+            docker.write_revisions(&job.container(sandbox)?, records).await?;
+            let numbers: Vec<_> = records.iter().map(|record| record.revision.to_string()).collect();
+            let (s, is) = if numbers.len() == 1 { ("", "is") } else { ("s", "are") };
+            Ok(Done::saying(format!("revision{s} {} {is} kept for a rollback", numbers.join(", "))))
         }
         Task::Unpark { container, restart } => {
             docker.set_restart(&job.container(container)?, restart).await?;

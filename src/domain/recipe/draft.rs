@@ -8,7 +8,7 @@ use super::super::fleet::{Container, Instance, State};
 use super::super::ids::{ImageRef, InstanceName, ObjectName};
 use super::super::labels::Role;
 use super::super::options::{DRAIN_TIMEOUT, OnDrainTimeout, OnFailure, Options};
-use super::super::plan::{Kind, Lane, Plan, Refusal, Step, StepId, Target, Task};
+use super::super::plan::{Kind, Lane, Plan, Refusal, RevisionRecord, Step, StepId, Target, Task};
 use super::super::spec::Rollout;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,7 +46,8 @@ pub(super) struct Slot {
 impl<'a> Draft<'a> {
     /// Whether that earlier revision is written down by a step already.
     pub fn records(&self, revision: u32) -> bool {
-        let same = |task: &Task| matches!(task, Task::Record { record, .. } if record.revision == revision);
+        let of = |record: &RevisionRecord| record.revision == revision;
+        let same = |task: &Task| matches!(task, Task::Record { records, .. } if records.iter().any(of));
         self.plan.steps.iter().any(|step| same(&step.task))
     }
 

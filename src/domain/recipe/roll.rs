@@ -163,7 +163,6 @@ impl Roll<'_> {
             )));
         }
         draft.note(format!("not in place, sandboxes are replaced and addresses may change: {}", lines.join("; ")));
-        draft.note("a rollback to revisions before this one is not possible: their records go with the old sandboxes");
         Ok(())
     }
 

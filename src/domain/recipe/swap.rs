@@ -329,15 +329,38 @@ pub(super) fn record(
     sandbox: &Target,
     needs: &[StepId],
 ) -> Option<StepId> {
-    let image = draft.facts.images.get(&*old.image_id);
-    let record = RevisionRecord {
+    let task = Task::Record { sandbox: sandbox.clone(), records: vec![as_record(draft.facts, old)?] };
+    Some(draft.main(at, task, needs, format!("revision {} is written down for a rollback", old.revision())))
+}
+
+/// Writes down all that is known of earlier revisions in a new sandbox, for the old ones go with what stands in them.
+pub(super) fn move_records(
+    draft: &mut Draft<'_>,
+    at: &Slot,
+    app: &AppId,
+    old: Option<&Container>,
+    sandbox: &Target,
+    needs: &[StepId],
+) -> Option<StepId> {
+    let mut records = draft.facts.revisions.get(app).cloned().unwrap_or_default();
+    let old = old.and_then(|old| as_record(draft.facts, old));
+    records.extend(old.filter(|old| records.iter().all(|record| record.revision != old.revision)));
+    if records.is_empty() {
+        return None;
+    }
+    let task = Task::Record { sandbox: sandbox.clone(), records };
+    Some(draft.main(at, task, needs, "earlier revisions are written down for a rollback"))
+}
+
+/// What a container runs, for a later rollback.
+fn as_record(facts: &Facts, old: &Container) -> Option<RevisionRecord> {
+    let image = facts.images.get(&*old.image_id);
+    Some(RevisionRecord {
         revision: old.revision(),
         image_id: old.image_id.to_string(),
         digests: image.map(|image| image.digests.clone()).unwrap_or_default(),
         spec: spec_of(old)?,
-    };
-    let task = Task::Record { sandbox: sandbox.clone(), record: Box::new(record) };
-    Some(draft.main(at, task, needs, format!("revision {} is written down for a rollback", old.revision())))
+    })
 }
 
 /// Keeps the old container as the way back.

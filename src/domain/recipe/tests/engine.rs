@@ -184,9 +184,9 @@ impl Engine {
                 self.containers.retain(|one| one.id != removed.id);
             }
             Task::Rename { container, to } => self.of(container).name = to.as_str().into(),
-            Task::Record { record, .. } => {
+            Task::Record { records, .. } => {
                 let id = AppId::new("shop", "web");
-                self.facts.revisions.entry(id).or_default().insert(0, (**record).clone());
+                self.facts.revisions.entry(id).or_default().extend(records.iter().cloned());
             }
             Task::Hook { container, .. } | Task::Ready { container, .. } => {
                 see(self.of(container).is_running(), || format!("{} does not run", container.name()))?;
