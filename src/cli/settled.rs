@@ -72,7 +72,7 @@ pub fn options(args: &OperationArgs, settings: &Settings) -> Result<(Options, Op
         wait_lock: args.wait_lock,
         engine_grace: args.engine_grace,
     };
-    Ok((said.over(settings.defaults.clone()).options(args.allow_recreate.unwrap_or(false)), note))
+    Ok((said.over(settings.defaults.clone()).options(args.allow_recreate.unwrap_or(false), args.surge), note))
 }
 
 #[cfg(test)]

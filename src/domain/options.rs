@@ -153,6 +153,8 @@ pub struct Options {
     pub engine_grace: Duration,
     /// Changes that need a new sandbox (another address may result) are allowed.
     pub allow_recreate: bool,
+    /// New instances first, at addresses of their own, then the old ones go; `None`: the app's own, else not.
+    pub surge: Option<bool>,
 }
 
 impl Default for Options {
@@ -175,6 +177,7 @@ impl Default for Options {
             wait_lock: Duration::ZERO,
             engine_grace: Duration::from_secs(60),
             allow_recreate: false,
+            surge: None,
         }
     }
 }
@@ -204,6 +207,7 @@ impl Options {
             wait_lock: self.wait_lock,
             engine_grace: self.engine_grace,
             allow_recreate: self.allow_recreate || earlier.allow_recreate,
+            surge: self.surge.or(earlier.surge),
         }
     }
 }

@@ -199,6 +199,8 @@ pub struct Rollout {
     pub min_available: Option<MinAvailable>,
     pub gate: Option<Gate>,
     pub on_failure: Option<OnFailure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub surge: Option<bool>,
     pub min_ready_ms: Option<u64>,
     pub pull: Option<PullPolicy>,
     /// Commands of its own around an operation.

@@ -139,7 +139,16 @@ async fn revisions_for(
     let wanted = match request {
         Request::Rollback { .. } | Request::Scale { .. } => true,
         Request::Deploy { options, .. } | Request::Finish { options, .. } | Request::TakeBack { options, .. } => {
-            options.allow_recreate
+            let by_itself = |app: &&App| {
+                let rollouts = app
+                    .instances
+                    .iter()
+                    .filter_map(|one| Some(&one.app.as_ref()?.own.as_ref()?.spec.as_ref()?.rollout));
+                let in_file = request.spec_in_file(&app.id).map(|spec| &spec.rollout);
+                rollouts.chain(in_file).any(|rollout| rollout.surge == Some(true))
+                    || app.instances.iter().any(|one| one.replaces().is_some())
+            };
+            options.allow_recreate || options.surge == Some(true) || apps.iter().any(by_itself)
         }
         _ => false,
     };

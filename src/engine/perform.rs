@@ -124,14 +124,16 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             let tell = move |so_far| drop(progress.send((step, so_far)));
             let patience = Patience { timeout: *timeout, then: *on_timeout };
             let sandbox = job.sandbox(sandbox.as_ref())?;
-            traffic::drain(context, job.instance.as_ref(), places, sandbox.as_ref(), patience, tell).await
+            let found = look(docker, &job, None, sandbox.as_ref()).await?;
+            let places = traffic::at_its_address(places, &found);
+            traffic::drain(context, job.instance.as_ref(), &places, sandbox.as_ref(), patience, tell).await
         }
         Task::Attach { only_with: Some(app), .. } if !runs(docker, &job, app).await? => {
             Ok(Done::saying(format!("{} does not run any more, so it stays out", app.name())))
         }
-        Task::Join { balancers, sandbox, timeout } => {
+        Task::Join { balancers, sandbox, timeout, seats } => {
             let found = look(docker, &job, None, Some(&job.container(sandbox)?)).await?;
-            traffic::join(context, balancers, &found, *timeout).await
+            traffic::join(context, balancers, seats, &found, *timeout).await
         }
         Task::Attach { places, sandbox, timeout, .. } => {
             let sandbox = job.sandbox(sandbox.as_ref())?;

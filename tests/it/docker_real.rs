@@ -52,6 +52,7 @@ impl Bench {
             operation: "op-1".into(),
             spec: None,
             spec_hash: String::new(),
+            replaces: None,
         };
         own.write()
     }

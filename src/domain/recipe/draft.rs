@@ -104,6 +104,13 @@ impl<'a> Draft<'a> {
         self.undo.insert(at.instance.clone(), id);
     }
 
+    /// The way back of one instance begins when that of another has ended.
+    pub fn undo_follows(&mut self, later: &Slot, earlier: &Slot) {
+        if let Some(last) = self.undo.get(&earlier.instance).copied() {
+            self.undo.insert(later.instance.clone(), last);
+        }
+    }
+
     fn push(
         &mut self,
         at: Option<&Slot>,

@@ -70,7 +70,7 @@ impl Wanted<'_> {
         draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
         draft.undo(at, Task::Remove { container, volumes: false }, &[create], &*cause);
         draft.undo(at, stop(sandbox.clone(), draft.options), &[up], &*cause);
-        draft.undo(at, Task::Remove { container: sandbox, volumes: false }, &[made], cause);
+        draft.undo(at, Task::Remove { container: sandbox.clone(), volumes: false }, &[made], cause);
         let to = object_name(&old_sandbox.name)?;
         draft.undo(
             at,
@@ -86,7 +86,7 @@ impl Wanted<'_> {
         self.serve_again(draft, at, instance, &way_back);
         places.undo(draft, at, Some(&known(old_sandbox)), drain);
         let replaced = old.into_iter().chain(&instance.others).chain([old_sandbox]).map(known).collect();
-        Ok(Swapped { prepared, start, ready, verify, done: park.or(record).unwrap_or(verify), replaced })
+        Ok(Swapped { prepared, sandbox, start, ready, verify, done: park.or(record).unwrap_or(verify), replaced })
     }
 }
 

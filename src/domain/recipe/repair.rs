@@ -257,6 +257,7 @@ fn wanted<'w>(draft: &Draft<'_>, app: &'w App, spec: &'w AppSpec, like: &Contain
         readiness: readiness(draft.options, spec, Some(healthcheck)),
         networks: first.clone(),
         volumes: first,
+        replaces: None,
     }
 }
 

@@ -108,6 +108,7 @@ fn up(draft: &mut Draft<'_>, app: &App, replicas: usize) -> Result<(), Refusal> 
         readiness,
         networks: Vec::new(),
         volumes: Vec::new(),
+        replaces: None,
     };
     let mut taken = Taken::default();
     draft.plan.batches = vec![todo.iter().map(|instance| instance.name.clone()).collect()];

@@ -6,7 +6,7 @@
 use super::super::facts::Facts;
 use super::super::fleet::{Container, Instance, MountSeen};
 use super::super::hook::Moment;
-use super::super::ids::AppId;
+use super::super::ids::{AppId, ContainerId};
 use super::super::options::PullPolicy;
 use super::super::plan::{AppDraft, Refusal, RevisionRecord, SandboxDraft, StepId, Target, Task};
 use super::super::spec::{AppSpec, MountKind};
@@ -46,6 +46,8 @@ pub(super) struct Wanted<'a> {
     pub networks: Vec<StepId>,
     /// Volumes to be made first.
     pub volumes: Vec<StepId>,
+    /// A container of the instance whose place what is made takes.
+    pub replaces: Option<ContainerId>,
 }
 
 /// The batch before: what the next one waits for.
@@ -70,6 +72,7 @@ pub(super) struct WayBack<'i> {
 pub(super) struct Swapped {
     /// What the swap waited for.
     pub prepared: Vec<StepId>,
+    pub sandbox: Target,
     pub start: StepId,
     pub ready: StepId,
     pub verify: StepId,
@@ -129,7 +132,7 @@ impl Wanted<'_> {
         places.undo(draft, at, Some(&sandbox), drain);
         draft.undo(at, Task::Remove { container, volumes: false }, &[create], cause);
         let replaced = old.into_iter().chain(&instance.others).map(known).collect();
-        Ok(Swapped { prepared, start, ready, verify, done: park.unwrap_or(verify), replaced })
+        Ok(Swapped { prepared, sandbox, start, ready, verify, done: park.unwrap_or(verify), replaced })
     }
 
     /// The sandbox as it is, started again, or made anew; and the step that brings it up.
@@ -170,7 +173,14 @@ impl Wanted<'_> {
         cause: &str,
     ) -> Result<StepId, Refusal> {
         let spec = ports::of_instance(self.app, &self.spec.sandbox, number)?;
-        let sandbox = SandboxDraft { app: self.app.clone(), number, spec, spec_hash: self.spec.hash(), addresses };
+        let sandbox = SandboxDraft {
+            app: self.app.clone(),
+            number,
+            spec,
+            spec_hash: self.spec.hash(),
+            addresses,
+            replaces: self.replaces.clone(),
+        };
         let needs: Vec<_> = needs.iter().chain(&self.networks).copied().collect();
         Ok(draft.main(at, Task::SandboxCreate { draft: Box::new(sandbox) }, &needs, cause))
     }
@@ -218,6 +228,7 @@ impl Wanted<'_> {
             image_id,
             sandbox,
             carry: instance.app.as_ref().map(|old| carried(old, self.spec)).unwrap_or_default(),
+            replaces: self.replaces.clone(),
         };
         Ok(draft.main(at, Task::Create { draft: Box::new(app) }, &needs, cause))
     }

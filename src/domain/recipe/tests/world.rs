@@ -119,6 +119,7 @@ impl Seed {
             operation: "op-1".into(),
             spec,
             spec_hash: "x".into(),
+            replaces: None,
         };
         let mut made = Vec::new();
         let mut spec = spec(IMAGES[self.image]);
