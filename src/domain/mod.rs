@@ -34,3 +34,4 @@ pub mod schedule;
 pub mod spec;
 pub mod unfinished;
 pub mod unknown;
+pub mod warm;
