@@ -53,8 +53,6 @@ const SECOND: u64 = 1_000_000;
 const LOOK: (u64, u64, u64) = (200, 10 * MS, 100 * MS);
 /// An old version that needs longer than this to leave its port is not a matter of milliseconds.
 const LONG: u64 = 60 * SECOND;
-/// A console that says nothing for so long is gone.
-const LEASE: u64 = 30 * SECOND;
 /// What a gate may take to say who it is.
 const HELLO: u64 = SECOND;
 
@@ -120,6 +118,7 @@ struct Filter {
 
 pub struct Arbiter {
     listener: Option<Fd>,
+    lease_us: u64,
     clients: [Option<Client>; MANY],
     holds: [Option<Hold>; MANY],
     filters: [Option<Filter>; MANY],
@@ -127,14 +126,16 @@ pub struct Arbiter {
 
 impl Arbiter {
     /// Listens under `name`; where that is taken, nobody is ever held.
-    pub fn new(name: &[u8]) -> Self {
-        Self { listener: unix::listen(name).ok(), ..Self::none() }
+    ///
+    /// A console that says nothing for `lease_ms` is gone.
+    pub fn new(name: &[u8], lease_ms: u64) -> Self {
+        Self { listener: unix::listen(name).ok(), lease_us: lease_ms * MS, ..Self::none() }
     }
 
     /// One that holds nothing: what a child of PID 1 keeps of its parent's.
     pub fn none() -> Self {
         let (clients, holds) = ([const { None }; MANY], [const { None }; MANY]);
-        Self { listener: None, clients, holds, filters: [const { None }; MANY] }
+        Self { listener: None, lease_us: 0, clients, holds, filters: [const { None }; MANY] }
     }
 
     /// What to poll for.
@@ -341,7 +342,7 @@ impl Arbiter {
         let at = self.holds.iter().position(|hold| hold.as_ref().is_some_and(|hold| hold.is(token)));
         let (Some(at), None) = (at, words.next()) else { return Err(b"no such hold") };
         let Some(hold) = &mut self.holds[at] else { return Err(b"no such hold") };
-        hold.spoken_by(id);
+        hold.spoken_by(id, self.lease_us);
         if hold.is_over() {
             hold.tell();
             return Ok(());
@@ -363,7 +364,7 @@ impl Arbiter {
             return Err(b"the name for gates is taken");
         }
         if let Some(hold) = self.holds.iter_mut().flatten().find(|hold| hold.is(token)) {
-            hold.spoken_by(id);
+            hold.spoken_by(id, self.lease_us);
             hold.tell();
             return Ok(());
         }
@@ -388,7 +389,7 @@ impl Arbiter {
             next_us: u64::MAX,
         };
         hold.token.push(token);
-        hold.spoken_by(id);
+        hold.spoken_by(id, self.lease_us);
         hold.tell();
         self.holds[at] = Some(hold);
         Ok(())
@@ -423,9 +424,10 @@ impl Arbiter {
             }
             _ => {
                 let told = hold.swap_us > 0;
-                let gone = now >= hold.spoken_us + LEASE;
+                let due = hold.spoken_us + self.lease_us;
+                let gone = now >= due;
                 if !told && (!gone || hold.port == 0) {
-                    hold.next_us = if hold.port == 0 { u64::MAX } else { hold.spoken_us + LEASE };
+                    hold.next_us = if hold.port == 0 { u64::MAX } else { due };
                     return;
                 }
                 if port::is_free(hold.port) {
@@ -486,12 +488,12 @@ impl Hold {
         matches!(self.state, State::Free(_))
     }
 
-    fn spoken_by(&mut self, id: &[u8]) {
+    fn spoken_by(&mut self, id: &[u8], lease_us: u64) {
         self.id = Line::new();
         self.id.push(id);
         self.spoken_us = sys::now_us();
         if self.swap_us == 0 && self.port > 0 && !self.is_over() {
-            self.next_us = self.spoken_us + LEASE;
+            self.next_us = self.spoken_us + lease_us;
         }
     }
 

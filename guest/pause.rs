@@ -23,7 +23,8 @@ pub fn run(mut args: Args) -> ! {
         }
     }
     let mut commands = Commands::new(lease_ms);
-    let mut arbiter = Arbiter::new(name);
+    // Three words of a console may get lost, as with a watch.
+    let mut arbiter = Arbiter::new(name, 3 * lease_ms);
     let mut fds = [PollFd::UNUSED; 2 + arbiter::FDS];
     (fds[0], fds[1]) = (PollFd::new(signals.fd(), POLLIN), PollFd::new(0, POLLIN));
     // Children may have been handed over before the signals were blocked.
