@@ -384,3 +384,14 @@ pub enum FleetState {
         retry_in: std::time::Duration,
     },
 }
+
+impl FleetState {
+    /// The last fleet known, live or stale.
+    pub fn fleet(&self) -> Option<&Fleet> {
+        match self {
+            Self::Loading => None,
+            Self::Live(fleet) => Some(fleet),
+            Self::Stale { fleet, .. } => fleet.as_ref(),
+        }
+    }
+}

@@ -24,6 +24,7 @@ pub mod inplace;
 pub mod labels;
 pub mod lock;
 pub mod options;
+pub mod painted;
 pub mod plan;
 pub mod probe;
 pub mod progress;
