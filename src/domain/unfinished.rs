@@ -105,6 +105,7 @@ mod tests {
                 role,
                 revision,
                 operation,
+                held: false,
                 spec: None,
                 spec_hash: String::new(),
                 replaces: None,

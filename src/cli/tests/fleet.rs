@@ -40,6 +40,7 @@ fn own(app: &AppId, number: u32, role: Role, revision: u32) -> OwnLabels {
         role,
         revision,
         operation,
+        held: false,
         spec: None,
         spec_hash: String::new(),
         replaces: None,

@@ -91,6 +91,7 @@ fn draft() -> super::super::plan::AppDraft {
         sandbox: target(),
         carry: Vec::new(),
         replaces: None,
+        hold: None,
     }
 }
 
