@@ -74,6 +74,8 @@ pub(super) struct Done {
     pub gap: Option<GapWatch>,
     /// The new version took over in one moment; and how long nobody took connections, in µs, where that was seen.
     pub swapped: Option<Option<u64>>,
+    /// Requests that failed since the drain, as the balancers count them.
+    pub failed_requests: Option<u64>,
     pub judged: Option<(Judgement, Option<Identity>)>,
 }
 

@@ -61,7 +61,8 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Rollback => {
             if let Some((app, _)) = managed(model, "roll back") {
                 let what = format!("roll back {app}");
-                return dialog::plan(model, Request::Rollback { app, to: None, options: Options::default() }, what);
+                let options = model.options.clone();
+                return dialog::plan(model, Request::Rollback { app, to: None, options }, what);
             }
         }
         Remove => {
@@ -303,7 +304,8 @@ fn restart(model: &mut Model) -> Vec<Command> {
         [one] => format!("restart {one}"),
         many => format!("restart {} marked", many.len()),
     };
-    dialog::plan(model, Request::Restart { targets, options: Options::default() }, what)
+    let options = model.options.clone();
+    dialog::plan(model, Request::Restart { targets, options }, what)
 }
 
 fn inspect(model: &mut Model) -> Vec<Command> {
