@@ -101,6 +101,7 @@ mod tests {
             created: None,
             own: Some(OwnLabels { app, number, role, revision, operation, spec: None, spec_hash: String::new() }),
             compose: None,
+            labels: std::collections::BTreeMap::new(),
             networks: std::collections::BTreeMap::new(),
             ports: Vec::new(),
             mounts: Vec::new(),
