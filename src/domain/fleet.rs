@@ -146,6 +146,8 @@ pub struct Detail {
     pub tty: bool,
     /// TCP ports the image or the container exposes.
     pub exposed: Vec<u16>,
+    /// Of a sandbox: the version of its guest; 0: it does not say.
+    pub guest: u32,
 }
 
 /// One replica.

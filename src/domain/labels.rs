@@ -17,6 +17,11 @@ pub const SPEC_HASH: &str = "io.pitstop.spec-hash";
 /// On app containers: the addresses of the sandbox by network, so that they are known when the sandbox is gone.
 pub const ADDRESSES: &str = "io.pitstop.addresses";
 
+/// On app containers that were made to be held back: at their `start`, or at their `bind`.
+pub const HOLD: &str = "io.pitstop.hold";
+/// On the guest's images and so on sandboxes: what their guest can do.
+pub const GUEST: &str = "io.pitstop.guest";
+
 /// Compose's own labels, by which unmanaged containers find their app (v1 and v2).
 pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
 pub const COMPOSE_SERVICE: &str = "com.docker.compose.service";
@@ -59,6 +64,8 @@ pub struct OwnLabels {
     pub revision: u32,
     /// The operation that made it.
     pub operation: String,
+    /// It was made to be held back while another version serves: of two that run, it is the one that does not serve.
+    pub held: bool,
     /// Environment values left out.
     pub spec: Option<AppSpec>,
     pub spec_hash: String,
@@ -84,6 +91,7 @@ impl OwnLabels {
             role,
             revision: get(REVISION).parse().unwrap_or(0),
             operation: super::clean::clean(get(OPERATION)),
+            held: labels.contains_key(HOLD),
             spec: serde_json::from_str(get(SPEC)).ok(),
             spec_hash: super::clean::clean(get(SPEC_HASH)),
         })
@@ -121,6 +129,7 @@ mod tests {
             role: Role::App,
             revision: 7,
             operation: "op-1".into(),
+            held: false,
             spec: Some(AppSpec { image: "web:v1".into(), ..AppSpec::default() }),
             spec_hash: "ab".into(),
         };

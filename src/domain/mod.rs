@@ -36,3 +36,4 @@ pub mod schedule;
 pub mod spec;
 pub mod unfinished;
 pub mod unknown;
+pub mod warm;

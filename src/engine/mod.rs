@@ -48,6 +48,7 @@ mod run;
 mod session;
 mod state;
 mod traffic;
+mod warm;
 mod who;
 
 pub use crate::docker::{Location, LogLine, LogOptions};

@@ -27,6 +27,7 @@ mod swap;
 mod tests;
 mod traffic;
 mod unmanaged;
+mod warm;
 
 pub use create::create;
 pub use deploy::deploy;

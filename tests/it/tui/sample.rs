@@ -88,6 +88,7 @@ pub fn instance(app: &AppId, number: u32, image: &str, revision: u32, ip: &str, 
         role,
         revision,
         operation: String::new(),
+        held: false,
         spec: Some(AppSpec { image: image.into(), ..AppSpec::default() }),
         spec_hash: String::new(),
     };
