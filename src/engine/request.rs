@@ -107,6 +107,21 @@ impl Request {
         }
     }
 
+    /// What it is about, as the user typed it.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Create { project, .. } => project.name.clone(),
+            Self::Deploy { app, .. }
+            | Self::Rollback { app, .. }
+            | Self::Scale { app, .. }
+            | Self::Finish { app, .. }
+            | Self::TakeBack { app, .. } => app.clone(),
+            Self::Restart { targets, .. } | Self::Repair { targets, .. } => targets.join(", "),
+            Self::Remove { apps, .. } => apps.join(", "),
+            Self::Resume { op, .. } | Self::Abort { op, .. } | Self::Retry { op, .. } => op.to_string(),
+        }
+    }
+
     /// How it is to be done, to be chosen anew.
     pub fn options_mut(&mut self) -> &mut Options {
         options_of!(self)

@@ -11,6 +11,7 @@ use super::perform::{Context, Done, Failed, Job, Product, perform};
 use super::record::{Intents, Pending, Recorder, Records};
 use super::request::{Command, Control, Operation};
 use super::state;
+use super::warm::Takeover;
 use crate::docker::PullProgress;
 use crate::domain::clean::clean;
 use crate::domain::control::{Order, Reply};
@@ -131,8 +132,8 @@ struct Part {
     gap: Option<GapWatch>,
     /// Transitions of the watch when the old container was about to stop.
     mark: u64,
-    /// A warm swap has taken place; with the gap that the sandbox has seen, in µs.
-    swapped: Option<Option<u64>>,
+    /// A warm swap has taken place.
+    takeover: Option<Takeover>,
     verdict: Option<Verdict>,
 }
 
@@ -285,7 +286,7 @@ impl Run {
             gap: part.and_then(|part| {
                 // A watch of something else tells nothing of what this step asks; and after a swap without a gap that a watch could
                 // see, an answer must have been asked for afterwards.
-                let asks = |gap: &&GapWatch| step.task.probe() == Some(&gap.probe) && part.swapped.is_none();
+                let asks = |gap: &&GapWatch| step.task.probe() == Some(&gap.probe) && part.takeover.is_none();
                 let gap = part.gap.as_ref().filter(asks)?;
                 Some((gap.subscribe(), part.mark))
             }),
@@ -374,12 +375,12 @@ impl Run {
         if done.gap.is_some() {
             (part.gap, part.mark) = (done.gap, 0);
         }
-        part.swapped = done.swapped.or(part.swapped);
+        part.takeover = done.takeover.or(part.takeover);
         if let Some((judgement, after)) = done.judged {
             part.verdict = Some(judgement.verdict);
             let before = part.before.clone();
             let gap = part.gap.take();
-            let swapped = part.swapped.take();
+            let takeover = part.takeover.take();
             self.teller.tell(EventKind::IdentityJudged(IdentityJudged {
                 instance: name.clone(),
                 verdict: judgement.verdict,
@@ -388,7 +389,7 @@ impl Run {
                 reasons: judgement.reasons,
             }));
             // Of a gap too short for the watch, only the sandbox knows.
-            let seen = swapped.flatten().map(gap::millis);
+            let seen = takeover.and_then(|takeover| takeover.gap_us).map(gap::millis);
             if let Some((gap, gap_ms)) =
                 gap.as_ref().and_then(|gap| Some((gap, gap.gap_ms().into_iter().chain(seen).reduce(f64::max)?)))
             {

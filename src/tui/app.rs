@@ -258,7 +258,9 @@ impl Console {
 
     fn frame(&mut self) -> io::Result<()> {
         let model = &self.model;
-        self.screen.draw(|frame| view::draw(model, frame))
+        self.screen.draw(|frame| view::draw(model, frame))?;
+        self.bridge.look_at(view::watched(&self.model));
+        Ok(())
     }
 
     fn clock(&mut self) {

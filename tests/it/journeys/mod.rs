@@ -21,6 +21,7 @@ mod repair;
 mod sandboxes;
 mod survival;
 mod traffic;
+mod warm;
 
 use std::collections::BTreeMap;
 

@@ -71,6 +71,7 @@ pub fn container(name: &str, image: &str, up: Option<i64>) -> Container {
         created: Some(ago(90_000)),
         own: None,
         compose: None,
+        labels: BTreeMap::new(),
         networks: BTreeMap::new(),
         ports: Vec::new(),
         mounts: Vec::new(),

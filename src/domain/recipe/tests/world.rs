@@ -29,6 +29,7 @@ pub fn container(n: u32, name: &str, state: State) -> Container {
         created: None,
         own: None,
         compose: None,
+        labels: BTreeMap::new(),
         networks: BTreeMap::new(),
         ports: Vec::new(),
         mounts: Vec::new(),
