@@ -6,6 +6,7 @@ use super::super::converge::{Aim, Difference, Need};
 use super::super::facts::Facts;
 use super::super::fleet::{App, Instance};
 use super::super::identity::Hold;
+use super::super::ids::InstanceName;
 use super::super::inplace::{Change, blockers, compare};
 use super::super::options::{Options, PullPolicy};
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
@@ -26,6 +27,8 @@ pub(super) struct Roll<'a> {
     pub app: &'a App,
     pub spec: AppSpec,
     pub image: Image,
+    /// Only these, and although they run just that: a restart by new containers. Empty: whoever runs something else.
+    pub again: Vec<InstanceName>,
     /// The file the spec comes from, for its networks and volumes.
     pub project: Option<&'a ProjectSpec>,
     pub facts: &'a Facts,
@@ -62,7 +65,15 @@ impl Roll<'_> {
         // One that takes another's place is handled with it.
         for instance in self.app.instances.iter().filter(|one| pairs.iter().all(|(new, _)| new.name != one.name)) {
             let changes = self.changes(instance);
+            let chosen = self.again.contains(&instance.name);
+            if !chosen && !self.again.is_empty() {
+                beside.others += usize::from(instance.is_ready());
+                continue;
+            }
             match traffic::seen(&draft, instance).need(Aim::Run(self.difference(instance))) {
+                Need::Nothing if chosen => {
+                    todo.push(Todo { instance, need: Need::Replace, changes: Vec::new(), successor: None });
+                }
                 Need::Nothing | Need::Leave | Need::Unpause | Need::Start => {
                     beside.others += usize::from(instance.is_ready());
                     beside.broken += usize::from(instance.is_unhealthy());
