@@ -71,7 +71,8 @@ impl Roll<'_> {
                 continue;
             }
             match traffic::seen(&draft, instance).need(Aim::Run(self.difference(instance))) {
-                Need::Nothing if chosen => {
+                // Whatever an earlier one that broke off has left beside it: a restart always restarts.
+                Need::Nothing | Need::Proof if chosen => {
                     todo.push(Todo { instance, need: Need::Replace, changes: Vec::new(), successor: None });
                 }
                 Need::Nothing | Need::Leave | Need::Unpause | Need::Start => {
