@@ -75,6 +75,8 @@ pub(super) struct Done {
     pub detail: Option<String>,
     pub before: Option<Identity>,
     pub gap: Option<GapWatch>,
+    /// Requests that failed since the drain, as the balancers count them.
+    pub failed_requests: Option<u64>,
     pub takeover: Option<Takeover>,
     pub judged: Option<(Judgement, Option<Identity>)>,
 }

@@ -234,7 +234,7 @@ impl Run {
             self.times[step].ready = Some(now);
         }
         for step in advance.skipped {
-            self.tell_finished(step, StepResult::Skipped, None, None);
+            self.tell_finished(step, StepResult::Skipped, None, None, None);
         }
         for step in advance.start {
             self.start_step(step, now);
@@ -350,7 +350,7 @@ impl Run {
         if result == StepResult::Failed && self.error.is_none() {
             self.error = Some(self.in_context(id, &error));
         }
-        self.tell_finished(id, result, Some(error), None);
+        self.tell_finished(id, result, Some(error), None, None);
     }
 
     fn succeeded(&mut self, id: StepId, done: Done) {
@@ -365,7 +365,7 @@ impl Run {
             self.failed(id, StepResult::Failed, &why);
         } else {
             self.schedule.finish(id, StepResult::Ok);
-            self.tell_finished(id, StepResult::Ok, None, done.detail);
+            self.tell_finished(id, StepResult::Ok, None, done.detail, done.failed_requests);
         }
         let Some(name) = self.plan.steps[id].instance.clone() else { return };
         let part = self.parts.entry(name.clone()).or_default();
@@ -464,7 +464,14 @@ impl Run {
         self.teller.tell(EventKind::StepProgress(StepProgress { step, done, total, note }));
     }
 
-    fn tell_finished(&mut self, id: StepId, result: StepResult, error: Option<String>, detail: Option<String>) {
+    fn tell_finished(
+        &mut self,
+        id: StepId,
+        result: StepResult,
+        error: Option<String>,
+        detail: Option<String>,
+        failed_requests: Option<u64>,
+    ) {
         let (step, times) = (&self.plan.steps[id], self.times[id]);
         let took_ms = times.started.map_or(0, clock::since);
         self.serial_ms += took_ms;
@@ -479,6 +486,7 @@ impl Run {
             waited_ms: times.waited_ms,
             error,
             detail,
+            failed_requests,
         }));
     }
 
@@ -527,8 +535,7 @@ impl Run {
         };
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let counts = Counts {
-            // One that makes room for another is told with that one.
-            instances: small(self.plan.batches.iter().map(Vec::len).sum::<usize>() - self.plan.replaces.len()),
+            instances: small(self.plan.batch_sizes().sum()),
             kept: count(&[Verdict::Kept]),
             changed: count(&[Verdict::Changed]),
             lost: count(&[Verdict::Lost, Verdict::Orphaned]),
