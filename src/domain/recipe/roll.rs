@@ -12,7 +12,7 @@ use super::super::options::{Options, PullPolicy};
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::super::project::ProjectSpec;
 use super::super::spec::AppSpec;
-use super::draft::{Draft, Slot, known, rivals};
+use super::draft::{Draft, Slot, known, rivals, stop};
 use super::hooks;
 use super::ports::Taken;
 use super::resources::Resources;
@@ -150,9 +150,19 @@ impl Roll<'_> {
         let prove = |instance: &&Instance| {
             let (container, sandbox) = (known(instance.app.as_ref()?), known(instance.sandbox.as_ref()?));
             let at = Slot { instance: instance.name.clone(), batch: 1 };
+            // Never let go: the one that serves is not touched by their end.
+            let held: Vec<_> = instance
+                .others
+                .iter()
+                .filter(|other| other.is_alive())
+                .map(|other| {
+                    let cause = format!("{} is held back, and is not wanted any more", other.name);
+                    draft.main(&at, stop(known(other), draft.options), &[], cause)
+                })
+                .collect();
             let cause = format!("{} runs what is wanted, but what began it broke off", instance.name.short());
             let task = readiness.task(container.clone(), Some(sandbox.clone()), draft.options);
-            let ready = draft.main(&at, task, &[], cause);
+            let ready = draft.main(&at, task, &held, cause);
             let hooks = instance.app.as_ref().map(hooks::of).unwrap_or_default();
             let ready = hooks::post_ready(draft, &at, &hooks, &container, ready);
             let rivals = rivals(instance, instance.app.as_ref());

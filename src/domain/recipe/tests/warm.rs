@@ -1,12 +1,12 @@
 //! Warm swaps: what is planned, and what is refused.
 
-use super::super::{deploy, restart};
+use super::super::{deploy, restart, take_back};
 use super::tables::shape;
 use super::world::{Seed, web};
 use crate::domain::facts::Facts;
 use crate::domain::fleet::State;
 use crate::domain::options::Options;
-use crate::domain::plan::{Kind, Plan, Refusal};
+use crate::domain::plan::{Kind, Plan, Refusal, Task};
 use crate::domain::probe::ProbeSpec;
 use crate::domain::warm::Warm;
 
@@ -88,4 +88,22 @@ fn a_warm_restart_is_a_new_container_of_the_same() {
     // Without the word the same container is restarted.
     let plain = restart(&["shop/web".into()], &facts, &Options::default()).unwrap();
     assert!(!shape(&plain).iter().any(|line| line.contains(" warm ") || line.contains(" create ")));
+}
+
+#[test]
+fn taking_back_what_is_held_does_not_touch_what_serves() {
+    let facts = web(&[Seed { beside: Some((2, State::Running)), ..Seed::well() }]);
+    let serving = facts.fleet.apps[0].instances[0].app.as_ref().unwrap();
+    assert_eq!(serving.revision(), 1, "the older one serves");
+    let plan = take_back("shop/web", &facts, &Options::default()).unwrap();
+    assert_eq!(
+        shape(&plan),
+        ["0 web-1 stop <- ", "1 web-1 ready <- 0", "2 web-1 verify <- 1", "3 web-1 remove <- 2"],
+        "{:?}",
+        plan.notes
+    );
+    for step in &plan.steps {
+        let touched = matches!(&step.task, Task::Stop { container, .. } | Task::Remove { container, .. } if container.name().ends_with(".r1"));
+        assert!(!touched, "{step:?}");
+    }
 }
