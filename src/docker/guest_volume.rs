@@ -38,9 +38,11 @@ impl Changes {
         filled?;
         match removed {
             // Who asks again removes it.
-            Err(left) if left.is_unreachable() || left.is_unknown_outcome() => return Err(left),
+            Err(left) if left.is_unreachable() || left.is_unknown_outcome() || left.failure == Failure::Server => {
+                return Err(left);
+            }
             Err(left) => {
-                tracing::warn!(%left, "the container that fills the guest's volume stays behind; it does nothing")
+                tracing::warn!(%left, "the container that fills the guest's volume stays behind; it does nothing");
             }
             Ok(()) => {}
         }

@@ -9,4 +9,5 @@ mod resume;
 mod surge;
 mod tables;
 mod traffic;
+mod warm;
 mod world;
