@@ -364,7 +364,8 @@ impl Side {
             seen["State"]["Health"]["Status"] == expected
         });
         let filters = json!({"container": [id], "event": ["health_status"]}).to_string();
-        let filters: String = filters.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let quoted: Vec<String> = filters.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let filters = quoted.concat();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
         let path = format!("/events?since={}&until={}&filters={filters}", now - 60, now + 1);
         let told = match self.ask("GET", &path, &empty).1 {
