@@ -15,6 +15,7 @@
 //! drain_note   that an instance was taken out of its balancers, kept in the sandbox
 //! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
 //! lock         one container a lock, held by its standard input
+//! original     a stranger's container, as what an instance can be made from
 //! demo         what only the demo needs
 //! read, write  conversions: the engine's models to domain values and back
 //! ```
@@ -38,6 +39,7 @@ mod location;
 mod lock;
 mod logs;
 mod networks;
+mod original;
 mod read;
 mod revisions;
 pub mod sandbox_image;

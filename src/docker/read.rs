@@ -317,7 +317,7 @@ fn mounts(seen: Vec<MountPoint>) -> Vec<MountSeen> {
     mounts
 }
 
-fn restart(policy: Option<bollard::models::RestartPolicy>) -> RestartPolicy {
+pub(super) fn restart(policy: Option<bollard::models::RestartPolicy>) -> RestartPolicy {
     let Some(policy) = policy else { return RestartPolicy::No };
     match policy.name {
         Some(RestartPolicyNameEnum::ALWAYS) => RestartPolicy::Always,

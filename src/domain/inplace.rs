@@ -132,6 +132,10 @@ impl Changes {
             logging.as_ref().map_or_else(|| "default".to_owned(), |logging| logging.driver.clone())
         });
         self.app("shm_size", &old.shm_size, &new.shm_size, debug);
+        for key in old.verbatim.keys().chain(new.verbatim.keys()).collect::<BTreeSet<_>>() {
+            let show = |value: &Option<&serde_json::Value>| value.map_or("none".into(), ToString::to_string);
+            self.app(&clean(key), &old.verbatim.get(key), &new.verbatim.get(key), show);
+        }
     }
 
     fn resources(&mut self, old: &Resources, new: &Resources) {
