@@ -14,7 +14,7 @@
 //! watch        an app's port seen from its sandbox       attach   asking the sandbox's first process
 //! drain_note   that an instance was taken out of its balancers, kept in the sandbox
 //! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
-//! lock         one container a lock, held by its standard input
+//! lock         one container a lock, held by its standard input      place    a container that holds an address
 //! original     a stranger's container, as what an instance can be made from
 //! demo         what only the demo needs
 //! read, write  conversions: the engine's models to domain values and back
@@ -40,6 +40,7 @@ mod lock;
 mod logs;
 mod networks;
 mod original;
+mod place;
 mod read;
 mod revisions;
 pub mod sandbox_image;
@@ -57,5 +58,6 @@ pub use images::PullProgress;
 pub use location::Location;
 pub use lock::{LockLine, LockSeen};
 pub use logs::{LogLine, LogOptions, LogStream};
+pub use place::PlaceCreation;
 pub use watch::{Watch, WatchLine};
 pub use write::is_predefined;

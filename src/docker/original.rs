@@ -371,7 +371,8 @@ fn storage(seen: &[MountPoint], host: &HostConfig, losses: &mut Losses) -> Vec<M
     for point in seen {
         let target = point.destination.clone().unwrap_or_default();
         let options = asked(&target);
-        let mode = point.mode.clone().unwrap_or_default();
+        // The engine shows a mode of its own invention; what was asked for is in the bind.
+        let mode = bind_mode(host, &target);
         if mode.split(',').any(|word| word.eq_ignore_ascii_case("z")) {
             losses.say(format!("the SELinux relabelling ({mode}) of its mount at {target} is not done again"));
         }
@@ -411,6 +412,12 @@ fn storage(seen: &[MountPoint], host: &HostConfig, losses: &mut Losses) -> Vec<M
     }
     mounts.sort_by(|a, b| a.target.cmp(&b.target));
     mounts
+}
+
+/// `ro,z` of `/srv:/data:ro,z`.
+fn bind_mode<'h>(host: &'h HostConfig, target: &str) -> &'h str {
+    let binds = host.binds.iter().flatten();
+    binds.filter_map(|bind| bind.split_once(&format!(":{target}:"))).map(|(_, mode)| mode).next().unwrap_or_default()
 }
 
 fn is_anonymous(volume: &str) -> bool {

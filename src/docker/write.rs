@@ -57,8 +57,12 @@ pub(super) fn sandbox(creation: &SandboxCreation) -> ContainerCreateBody {
 pub(super) fn endpoint(creation: &SandboxCreation, attach: &NetworkAttach) -> EndpointSettings {
     let pinned = creation.addresses.get(&attach.network).map(ToString::to_string);
     let (ipv4, ipv6) = (attach.ipv4.clone().or(pinned), attach.ipv6.clone());
-    let mut aliases: Vec<String> = creation.aliases.iter().chain(&attach.aliases).cloned().collect();
-    aliases.dedup();
+    let mut aliases: Vec<String> = Vec::new();
+    for alias in creation.aliases.iter().chain(&attach.aliases) {
+        if !aliases.contains(alias) {
+            aliases.push(alias.clone());
+        }
+    }
     EndpointSettings {
         aliases: if is_predefined(&attach.network) { None } else { filled(aliases) },
         mac_address: attach.mac.clone(),

@@ -5,6 +5,7 @@ use crate::domain::event::{OpEvent, Urgency};
 use crate::domain::ids::{AppId, OpId};
 use crate::domain::options::Options;
 use crate::domain::project::ProjectSpec;
+use crate::domain::recipe::Wish;
 use crate::domain::spec::AppSpec;
 use tokio::sync::{mpsc, oneshot};
 
@@ -44,6 +45,16 @@ pub enum Request {
     Remove {
         apps: Vec<String>,
         volumes: bool,
+        options: Options,
+    },
+    /// Give unmanaged containers a sandbox at their own addresses.
+    Adopt {
+        wish: Wish,
+        options: Options,
+    },
+    /// Give their places back to containers whose adoption was left half-done.
+    GiveBack {
+        wish: Wish,
         options: Options,
     },
     /// Let instances serve again, whatever happened to them; no `targets`: all that pitstop made.
@@ -97,6 +108,8 @@ impl Request {
             | Self::Scale { options, .. }
             | Self::Remove { options, .. }
             | Self::Repair { options, .. }
+            | Self::Adopt { options, .. }
+            | Self::GiveBack { options, .. }
             | Self::Finish { options, .. }
             | Self::TakeBack { options, .. }
             | Self::Resume { options, .. }
@@ -115,6 +128,8 @@ impl Request {
             | Self::Scale { options, .. }
             | Self::Remove { options, .. }
             | Self::Repair { options, .. }
+            | Self::Adopt { options, .. }
+            | Self::GiveBack { options, .. }
             | Self::Finish { options, .. }
             | Self::TakeBack { options, .. }
             | Self::Resume { options, .. }

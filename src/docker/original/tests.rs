@@ -193,6 +193,15 @@ fn what_stands_in_the_way_is_said() {
     assert!(label("com.docker.swarm.service.id")[0].contains("Swarm"));
     assert!(label("com.docker.compose.oneoff")[0].contains("one-off"));
     assert!(said(&|seen| seen["HostConfig"]["AutoRemove"] = json!(true)).obstacles[0].contains("--rm"));
+    let mounted = |bind: &str| {
+        said(&|seen| {
+            seen["HostConfig"]["Binds"] = json!([bind]);
+            seen["Mounts"] = json!([{"Type": "bind", "Source": "/srv", "Destination": "/data", "Mode": "z", "RW": true}]);
+        })
+        .losses
+    };
+    assert_eq!(mounted("/srv:/data"), Vec::<String>::new(), "a mode that the engine made up");
+    assert!(mounted("/srv:/data:ro,Z")[0].contains("SELinux"));
     assert!(said(&|seen| seen["HostConfig"]["Links"] = json!(["/db:/web/db"])).losses[0].contains("links"));
     assert!(said(&|seen| seen["HostConfig"]["UTSMode"] = json!("host")).losses[0].contains("hostname"));
 }

@@ -143,12 +143,17 @@ impl<'a> Draft<'a> {
                 grace.or_else(|| self.own_grace(container)).unwrap_or(STOP_GRACE) + STOP_SLACK
             }
             Task::Ready { min_ready, timeout, .. } => *timeout + *min_ready + READY_SLACK,
-            Task::Start { .. } | Task::SandboxStart { .. } | Task::Unpause { .. } => Duration::from_secs(120),
+            Task::Start { .. }
+            | Task::SandboxStart { .. }
+            | Task::TakeOver { .. }
+            | Task::Reserve { .. }
+            | Task::Unpause { .. } => Duration::from_secs(120),
             Task::Network { .. }
             | Task::Volume { .. }
             | Task::SandboxCreate { .. }
             | Task::Create { .. }
             | Task::Remove { .. }
+            | Task::Release { .. }
             | Task::RemoveNetwork { .. }
             | Task::RemoveVolume { .. } => Duration::from_secs(60),
             Task::Preflight { .. }

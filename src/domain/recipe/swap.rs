@@ -15,7 +15,7 @@ use super::hooks;
 use super::ports;
 use super::settle::{Readiness, as_before, spec_of, watch};
 use super::traffic;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a new container's image comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,7 +170,15 @@ impl Wanted<'_> {
         cause: &str,
     ) -> Result<StepId, Refusal> {
         let spec = ports::of_instance(self.app, &self.spec.sandbox, number)?;
-        let sandbox = SandboxDraft { app: self.app.clone(), number, spec, spec_hash: self.spec.hash(), addresses };
+        let sandbox = SandboxDraft {
+            app: self.app.clone(),
+            number,
+            spec,
+            spec_hash: self.spec.hash(),
+            addresses,
+            adoption: None,
+            unpinned: BTreeSet::new(),
+        };
         let needs: Vec<_> = needs.iter().chain(&self.networks).copied().collect();
         Ok(draft.main(at, Task::SandboxCreate { draft: Box::new(sandbox) }, &needs, cause))
     }
