@@ -10,6 +10,7 @@ use crate::domain::adopt::Original;
 use crate::domain::clean::clean;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{ContainerId, ImageRef};
+use crate::domain::labels::COMPOSE_SERVICE;
 use crate::domain::spec::{
     AppSpec, ContainerSpec, Healthcheck, Logging, Mount, MountKind, NetworkAttach, PublishedPort, Resources,
     RestartPolicy, SandboxSpec,
@@ -127,7 +128,7 @@ pub(super) fn original(seen: ContainerInspectResponse, image: &ImageConfig, defa
             attach.aliases.push(clean(name));
         }
         let end = endpoints.get(&attach.network);
-        attach.mac = end.and_then(|end| own_mac(end));
+        attach.mac = end.and_then(own_mac);
     }
     let chosen = endpoints.iter().filter_map(|(network, end)| {
         let asked = end.ipam_config.as_ref().and_then(|asked| some(asked.ipv4_address.as_ref()));
@@ -262,7 +263,9 @@ fn sandbox(
         }
         let asked = end.ipam_config.clone().unwrap_or_default();
         let mut aliases: Vec<String> = Vec::new();
-        for alias in end.aliases.iter().flatten().filter(|alias| *alias != short) {
+        // A service's own name is its sandbox's anyway.
+        let service = config.labels.as_ref().and_then(|labels| labels.get(COMPOSE_SERVICE));
+        for alias in end.aliases.iter().flatten().filter(|alias| *alias != short && Some(*alias) != service) {
             if !aliases.contains(alias) {
                 aliases.push(clean(alias));
             }

@@ -24,7 +24,8 @@ pub(super) async fn facts(docker: &Docker, request: &Request, trusts_labels: boo
         traffic_of(docker, request, &apps, trusts_labels),
         originals_of(docker, request, &apps),
     )?;
-    let mut facts = Facts { networks, volumes, images, revisions, balancers, left_drained, originals, ..Facts::default() };
+    let mut facts =
+        Facts { networks, volumes, images, revisions, balancers, originals, left_drained, ..Facts::default() };
     facts.images.extend(recorded_images(docker, &facts.revisions).await?);
     drop(apps);
     facts.fleet = fleet;
@@ -75,7 +76,10 @@ fn concerns(request: &Request, fleet: &Fleet, app: &App) -> bool {
             // The other half of what a container's name means.
             let beside = fleet.apps.iter().any(|other| {
                 other.id == app.id
-                    && other.instances.iter().any(|one| one.app.iter().any(|seen| wish.targets.iter().any(|t| *seen.name == **t)))
+                    && other
+                        .instances
+                        .iter()
+                        .any(|one| one.app.iter().any(|seen| wish.targets.iter().any(|t| *seen.name == **t)))
             });
             of_wish || of_name || beside || wish.targets.iter().any(named_here)
         }

@@ -59,8 +59,15 @@ pub(super) async fn reserve(
         spec: None,
         spec_hash: String::new(),
     };
-    let mut maker =
-        Maker { docker, image: image.await?.clone(), labels: own.write(), op: context.op.to_string(), step: job.step, lease, made: 0 };
+    let mut maker = Maker {
+        docker,
+        image: image.await?.clone(),
+        labels: own.write(),
+        op: context.op.to_string(),
+        step: job.step,
+        lease,
+        made: 0,
+    };
     let mut places = Places::default();
     let mut said = Vec::new();
     let mut failed = None;

@@ -174,7 +174,9 @@ fn back(goal: Goal, record: &Record, title: &str, options: Options, fleet: &Flee
         }
         Goal::Adopt { .. } => match wish(goal, fleet) {
             Some(wish) => Request::GiveBack { wish, options },
-            None => return Ok(Next::Nothing("the old containers are gone, so nothing can be given back to them".into())),
+            None => {
+                return Ok(Next::Nothing("the old containers are gone, so nothing can be given back to them".into()));
+            }
         },
         Goal::Create { project, .. } => {
             return Err(Refusal::Refused(format!(

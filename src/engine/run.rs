@@ -373,7 +373,9 @@ impl Run {
         if matches!(self.plan.steps[id].task, Task::Preflight { .. }) {
             part.before = done.before;
         }
-        if let (Task::Ready { .. }, Some(stopped)) = (&self.plan.steps[id].task, part.stopped.take()) {
+        if matches!(self.plan.steps[id].task, Task::Ready { .. })
+            && let Some(stopped) = part.stopped.take()
+        {
             let gap_ms = clock::instant().duration_since(stopped).as_secs_f64() * 1000.0;
             let probe = "from stop to ready".to_owned();
             self.teller.tell(EventKind::GapMeasured(GapMeasured { instance: name.clone(), gap_ms, probe }));

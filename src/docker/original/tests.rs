@@ -196,7 +196,8 @@ fn what_stands_in_the_way_is_said() {
     let mounted = |bind: &str| {
         said(&|seen| {
             seen["HostConfig"]["Binds"] = json!([bind]);
-            seen["Mounts"] = json!([{"Type": "bind", "Source": "/srv", "Destination": "/data", "Mode": "z", "RW": true}]);
+            seen["Mounts"] =
+                json!([{"Type": "bind", "Source": "/srv", "Destination": "/data", "Mode": "z", "RW": true}]);
         })
         .losses
     };

@@ -82,7 +82,7 @@ pub fn give_back(wish: &Wish, facts: &Facts, options: &Options) -> Result<Plan, 
     let chosen = chosen(wish, facts)?;
     let mut draft = Draft::new(Kind::Adopt, subject(&chosen), &Rollout::default(), facts, options);
     let mut after: Vec<StepId> = Vec::new();
-    for one in chosen.iter().filter(|one| one.half.is_some()) {
+    for one in chosen.iter().filter(|one| one.half.is_some() || one.own_name() != *one.old.name) {
         let at = Slot { instance: one.app.instance(one.number), batch: draft.plan.batches.len() + 1 };
         draft.plan.batches.push(vec![at.instance.clone()]);
         after = one.give_back(&mut draft, &at, &after)?;
@@ -128,7 +128,9 @@ fn chosen<'f>(wish: &Wish, facts: &'f Facts) -> Result<Vec<Chosen<'f>>, Refusal>
         }
         if !found {
             return Err(match facts.fleet.find(target) {
-                Ok(app) => Refusal::Refused(format!("{} is pitstop's already: its sandboxes hold its addresses", app.id)),
+                Ok(app) => {
+                    Refusal::Refused(format!("{} is pitstop's already: its sandboxes hold its addresses", app.id))
+                }
                 Err(error) => Refusal::Usage(error),
             });
         }
@@ -173,7 +175,8 @@ impl<'f> Chosen<'f> {
     fn of(old: &'f Container, wish: &Wish, facts: &'f Facts) -> Result<Self, Refusal> {
         let compose = old.compose.as_ref().map(|(project, service, number)| (&**project, &**service, *number));
         let (app, number) = named(&old.name, compose, wish.project.as_deref()).map_err(Refusal::Usage)?;
-        let mine = |instance: &&Instance| instance.number == number && (instance.sandbox.is_some() || instance.app.is_some());
+        let mine =
+            |instance: &&Instance| instance.number == number && (instance.sandbox.is_some() || instance.app.is_some());
         let managed = facts.fleet.apps.iter().find(|seen| seen.managed && seen.id == app);
         let there = managed.and_then(|managed| managed.instances.iter().find(mine));
         let half = there.filter(|there| adopts(there, old));
@@ -203,7 +206,9 @@ impl<'f> Chosen<'f> {
         match self.old.state {
             State::Running => {}
             State::Paused => stop(format!("it is paused; `docker unpause {name}` first")),
-            _ if self.old.is_alive() => stop("the engine is restarting it again and again; let it run well first".into()),
+            _ if self.old.is_alive() => {
+                stop("the engine is restarting it again and again; let it run well first".into());
+            }
             _ if self.half.is_none() => {
                 stop(format!("it does not run, so it has no address to keep; `docker start {name}` first"));
             }
@@ -216,8 +221,12 @@ impl<'f> Chosen<'f> {
         if !joined.is_empty() {
             stop(format!("{} shares its network and would be cut off for good", joined.join(", ")));
         }
-        let losses: Vec<String> =
-            original.losses.iter().cloned().chain(self.addresses(facts).into_iter().filter_map(|way| way.lost)).collect();
+        let losses: Vec<String> = original
+            .losses
+            .iter()
+            .cloned()
+            .chain(self.addresses(facts).into_iter().filter_map(|way| way.lost))
+            .collect();
         if !wish.accept_changes && !losses.is_empty() {
             stop(format!("not everything can be kept: {}; --accept-changes does it all the same", losses.join("; ")));
         }
@@ -312,7 +321,7 @@ impl<'f> Chosen<'f> {
         let up = self.take_over(draft, at, sandbox.clone(), wish, &[down]);
         let task = Task::Start { container: container.clone(), restart: None };
         let start = draft.main(at, task, &[up], "the same configuration again, in the sandbox");
-        let (verify, park) = self.prove(draft, at, original, &container, &sandbox, reserve, start);
+        let (verify, park) = self.prove(draft, at, (&container, &sandbox), reserve, start);
 
         let cause = format!("{} did not work out in a sandbox", old.name);
         draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
@@ -366,19 +375,16 @@ impl<'f> Chosen<'f> {
                 (known(app), step)
             }
             there => {
-                let container = match there {
-                    Some(app) => {
-                        if app.is_alive() {
-                            let why = "it sits in a network namespace that is gone";
-                            needs.push(draft.main(at, stop(known(app), draft.options), &needs.clone(), why));
-                        }
-                        known(app)
+                let container = if let Some(app) = there {
+                    if app.is_alive() {
+                        let why = "it sits in a network namespace that is gone";
+                        needs.push(draft.main(at, stop(known(app), draft.options), &needs.clone(), why));
                     }
-                    None => {
-                        let create = self.create(draft, at, original, target.clone(), &needs, "it is not there yet");
-                        needs.push(create);
-                        Target::Made { step: create, name: self.app.container_name(self.number, REVISION) }
-                    }
+                    known(app)
+                } else {
+                    let create = self.create(draft, at, original, target.clone(), &needs, "it is not there yet");
+                    needs.push(create);
+                    Target::Made { step: create, name: self.app.container_name(self.number, REVISION) }
                 };
                 let task = Task::Start { container: container.clone(), restart: None };
                 let step = draft.main(at, task, &needs, "the same configuration again, in the sandbox");
@@ -387,7 +393,7 @@ impl<'f> Chosen<'f> {
             }
         };
         let (container, start) = started;
-        let (verify, park) = self.prove(draft, at, original, &container, &target, reserve, start);
+        let (verify, park) = self.prove(draft, at, (&container, &target), reserve, start);
         let cause = format!("{} did not work out in a sandbox", self.old.name);
         draft.undo(at, stop(container.clone(), draft.options), &undoes, &*cause);
         draft.undo(at, stop(target, draft.options), &undoes, cause);
@@ -398,22 +404,25 @@ impl<'f> Chosen<'f> {
 
     /// Back: what was to take its place goes, and it runs again as it did.
     fn give_back(&self, draft: &mut Draft<'_>, at: &Slot, after: &[StepId]) -> Result<Vec<StepId>, Refusal> {
-        let Some(half) = self.half else { return Ok(after.to_vec()) };
         let mut needs = after.to_vec();
         let mut reserve = None;
-        if !self.old.is_alive() {
+        let down = self.half.is_some() && !self.old.is_alive();
+        if down {
             let wanted = self.half_s_addresses();
             reserve = (!wanted.is_empty()).then(|| self.reserve(draft, at, &wanted, &needs));
             needs.extend(reserve);
         }
-        let restart = half.app.as_ref().and_then(|app| app.own.as_ref()?.spec.as_ref()).map(|spec| spec.container.restart.clone());
-        needs.extend(take_away(draft, at, half, &needs));
+        let spec = self.half.and_then(|half| half.app.as_ref()?.own.as_ref()?.spec.as_ref());
+        let restart = spec.map(|spec| spec.container.restart.clone());
+        if let Some(half) = self.half {
+            needs = take_away(draft, at, half, &needs);
+        }
         let own = self.own_name();
         if *self.old.name != *own {
             let task = Task::Rename { container: known(self.old), to: object_name(&own)? };
             needs.push(draft.main(at, task, &needs.clone(), "it has its name back"));
         }
-        if self.old.is_alive() {
+        if !down {
             return Ok(needs);
         }
         let task = Task::Start { container: known(self.old), restart };
@@ -444,16 +453,23 @@ impl<'f> Chosen<'f> {
         for loss in &original.losses {
             draft.note(format!("{name}: {loss}"));
         }
-        let alone = self.old.networks.keys().any(|network| {
-            draft.facts.networks.iter().any(|seen| seen.name == *network && seen.addresses.len() <= 1)
-        });
+        let alone =
+            self.old.networks.keys().any(|network| {
+                draft.facts.networks.iter().any(|seen| seen.name == *network && seen.addresses.len() <= 1)
+            });
         let gap = if alone { "1.2 s (it is alone on its network)" } else { "0.6 s" };
         draft.note(format!(
             "{name}: it does not answer for about {gap}, and for as long as it takes to stop and to start; open connections are cut, hostname, ports, names and volumes stay"
         ));
     }
 
-    fn reserve(&self, draft: &mut Draft<'_>, at: &Slot, addresses: &BTreeMap<String, String>, needs: &[StepId]) -> StepId {
+    fn reserve(
+        &self,
+        draft: &mut Draft<'_>,
+        at: &Slot,
+        addresses: &BTreeMap<String, String>,
+        needs: &[StepId],
+    ) -> StepId {
         let own = self.old.detail.as_ref().and_then(|detail| detail.stop_grace_ms).map(Duration::from_millis);
         let grace = draft.options.stop_grace.or(own).unwrap_or(Duration::from_secs(10));
         let lease = grace + draft.options.ready_timeout * 2 + LEASE;
@@ -494,14 +510,13 @@ impl<'f> Chosen<'f> {
         &self,
         draft: &mut Draft<'_>,
         at: &Slot,
-        original: &Original,
-        container: &Target,
-        sandbox: &Target,
+        (container, sandbox): (&Target, &Target),
         reserve: Option<StepId>,
         start: StepId,
     ) -> (StepId, StepId) {
         let checked = self.old.detail.as_ref().map(|detail| detail.has_healthcheck);
-        let readiness = readiness(draft.options, &original.spec, checked);
+        let spec = self.original.map(|original| original.spec.clone()).unwrap_or_default();
+        let readiness = readiness(draft.options, &spec, checked);
         if let Some(note) = readiness.note(&at.instance.to_string()) {
             draft.note(note);
         }
@@ -552,7 +567,8 @@ impl<'f> Chosen<'f> {
     /// Those of them that it can't ask for by itself.
     fn unpinned(&self, sandbox: &Container) -> BTreeMap<String, String> {
         let pinned = sandbox.detail.as_ref().map(|detail| &detail.pinned);
-        let is_free = |network: &String| pinned.is_none_or(|pinned| pinned.get(network).is_none_or(|pin| pin.ipv4.is_none()));
+        let is_free =
+            |network: &String| pinned.is_none_or(|pinned| pinned.get(network).is_none_or(|pin| pin.ipv4.is_none()));
         let mut wanted = self.half_s_addresses();
         wanted.retain(|network, _| network != "bridge" && is_free(network));
         wanted
@@ -580,7 +596,8 @@ fn by_luck(seen: &super::super::fleet::NetworkSeen, ip: &str) -> String {
 
 /// Whether that instance was made to take this container's place.
 fn adopts(instance: &Instance, old: &Container) -> bool {
-    let of = |sandbox: &Container| sandbox.detail.as_ref().is_some_and(|detail| detail.adopts.as_ref() == Some(&old.id));
+    let of =
+        |sandbox: &Container| sandbox.detail.as_ref().is_some_and(|detail| detail.adopts.as_ref() == Some(&old.id));
     instance.sandbox.as_ref().is_some_and(of)
 }
 

@@ -146,6 +146,9 @@ impl Engine {
                 self.add(step, &draft.app.sandbox_name(draft.number), &labels, |new| {
                     let attached = draft.spec.networks.iter().map(|on| (on.network.clone(), Address::default()));
                     new.networks = attached.collect();
+                    let adopts = draft.adoption.as_ref().map(|adoption| adoption.from.clone());
+                    let former = draft.adoption.as_ref().map(|adoption| adoption.addresses.clone());
+                    new.detail = Some(Detail { adopts, former: former.unwrap_or_default(), ..Detail::default() });
                 });
             }
             Task::Create { draft } => {
@@ -160,7 +163,7 @@ impl Engine {
                     new.detail = Some(Detail { environment, ..Detail::default() });
                 });
             }
-            Task::SandboxStart { sandbox: target } => self.start(target),
+            Task::SandboxStart { sandbox: target } | Task::TakeOver { sandbox: target, .. } => self.start(target),
             Task::Start { container, .. } => {
                 let joined = self.of(container).joined().map(str::to_owned);
                 let sandbox = self.containers.iter().find(|one| Some(one.id.as_str()) == joined.as_deref());
@@ -220,7 +223,12 @@ impl Engine {
                 see(!runs, || format!("{} runs", container.name()))?;
             }
             // Main lane only: nothing is taken back here, and networks and volumes are not modelled.
-            Task::Join { .. } | Task::Unpark { .. } | Task::RemoveNetwork { .. } | Task::RemoveVolume { .. } => {}
+            Task::Reserve { .. }
+            | Task::Release { .. }
+            | Task::Join { .. }
+            | Task::Unpark { .. }
+            | Task::RemoveNetwork { .. }
+            | Task::RemoveVolume { .. } => {}
         }
         Ok(())
     }
@@ -257,9 +265,9 @@ impl Engine {
     }
 }
 
-/// Its instances are to go for good.
+/// Its instances are to go for good; or what goes is a stranger's, for which its own tests look.
 fn takes_away(plan: &Plan) -> bool {
-    matches!(plan.kind, Kind::Scale | Kind::Remove)
+    matches!(plan.kind, Kind::Scale | Kind::Remove | Kind::Adopt)
 }
 
 fn see(holds: bool, else_what: impl FnOnce() -> String) -> Result<(), String> {
