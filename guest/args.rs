@@ -50,6 +50,11 @@ impl Args {
         number(value).filter(|n| *n <= max).unwrap_or_else(|| usage(b"not a number in range", value))
     }
 
+    /// The arguments not yet taken and the environment, as lists that end with null.
+    pub fn pointers(&self) -> (*const *const u8, *const *const u8) {
+        (self.next, self.env)
+    }
+
     /// The environment variable `name`.
     pub fn variable(&self, name: &[u8]) -> Option<&'static [u8]> {
         let mut at = self.env;
@@ -82,7 +87,7 @@ pub fn number(text: &[u8]) -> Option<u64> {
 pub fn usage(what: &[u8], argument: &[u8]) -> ! {
     let mut line = Line::<512>::new();
     line.push(b"pitstop-guest: ").push(what).push(b": ").push(argument);
-    line.push(b" (modes: pause, lock, watch|probe tcp:PORT|http:PORT/PATH, serve PORT TEXT, version)\n");
+    line.push(b" (modes: pause, lock, gate TOKEN COMMAND, watch|probe tcp:PORT|http:PORT/PATH, serve PORT TEXT, version)\n");
     let _ = sys::write(2, line.bytes());
     sys::exit(2)
 }

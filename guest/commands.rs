@@ -4,6 +4,7 @@
 //! watch ID SPEC [--every MS] [--timeout MS]   begin to watch; each line of `watch.rs`, `ID ` in front, on stdout
 //! keep ID                                     a console still reads: the watch's lease begins anew
 //! end ID                                      end the watch
+//! hold|swap|go ID TOKEN …                     hold a new version back, let it go: see `arbiter.rs`
 //! ```
 //!
 //! An ID is 1 to 32 of `[a-z0-9-]`, chosen by whoever asks: several consoles may be attached at once, and each reads
@@ -11,10 +12,12 @@
 //! `watch` or `keep`), so a console that dies leaves nothing. What goes wrong is told as `ID error WHY`, or `error WHY`
 //! where there is no ID. PID 1 itself never waits for a reader: an answer that nobody takes at once is lost.
 
+use crate::answer::say;
+use crate::arbiter::Arbiter;
 use crate::args;
 use crate::probe::{Leash, Spec};
 use crate::signals;
-use crate::sys::{self, Errno, Open, Pid};
+use crate::sys::{self, Errno, Pid};
 use crate::text::Line;
 use crate::watch::{LONGEST_MS, Watch};
 
@@ -73,7 +76,7 @@ impl Commands {
     }
 
     /// Reads what has arrived, once, and does what its whole lines say; false at the end of input.
-    pub fn read(&mut self) -> bool {
+    pub fn read(&mut self, arbiter: &mut Arbiter) -> bool {
         let from = self.len;
         let count = match sys::read(&sys::STDIN, &mut self.line[from..]) {
             Ok(0) => return false,
@@ -87,7 +90,7 @@ impl Commands {
             if core::mem::take(&mut self.too_long) {
                 complain(b"", b"line too long");
             } else {
-                self.take(&line[..end]);
+                self.take(&line[..end], arbiter);
             }
             self.line.copy_within(end + 1..self.len, 0);
             self.len -= end + 1;
@@ -99,7 +102,7 @@ impl Commands {
         true
     }
 
-    fn take(&mut self, line: &[u8]) {
+    fn take(&mut self, line: &[u8], arbiter: &mut Arbiter) {
         let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
         let (command, id) = (words.next().unwrap_or(b""), words.next().unwrap_or(b""));
         let proper = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
@@ -107,20 +110,26 @@ impl Commands {
             return complain(b"", b"not COMMAND ID");
         }
         let said = match command {
-            b"watch" => self.watch(id, words),
+            b"watch" => self.watch(id, words, arbiter),
+            b"hold" | b"swap" | b"go" => arbiter.command(command, id, words),
             b"keep" if words.next().is_none() => self.keep(id),
             b"end" if words.next().is_none() => {
                 self.end(id);
                 Ok(())
             }
-            _ => Err(&b"not watch ID SPEC, keep ID or end ID"[..]),
+            _ => Err(&b"not watch, keep, end, hold, swap or go ID"[..]),
         };
         if let Err(why) = said {
             complain(id, why);
         }
     }
 
-    fn watch<'a>(&mut self, id: &[u8], mut words: impl Iterator<Item = &'a [u8]>) -> Result<(), &'static [u8]> {
+    fn watch<'a>(
+        &mut self,
+        id: &[u8],
+        mut words: impl Iterator<Item = &'a [u8]>,
+        arbiter: &mut Arbiter,
+    ) -> Result<(), &'static [u8]> {
         let spec = words.next().and_then(Spec::parse).ok_or(&b"not tcp:PORT or http:PORT/PATH"[..])?;
         let mut prefix = Line::<{ ID + 2 }>::new();
         prefix.push(id).push(b" ");
@@ -137,6 +146,7 @@ impl Commands {
         let slot = self.watches.iter_mut().find(|slot| slot.is_none()).ok_or(&b"too many"[..])?;
         let Some(pid) = sys::fork().map_err(|_| &b"cannot fork"[..])? else {
             signals::block_pipe();
+            *arbiter = Arbiter::none();
             // Its life is its lease, which the parent ends.
             watch.go_on(&Leash { stdin: false, life_us: u64::MAX })
         };
@@ -165,11 +175,8 @@ impl Commands {
     }
 }
 
-/// Says why not, if somebody reads: through a descriptor of its own that never waits, as the watchers' may.
 fn complain(id: &[u8], why: &[u8]) {
-    let mut line = Line::<128>::new();
-    line.push(id).push(if id.is_empty() { b"" } else { b" " }).push(b"error ").push(why).push(b"\n");
-    if let Ok(stdout) = sys::open(b"/proc/self/fd/1\0", Open::Answer) {
-        let _ = sys::write(stdout.raw(), line.bytes());
-    }
+    let mut line = Line::<96>::new();
+    line.push(b"error ").push(why);
+    say(id, line.bytes());
 }

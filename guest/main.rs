@@ -1,13 +1,15 @@
 //! The guest: the one program in pitstop's sandbox image, a static Linux binary with no libc.
 //!
 //! As PID 1 it holds a sandbox's network namespace (`pause`) and, when a console asks it to, times how long the app
-//! did not answer; run by `docker exec` inside a sandbox it does that alone (`watch`); as PID 1 of a lock container it
+//! did not answer, and holds new versions back until the old one has left its port (`arbiter.rs`); as the entrypoint of an
+//! app container it becomes the app's program when it may (`gate`); run by `docker exec` inside a sandbox it does that alone (`watch`); as PID 1 of a lock container it
 //! runs while somebody holds it (`lock`); as an app of its own it serves the demo and the tests (`serve`).
 //! `build.rs` compiles it with the rustc that builds the console. It has no heap, no threads and no floating
 //! point, and must stay free of anything a sandbox does not need: it runs, mostly asleep, in each of them.
 //!
 //! ```text
-//! pitstop-guest [pause] [--lease-ms N]                               commands on stdin: see commands.rs
+//! pitstop-guest [pause] [--lease-ms N] [--gate NAME]                 commands on stdin: see commands.rs
+//! pitstop-guest gate [--at NAME] TOKEN COMMAND…                      in front of an app's program: see gate.rs
 //! pitstop-guest lock [--lease-ms N]
 //! pitstop-guest watch tcp:PORT|http:PORT/PATH [--every MS] [--timeout MS] [--for MS] [--until-stdin-closes]
 //! pitstop-guest probe tcp:PORT|http:PORT/PATH                        once: 0 when it answers well, else 1
@@ -22,17 +24,25 @@
 #![no_main]
 #![no_builtins] // mem.rs is where memcpy and friends are defined: their loops must not become calls to themselves
 
+mod answer;
+mod arbiter;
 mod args;
+mod bind;
 mod commands;
+mod exec;
+mod gate;
 mod http;
 mod lock;
 mod mem;
+mod notify;
 mod pause;
+mod port;
 mod probe;
 mod serve;
 mod signals;
 mod sys;
 mod text;
+mod unix;
 mod watch;
 
 use args::Args;
@@ -75,6 +85,7 @@ extern "C" fn begin(stack: *const usize) -> ! {
     match args.next().unwrap_or(b"pause") {
         b"pause" => pause::run(args),
         b"lock" => lock::run(args),
+        b"gate" => gate::run(args),
         b"watch" => watch::run(args),
         b"probe" => probe::run(args),
         b"serve" => serve::run(args),

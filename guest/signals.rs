@@ -17,12 +17,14 @@ const fn bit(signal: u32) -> u64 {
 
 /// Makes writing to a closed pipe or connection an error, not the process's end; every other signal gets through.
 pub fn block_pipe() {
-    sys::block_signals(bit(PIPE));
+    let _ = sys::block_signals(bit(PIPE));
 }
 
 /// The signals a PID 1 answers to: TERM, INT, CHLD.
 pub struct Signals {
     fd: Fd,
+    /// What was blocked before.
+    before: u64,
 }
 
 /// What [`Signals::take`] found.
@@ -38,9 +40,9 @@ pub enum Asked {
 impl Signals {
     pub fn block() -> Self {
         let mask = bit(TERM) | bit(INT) | bit(CHLD);
-        sys::block_signals(mask | bit(PIPE));
+        let before = sys::block_signals(mask | bit(PIPE));
         match sys::signal_fd(mask) {
-            Ok(fd) => Self { fd },
+            Ok(fd) => Self { fd, before },
             Err(error) => {
                 let mut line = Line::<96>::new();
                 line.push(b"pitstop-guest: no signalfd: error ").number(error.0 as u64).push(b"\n");
@@ -48,6 +50,11 @@ impl Signals {
                 sys::exit(1)
             }
         }
+    }
+
+    /// Blocks what was blocked before, for a program that takes this one's place.
+    pub fn give_back(self) {
+        let _ = sys::block_signals(self.before);
     }
 
     /// The descriptor to poll for input.

@@ -9,8 +9,12 @@ use core::arch::asm;
 pub struct Errno(pub i32);
 
 impl Errno {
+    pub const ENOENT: Self = Self(2);
     pub const EINTR: Self = Self(4);
     pub const EAGAIN: Self = Self(11);
+    pub const EACCES: Self = Self(13);
+    pub const ENOTDIR: Self = Self(20);
+    pub const EADDRINUSE: Self = Self(98);
     pub const ECONNRESET: Self = Self(104);
     pub const ECONNREFUSED: Self = Self(111);
     pub const EINPROGRESS: Self = Self(115);
@@ -20,12 +24,14 @@ pub type Result<T> = core::result::Result<T, Errno>;
 
 // From the kernel's arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h.
 #[cfg(target_arch = "x86_64")]
-mod number {
+pub mod number {
     pub const READ: usize = 0;
     pub const WRITE: usize = 1;
     pub const CLOSE: usize = 3;
     pub const BRK: usize = 12;
     pub const RT_SIGPROCMASK: usize = 14;
+    pub const IOCTL: usize = 16;
+    pub const PREAD64: usize = 17;
     pub const SETITIMER: usize = 38;
     pub const SOCKET: usize = 41;
     pub const CONNECT: usize = 42;
@@ -47,14 +53,25 @@ mod number {
     pub const PPOLL: usize = 271;
     pub const ACCEPT4: usize = 288;
     pub const SIGNALFD4: usize = 289;
+    pub const SENDMSG: usize = 46;
+    pub const RECVMSG: usize = 47;
+    pub const EXECVE: usize = 59;
+    pub const PRCTL: usize = 157;
+    pub const GETXATTR: usize = 191;
+    pub const GETDENTS64: usize = 217;
+    pub const SECCOMP: usize = 317;
 }
 #[cfg(target_arch = "aarch64")]
-mod number {
+pub mod number {
+    pub const GETXATTR: usize = 8;
+    pub const IOCTL: usize = 29;
     pub const MKDIRAT: usize = 34;
     pub const OPENAT: usize = 56;
     pub const CLOSE: usize = 57;
+    pub const GETDENTS64: usize = 61;
     pub const READ: usize = 63;
     pub const WRITE: usize = 64;
+    pub const PREAD64: usize = 67;
     pub const PPOLL: usize = 73;
     pub const SIGNALFD4: usize = 74;
     pub const READLINKAT: usize = 78;
@@ -64,6 +81,7 @@ mod number {
     pub const KILL: usize = 129;
     pub const RT_SIGPROCMASK: usize = 135;
     pub const UNAME: usize = 160;
+    pub const PRCTL: usize = 167;
     pub const SOCKET: usize = 198;
     pub const BIND: usize = 200;
     pub const LISTEN: usize = 201;
@@ -72,16 +90,20 @@ mod number {
     pub const SETSOCKOPT: usize = 208;
     pub const GETSOCKOPT: usize = 209;
     pub const SHUTDOWN: usize = 210;
+    pub const SENDMSG: usize = 211;
+    pub const RECVMSG: usize = 212;
     pub const BRK: usize = 214;
     pub const CLONE: usize = 220;
+    pub const EXECVE: usize = 221;
     pub const ACCEPT4: usize = 242;
     pub const WAIT4: usize = 260;
+    pub const SECCOMP: usize = 277;
 }
 
 /// # Safety
 /// The arguments are what system call `number` expects; pointers among them are valid for its reads and writes.
 #[cfg(target_arch = "x86_64")]
-unsafe fn call(number: usize, a: usize, b: usize, c: usize, d: usize, e: usize) -> Result<usize> {
+pub unsafe fn call(number: usize, a: usize, b: usize, c: usize, d: usize, e: usize) -> Result<usize> {
     let result: isize;
     // SAFETY: the kernel clobbers only rcx, r11 and the result; memory is the caller's promise.
     unsafe {
@@ -94,7 +116,7 @@ unsafe fn call(number: usize, a: usize, b: usize, c: usize, d: usize, e: usize) 
 /// # Safety
 /// The arguments are what system call `number` expects; pointers among them are valid for its reads and writes.
 #[cfg(target_arch = "aarch64")]
-unsafe fn call(number: usize, a: usize, b: usize, c: usize, d: usize, e: usize) -> Result<usize> {
+pub unsafe fn call(number: usize, a: usize, b: usize, c: usize, d: usize, e: usize) -> Result<usize> {
     let result: isize;
     // SAFETY: the kernel keeps all registers but x0; memory is the caller's promise.
     unsafe {
@@ -117,6 +139,11 @@ pub struct Fd(i32);
 pub static STDIN: Fd = Fd(0);
 
 impl Fd {
+    /// Takes over `raw`, which the kernel has just given and nothing else owns.
+    pub fn owned(raw: i32) -> Self {
+        Self(raw)
+    }
+
     pub fn raw(&self) -> i32 {
         self.0
     }
@@ -167,10 +194,42 @@ pub fn open(path: &[u8], how: Open) -> Result<Fd> {
         // Write only, non-blocking, and never this process's own terminal.
         Open::Answer => 0o1 | 0o4000 | 0o400,
     };
+    open_at(AT_FDCWD, path, flags)
+}
+
+fn open_at(directory: usize, path: &[u8], flags: usize) -> Result<Fd> {
     let flags = flags | 0o2_000_000;
     // SAFETY: the kernel reads `path` up to its zero byte.
-    let fd = unsafe { call(number::OPENAT, AT_FDCWD, path.as_ptr() as usize, flags, 0o644, 0)? };
+    let fd = unsafe { call(number::OPENAT, directory, path.as_ptr() as usize, flags, 0o644, 0)? };
     Ok(Fd(fd as i32))
+}
+
+/// Opens for reading what `path`, which ends with a zero byte, names in `directory`.
+pub fn open_in(directory: &Fd, path: &[u8]) -> Result<Fd> {
+    debug_assert!(path.ends_with(b"\0"));
+    open_at(directory.0 as usize, path, 0)
+}
+
+/// Reads at `offset`.
+pub fn read_at(fd: &Fd, bytes: &mut [u8], offset: u64) -> Result<usize> {
+    // SAFETY: the kernel writes into `bytes` only.
+    unsafe { call(number::PREAD64, fd.0 as usize, bytes.as_mut_ptr() as usize, bytes.len(), offset as usize, 0) }
+}
+
+/// Some of a directory's entries, as `struct linux_dirent64`; none at the end.
+pub fn entries<'a>(directory: &Fd, into: &'a mut [u8]) -> Result<&'a [u8]> {
+    // SAFETY: the kernel writes into `into` only.
+    let len = unsafe { call(number::GETDENTS64, directory.0 as usize, into.as_mut_ptr() as usize, into.len(), 0, 0)? };
+    Ok(&into[..len])
+}
+
+/// The extended attribute `name` of what `path` leads to; both end with a zero byte.
+pub fn attribute<'a>(path: &[u8], name: &[u8], into: &'a mut [u8]) -> Result<&'a [u8]> {
+    debug_assert!(path.ends_with(b"\0") && name.ends_with(b"\0"));
+    let (to, room) = (into.as_mut_ptr() as usize, into.len());
+    // SAFETY: the kernel reads both texts up to their zero bytes and writes into `into` only.
+    let len = unsafe { call(number::GETXATTR, path.as_ptr() as usize, name.as_ptr() as usize, to, room, 0)? };
+    Ok(&into[..len])
 }
 
 /// Creates the directory `path`, which ends with a zero byte.
@@ -268,10 +327,13 @@ pub fn take_memory(bytes: usize) {
 }
 
 /// Blocks the signals of `mask` (bit n-1 is signal n) and no others: they wait until read, and as PID 1 they get
-/// through at all.
-pub fn block_signals(mask: u64) {
-    // SAFETY: the kernel reads the eight bytes of `mask`. 2: the mask as a whole.
-    let _ = unsafe { call(number::RT_SIGPROCMASK, 2, &raw const mask as usize, 0, 8, 0) };
+/// through at all. Gives the mask that was there.
+pub fn block_signals(mask: u64) -> u64 {
+    let mut before = 0_u64;
+    let (from, to) = (&raw const mask as usize, &raw mut before as usize);
+    // SAFETY: the kernel reads the eight bytes of `mask` and writes those of `before`. 2: the mask as a whole.
+    let _ = unsafe { call(number::RT_SIGPROCMASK, 2, from, to, 8, 0) };
+    before
 }
 
 /// A descriptor to read the signals of `mask` from; does not block.
@@ -330,6 +392,10 @@ impl SocketAddress {
         Self { bytes, len: 28 }
     }
 
+    pub fn port(&self) -> u16 {
+        u16::from_be_bytes([self.bytes[2], self.bytes[3]])
+    }
+
     fn family(&self) -> usize {
         usize::from(u16::from_ne_bytes([self.bytes[0], self.bytes[1]]))
     }
@@ -352,6 +418,7 @@ pub fn bind(socket: &Fd, to: &SocketAddress) -> Result<()> {
     unsafe { call(number::BIND, socket.0 as usize, to.bytes.as_ptr() as usize, to.len, 0, 0) }.map(drop)
 }
 
+/// Waits for connections, at most 128 of them.
 pub fn listen(socket: &Fd) -> Result<()> {
     // SAFETY: no memory is passed.
     unsafe { call(number::LISTEN, socket.0 as usize, 128, 0, 0, 0) }.map(drop)

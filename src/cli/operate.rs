@@ -25,10 +25,7 @@ pub async fn operate(out: &mut Output, settings: &Settings, verb: &Verb, args: &
         return Err(CliError::refused("read-only: nothing may be changed here")
             .hint("--read-only, PITSTOP_READ_ONLY or the settings file says so; --dry-run shows the plan"));
     }
-    let (options, note) = settled::options(args, settings)?;
-    if let Some(note) = note {
-        out.note(note);
-    }
+    let options = settled::options(args, settings);
     let (ops, all) = match verb {
         Verb::Resume(args) => (args.op.as_deref(), false),
         Verb::Abort(args) => {

@@ -2,7 +2,7 @@
 //!
 //! clap has settled the first two; here the file comes in, and what this version can't do yet is said.
 
-use super::args::{Global, OperationArgs, Warm};
+use super::args::{Global, OperationArgs};
 use super::error::CliError;
 use crate::config::settings::{self, Choices, Color, Settings};
 use crate::domain::options::Options;
@@ -45,15 +45,8 @@ fn filled(text: Option<&String>) -> Option<String> {
     text.filter(|text| !text.is_empty()).cloned()
 }
 
-/// The options of an operation, and what the user should know about them.
-pub fn options(args: &OperationArgs, settings: &Settings) -> Result<(Options, Option<&'static str>), CliError> {
-    let note = match args.warm.unwrap_or_default() {
-        Warm::Off => None,
-        Warm::Auto => Some("warm swap is not built yet: `--warm auto` is `off`"),
-        Warm::Start | Warm::Bind => {
-            return Err(CliError::usage("warm swap is not built yet: only `--warm off` works in this version"));
-        }
-    };
+/// The options of an operation.
+pub fn options(args: &OperationArgs, settings: &Settings) -> Options {
     let said = Choices {
         batch: args.batch,
         canary: args.canary,
@@ -71,8 +64,9 @@ pub fn options(args: &OperationArgs, settings: &Settings) -> Result<(Options, Op
         pull_timeout: args.pull_timeout,
         wait_lock: args.wait_lock,
         engine_grace: args.engine_grace,
+        warm: args.warm.map(|warm| warm.0),
     };
-    Ok((said.over(settings.defaults.clone()).options(args.allow_recreate.unwrap_or(false)), note))
+    said.over(settings.defaults.clone()).options(args.allow_recreate.unwrap_or(false))
 }
 
 #[cfg(test)]
@@ -99,14 +93,5 @@ mod tests {
         let global = Global { read_only: Some(false), color: Some(clap::ColorChoice::Always), ..Global::default() };
         let settings = lay_over(&global, false, file);
         assert_eq!((settings.read_only, settings.color), (Some(false), Some(Color::Always)));
-    }
-
-    #[test]
-    fn warm_swap_is_not_promised() {
-        let with =
-            |warm| options(&OperationArgs { warm: Some(warm), ..OperationArgs::default() }, &Settings::default());
-        assert_eq!(with(Warm::Off).unwrap(), (Options::default(), None));
-        assert!(with(Warm::Auto).unwrap().1.is_some());
-        assert_eq!((with(Warm::Start).unwrap_err().code, with(Warm::Bind).unwrap_err().code), (2, 2));
     }
 }

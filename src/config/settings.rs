@@ -9,6 +9,7 @@ use crate::domain::clean::clean;
 use crate::domain::duration;
 use crate::domain::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, Options, PullPolicy};
 use crate::domain::probe::ProbeSpec;
+use crate::domain::warm::Warm;
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -89,6 +90,7 @@ pub struct Choices {
     pub wait_lock: Option<Duration>,
     #[serde(deserialize_with = "time")]
     pub engine_grace: Option<Duration>,
+    pub warm: Option<Warm>,
 }
 
 impl Choices {
@@ -112,6 +114,7 @@ impl Choices {
             pull_timeout: self.pull_timeout.or(weaker.pull_timeout),
             wait_lock: self.wait_lock.or(weaker.wait_lock),
             engine_grace: self.engine_grace.or(weaker.engine_grace),
+            warm: self.warm.or(weaker.warm),
         }
     }
 
@@ -135,6 +138,7 @@ impl Choices {
             pull_timeout: self.pull_timeout.unwrap_or(default.pull_timeout),
             wait_lock: self.wait_lock.unwrap_or(default.wait_lock),
             engine_grace: self.engine_grace.unwrap_or(default.engine_grace),
+            warm: self.warm,
             allow_recreate,
         }
     }
@@ -238,7 +242,7 @@ mod tests {
              on_hangup = 'finish'\n\
              [defaults]\nbatch = '25%'\ncanary = 1\nmin_available = '50%'\nparallel = 3\ngate = 'first'\non_failure = 'rollback'\ndrain_timeout = '1m'\non_drain_timeout = 'abort'\n\
              stop_grace = 5\nready_timeout = 1.5\nmin_ready = '2s'\nprobe = 'tcp:80'\npull = 'never'\npull_timeout = '1h'\nwait_lock = 5\n\
-             engine_grace = '2m'\n",
+             engine_grace = '2m'\nwarm = 'bind'\n",
         )
         .unwrap();
         assert_eq!((settings.color, settings.on_hangup), (Some(Color::Never), Some(OnHangup::Finish)));
@@ -260,6 +264,7 @@ mod tests {
             pull_timeout: seconds(3600),
             wait_lock: seconds(5),
             engine_grace: seconds(120),
+            warm: Some(Warm::Bind),
         };
         assert_eq!(settings.defaults, want);
         // What is said wins, and what nobody says is the default.

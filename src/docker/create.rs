@@ -42,6 +42,19 @@ pub struct AppCreation {
     pub sandbox: ContainerId,
     /// Volumes carried over by name, at targets for which the spec names no source of its own.
     pub carry: Vec<MountSeen>,
+    /// It is going to be held back.
+    pub gate: Option<Gate>,
+}
+
+/// What stands in front of a program that is held back: the guest, from a volume that everybody may read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// As [`Changes::ensure_guest_volume`] names it.
+    pub volume: ObjectName,
+    /// By which the sandbox knows it.
+    pub token: String,
+    /// The program and its arguments, whole.
+    pub command: Vec<String>,
 }
 
 impl Changes {

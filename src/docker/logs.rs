@@ -5,6 +5,7 @@ use super::error::{DockerError, Failure};
 use super::lines::{Framing, Line, Lines};
 use crate::domain::clean::Clean;
 use crate::domain::ids::ContainerId;
+use crate::domain::painted::{Paint, Painted};
 use bollard::errors::Error as ClientError;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -30,6 +31,8 @@ pub struct LogLine {
     /// When the engine got it.
     pub at: Option<Timestamp>,
     pub text: Clean,
+    /// Its colours: from which byte of the text on.
+    pub paints: Vec<(usize, Paint)>,
 }
 
 /// Lines as they come; the first error is the last item. Dropping it closes the connection.
@@ -126,6 +129,7 @@ impl Reader {
             None if self.timestamps => text.trim_end().parse().map_or((None, &*text), |at| (Some(at), "")),
             None => (None, &*text),
         };
-        LogLine { stderr: *stderr, at, text: Clean::new(text) }
+        let Painted { text, paints } = Painted::new(text);
+        LogLine { stderr: *stderr, at, text, paints }
     }
 }

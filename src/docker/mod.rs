@@ -12,6 +12,7 @@
 //! images       inspect, pull, load; credentials: a registry's login          networks, volumes
 //! exec         commands inside containers                logs     a container's output; lines: bytes into lines
 //! watch        an app's port seen from its sandbox       attach   asking the sandbox's first process
+//! hold         a new version held back by its sandbox, and let go      guest_volume   the guest where apps find it
 //! drain_note   that an instance was taken out of its balancers, kept in the sandbox
 //! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
 //! lock         one container a lock, held by its standard input      place    a container that holds an address
@@ -31,6 +32,8 @@ mod drain_note;
 mod error;
 mod exec;
 mod file;
+mod guest_volume;
+mod hold;
 pub mod image_archive;
 mod images;
 mod lines;
@@ -50,10 +53,11 @@ mod write;
 
 pub use client::{Changes, Docker};
 pub use containers::Stopped;
-pub use create::{AppCreation, SandboxCreation};
+pub use create::{AppCreation, Gate, SandboxCreation};
 pub use drain_note::DrainNote;
 pub use error::{DockerError, Failure};
 pub use exec::{Exec, ExecEnd, ExecResult};
+pub use hold::{HoldLine, Holding};
 pub use images::PullProgress;
 pub use location::Location;
 pub use lock::{LockLine, LockSeen};

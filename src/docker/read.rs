@@ -1,5 +1,6 @@
 //! The engine's models into `domain` values. Pure; everything foreign is cleaned on the way.
 
+use super::guest_volume;
 use crate::domain::clean::Clean;
 use crate::domain::environment::Environment;
 use crate::domain::facts::ImageSeen;
@@ -91,6 +92,7 @@ pub(super) fn inspection(seen: ContainerInspectResponse) -> Option<Container> {
         memory_limit: host.memory.and_then(|bytes| u64::try_from(bytes).ok()).filter(|bytes| *bytes > 0),
         tty: config.tty.unwrap_or_default(),
         exposed: exposed(config.exposed_ports),
+        guest: labels.get(labels::GUEST).and_then(|version| version.parse().ok()).unwrap_or_default(),
     };
     let name = name_of(seen.name);
     Some(Container {
@@ -157,6 +159,8 @@ pub(super) fn image(seen: ImageInspect) -> ImageSeen {
         arch: text(seen.architecture),
         exposed: exposed(config.exposed_ports),
         has_healthcheck: has_healthcheck(config.healthcheck.as_ref()),
+        entrypoint: config.entrypoint.unwrap_or_default(),
+        command: config.cmd.unwrap_or_default(),
         digests: seen.repo_digests.unwrap_or_default().iter().map(|d| crate::domain::clean::clean(d)).collect(),
     }
 }
@@ -299,6 +303,8 @@ fn exposed(ports: Option<Vec<String>>) -> Vec<u16> {
 fn mounts(seen: Vec<MountPoint>) -> Vec<MountSeen> {
     let mut mounts: Vec<_> = seen
         .into_iter()
+        // Pitstop's own, which the app knows nothing of.
+        .filter(|mount| mount.destination.as_deref() != Some(guest_volume::PLACE))
         .map(|mount| {
             let kind = match mount.typ.as_deref() {
                 Some("volume") => MountKind::Volume,

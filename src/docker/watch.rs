@@ -4,7 +4,7 @@
 //! answer, another guest is run there by an exec, which takes the engine much longer. Dropping a [`Watch`] leaves nothing
 //! behind: it ends the one watch, and the other ends with its standard input. A console that dies leaves nothing either.
 
-use super::attach::Attached;
+use super::attach::{Attached, Speech};
 use super::client::Changes;
 use super::error::{DockerError, Failure};
 use super::exec::Running;
@@ -81,8 +81,9 @@ impl Changes {
             let words = format!("only tcp and http probes can be watched from the sandbox, not {probe}");
             return Err(DockerError::new(WATCH, &name, Failure::Invalid, &words));
         }
+        let speech = Speech { first: ("watch", probe.to_string()), keep: Some("keep"), end: Some("end") };
         let asked = async {
-            let mut watch = Watch::new(&name, Source::First(self.ask(WATCH, sandbox, probe).await?));
+            let mut watch = Watch::new(&name, Source::First(self.ask(WATCH, sandbox, speech).await?));
             watch.first = watch.next().await.transpose()?;
             Ok::<_, DockerError>(watch)
         };

@@ -1,6 +1,7 @@
 //! `domain` specs into the engine's models. Pure; knows what a container in another's network namespace may not say.
 
 use super::create::{AppCreation, SandboxCreation};
+use super::guest_volume;
 use crate::domain::fleet::MountSeen;
 use crate::domain::spec::{self, Healthcheck, MountKind, NetworkAttach, PublishedPort, RestartPolicy};
 use bollard::models::{
@@ -43,8 +44,9 @@ pub(super) fn sandbox(creation: &SandboxCreation) -> ContainerCreateBody {
             dns_options: filled(spec.dns_options.clone()),
             extra_hosts: filled(spec.extra_hosts.clone()),
             sysctls: (!spec.sysctls.is_empty()).then(|| unsorted(&spec.sysctls)),
-            // Holding a namespace takes no privilege.
+            // Holding a namespace takes no privilege; to see which port a held program is about to bind takes these two.
             cap_drop: Some(vec!["ALL".into()]),
+            cap_add: Some(vec!["SYS_PTRACE".into(), "DAC_READ_SEARCH".into()]),
             // What the guest writes is for whoever is attached; kept, it would grow with every watch.
             log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
             ..HostConfig::default()
@@ -100,11 +102,23 @@ pub(super) fn app(creation: &AppCreation) -> ContainerCreateBody {
     let spec = &creation.spec;
     let mut labels = spec.labels.clone();
     labels.extend(creation.labels.clone());
-    let (binds, mounts) = storage(&spec.mounts, &creation.carry);
+    let (binds, mut mounts) = storage(&spec.mounts, &creation.carry);
+    let (mut entrypoint, mut cmd) = (spec.entrypoint.clone(), spec.command.clone());
+    if let Some(gate) = &creation.gate {
+        entrypoint = Some(vec![guest_volume::PROGRAM.into(), "gate".into(), gate.token.clone()]);
+        cmd = Some(gate.command.clone());
+        mounts.push(Mount {
+            typ: Some(MountType::VOLUME),
+            source: Some(gate.volume.to_string()),
+            target: Some(guest_volume::PLACE.into()),
+            read_only: Some(true),
+            ..Mount::default()
+        });
+    }
     ContainerCreateBody {
         image: Some(creation.image.to_string()),
-        entrypoint: spec.entrypoint.clone(),
-        cmd: spec.command.clone(),
+        entrypoint,
+        cmd,
         env: filled(spec.environment.iter().map(|(name, value)| format!("{name}={value}")).collect()),
         user: spec.user.clone(),
         working_dir: spec.working_dir.clone(),
@@ -289,6 +303,7 @@ mod tests {
             spec,
             sandbox: ContainerId::new("ab".repeat(32)).unwrap(),
             carry,
+            gate: None,
         };
         serde_json::to_value(app(&creation)).unwrap()
     }

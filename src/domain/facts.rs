@@ -38,6 +38,9 @@ pub struct ImageSeen {
     /// TCP ports it exposes.
     pub exposed: Vec<u16>,
     pub has_healthcheck: bool,
+    /// Its own, as written there.
+    pub entrypoint: Vec<String>,
+    pub command: Vec<String>,
     /// `name@sha256:…`; empty for an image that was never pulled or pushed.
     pub digests: Vec<String>,
 }

@@ -146,6 +146,8 @@ pub struct Detail {
     pub tty: bool,
     /// TCP ports the image or the container exposes.
     pub exposed: Vec<u16>,
+    /// Of a sandbox: the version of its guest; 0: it does not say.
+    pub guest: u32,
 }
 
 /// One replica.
@@ -383,4 +385,15 @@ pub enum FleetState {
         /// The next attempt is due after this long.
         retry_in: std::time::Duration,
     },
+}
+
+impl FleetState {
+    /// The last fleet known, live or stale.
+    pub fn fleet(&self) -> Option<&Fleet> {
+        match self {
+            Self::Loading => None,
+            Self::Live(fleet) => Some(fleet),
+            Self::Stale { fleet, .. } => fleet.as_ref(),
+        }
+    }
 }

@@ -20,6 +20,10 @@ pub const ADDRESSES: &str = "io.pitstop.addresses";
 
 /// On the sandbox of an adopted container: that container's id.
 pub const ADOPTS: &str = "io.pitstop.adopts";
+/// On app containers that were made to be held back: at their `start`, or at their `bind`.
+pub const HOLD: &str = "io.pitstop.hold";
+/// On the guest's images and so on sandboxes: what their guest can do.
+pub const GUEST: &str = "io.pitstop.guest";
 
 /// Compose's own labels, by which unmanaged containers find their app (v1 and v2).
 pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
@@ -63,6 +67,8 @@ pub struct OwnLabels {
     pub revision: u32,
     /// The operation that made it.
     pub operation: String,
+    /// It was made to be held back while another version serves: of two that run, it is the one that does not serve.
+    pub held: bool,
     /// Environment values left out.
     pub spec: Option<AppSpec>,
     pub spec_hash: String,
@@ -88,6 +94,7 @@ impl OwnLabels {
             role,
             revision: get(REVISION).parse().unwrap_or(0),
             operation: super::clean::clean(get(OPERATION)),
+            held: labels.contains_key(HOLD),
             spec: serde_json::from_str(get(SPEC)).ok(),
             spec_hash: super::clean::clean(get(SPEC_HASH)),
         })
@@ -125,6 +132,7 @@ mod tests {
             role: Role::App,
             revision: 7,
             operation: "op-1".into(),
+            held: false,
             spec: Some(AppSpec { image: "web:v1".into(), ..AppSpec::default() }),
             spec_hash: "ab".into(),
         };

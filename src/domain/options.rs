@@ -4,6 +4,7 @@
 
 use super::budget::MinAvailable;
 use super::probe::ProbeSpec;
+use super::warm::Warm;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -151,6 +152,8 @@ pub struct Options {
     pub wait_lock: Duration,
     /// How long an engine that goes away in the middle is waited for.
     pub engine_grace: Duration,
+    /// Whether the new version is held back beside the old one; `None`: the app's own, else off.
+    pub warm: Option<Warm>,
     /// Changes that need a new sandbox (another address may result) are allowed.
     pub allow_recreate: bool,
 }
@@ -174,6 +177,7 @@ impl Default for Options {
             pull_timeout: Duration::from_secs(600),
             wait_lock: Duration::ZERO,
             engine_grace: Duration::from_secs(60),
+            warm: None,
             allow_recreate: false,
         }
     }
@@ -203,6 +207,7 @@ impl Options {
             pull_timeout: time(self.pull_timeout, default.pull_timeout, earlier.pull_timeout),
             wait_lock: self.wait_lock,
             engine_grace: self.engine_grace,
+            warm: self.warm.or(earlier.warm),
             allow_recreate: self.allow_recreate || earlier.allow_recreate,
         }
     }

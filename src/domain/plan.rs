@@ -14,6 +14,7 @@ use super::probe::ProbeSpec;
 use super::project::{NetworkSpec, VolumeSpec};
 use super::record::Goal;
 use super::spec::{AppSpec, RestartPolicy, SandboxSpec};
+use super::warm::HoldAt;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -51,6 +52,8 @@ pub enum Action {
     PreStop,
     Stop,
     Start,
+    /// Boots, held back by the sandbox while the old version serves.
+    Warm,
     Restart,
     Ready,
     PostReady,
@@ -220,6 +223,28 @@ pub enum Task {
         container: Target,
         restart: Option<RestartPolicy>,
     },
+    /// Starts a new container that the sandbox holds back.
+    StartHeld {
+        container: Target,
+        sandbox: Target,
+        hold: HoldAt,
+    },
+    /// Waits until it stands where it is held.
+    Warm {
+        container: Target,
+        sandbox: Target,
+        hold: HoldAt,
+        timeout: Duration,
+    },
+    /// Stops the old container, and has the held one let go in the same moment.
+    Swap {
+        container: Target,
+        grace: Option<Duration>,
+        next: Target,
+        sandbox: Target,
+        hold: HoldAt,
+        watch: Option<ProbeSpec>,
+    },
     /// Waits until the probe passes and has passed for `min_ready`.
     Ready {
         container: Target,
@@ -310,6 +335,8 @@ pub struct AppDraft {
     pub sandbox: Target,
     /// Anonymous volumes of the container it replaces, carried over by name.
     pub carry: Vec<MountSeen>,
+    /// It is going to be held back, so the guest stands in front of its program.
+    pub hold: Option<HoldAt>,
 }
 
 /// A revision as it is kept in the sandbox for a later rollback.
@@ -350,8 +377,9 @@ impl Task {
             Self::Drain { .. } => Action::Drain,
             Self::Attach { .. } | Self::Join { .. } => Action::Attach,
             Self::Hook { moment, .. } => moment.action(),
-            Self::Stop { .. } => Action::Stop,
-            Self::Start { .. } | Self::Unpause { .. } => Action::Start,
+            Self::Stop { .. } | Self::Swap { .. } => Action::Stop,
+            Self::Start { .. } | Self::StartHeld { .. } | Self::Unpause { .. } => Action::Start,
+            Self::Warm { .. } => Action::Warm,
             Self::Ready { .. } => Action::Ready,
             Self::Preflight { .. } | Self::Verify { .. } => Action::Verify,
             Self::Record { .. } | Self::Park { .. } | Self::Unpark { .. } => Action::Park,
@@ -378,6 +406,7 @@ impl Action {
             Self::PreStop => "pre_stop",
             Self::Stop => "stop",
             Self::Start => "start",
+            Self::Warm => "warm",
             Self::Restart => "restart",
             Self::Ready => "ready",
             Self::PostReady => "post_ready",
@@ -531,6 +560,12 @@ impl Task {
             | Self::Unpause { container }
             | Self::Remove { container, .. }
             | Self::Rename { container, .. } => of(container).into_iter().collect(),
+            Self::StartHeld { container, sandbox, .. } | Self::Warm { container, sandbox, .. } => {
+                of(container).into_iter().chain(of(sandbox)).collect()
+            }
+            Self::Swap { container, next, sandbox, .. } => {
+                [container, next, sandbox].into_iter().filter_map(of).collect()
+            }
             Self::Ready { container, sandbox, .. } => {
                 of(container).into_iter().chain(sandbox.as_ref().and_then(of)).collect()
             }

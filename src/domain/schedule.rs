@@ -114,6 +114,8 @@ impl Schedule {
                         | Task::Create { .. }
                         | Task::Record { .. }
                         | Task::Preflight { .. }
+                        | Task::StartHeld { .. }
+                        | Task::Warm { .. }
                         | Task::Verify { .. }
                 ),
             prepares: matches!(step.task, Task::Create { .. } | Task::Record { .. }),
@@ -226,7 +228,8 @@ impl Schedule {
             return Vec::new();
         }
         let waits = |slot: &Slot| {
-            slot.lane == Lane::Main && matches!(slot.action, Action::Ready | Action::Pull | Action::Drain)
+            slot.lane == Lane::Main
+                && matches!(slot.action, Action::Ready | Action::Warm | Action::Pull | Action::Drain)
         };
         (0..self.steps.len()).filter(|id| self.steps[*id].state == State::Running && waits(&self.steps[*id])).collect()
     }
@@ -411,8 +414,8 @@ impl Schedule {
         }
         // Waiting costs the engine nothing, so it does not count.
         let counts = |slot: &Slot| {
-            use Action::{Drain, PostReady, PreDrain, PreStop, Pull, Ready};
-            !matches!(slot.action, Ready | Pull | Drain | PreDrain | PreStop | PostReady)
+            use Action::{Drain, PostReady, PreDrain, PreStop, Pull, Ready, Warm};
+            !matches!(slot.action, Ready | Warm | Pull | Drain | PreDrain | PreStop | PostReady)
         };
         let running = self.steps.iter().filter(|slot| slot.state == State::Running && counts(slot)).count();
         !counts(slot) || running < self.parallel

@@ -10,6 +10,7 @@ use super::environment::Environment;
 use super::hook::Hooks;
 use super::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, PullPolicy};
 use super::probe::ProbeSpec;
+use super::warm::Warm;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -203,6 +204,8 @@ pub struct Rollout {
     pub min_available: Option<MinAvailable>,
     pub gate: Option<Gate>,
     pub on_failure: Option<OnFailure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm: Option<Warm>,
     pub min_ready_ms: Option<u64>,
     pub pull: Option<PullPolicy>,
     /// Commands of its own around an operation.

@@ -6,8 +6,8 @@
 use super::clock;
 use super::outage::Outage;
 use crate::docker::{
-    AppCreation, Changes, DockerError, DrainNote, Exec, ExecEnd, Failure, LockSeen, PullProgress, SandboxCreation,
-    Stopped, Watch,
+    AppCreation, Changes, DockerError, DrainNote, Exec, ExecEnd, Failure, Holding, LockSeen, PullProgress,
+    SandboxCreation, Stopped, Watch,
 };
 use crate::domain::facts::ImageSeen;
 use crate::domain::fleet::{Container, NetworkSeen, State};
@@ -18,6 +18,7 @@ use crate::domain::probe::ProbeSpec;
 use crate::domain::project::{NetworkSpec, VolumeSpec};
 use crate::domain::spec::RestartPolicy;
 use crate::domain::unknown::{self, Next, Reply, Seen};
+use crate::domain::warm::HoldAt;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -109,6 +110,8 @@ impl Certain {
         list() -> Vec<Container>;
         lock(name: &ObjectName) -> Option<LockSeen>;
         watch(sandbox: &ContainerId, probe: &ProbeSpec) -> Watch;
+        hold(sandbox: &ContainerId, token: &str, hold: HoldAt) -> Holding;
+        ensure_guest_volume(image: &ImageRef) -> ObjectName;
         prepare_exec(id: &ContainerId, command: &[String]) -> Exec;
         look_at_exec(exec: &Exec) -> ExecEnd;
     }

@@ -80,9 +80,14 @@ impl GapWatch {
     /// Milliseconds without a good answer, if the instance went away and came back.
     pub fn gap_ms(&self) -> Option<f64> {
         let seen = self.seen.borrow();
-        #[expect(clippy::cast_precision_loss, reason = "gaps are far below 2^52 µs")]
-        (seen.gaps > 0).then(|| (seen.gap_us as f64 / 100.0).round() / 10.0)
+        (seen.gaps > 0).then(|| millis(seen.gap_us))
     }
+}
+
+/// Milliseconds with one decimal place.
+#[expect(clippy::cast_precision_loss, reason = "gaps are far below 2^52 µs")]
+pub(super) fn millis(us: u64) -> f64 {
+    (us as f64 / 100.0).round() / 10.0
 }
 
 impl Drop for GapWatch {

@@ -3,13 +3,20 @@
 use super::Error;
 use crate::docker::{Docker, LogLine, LogOptions};
 use crate::domain::fleet::{Container, Fleet, Instance};
-use crate::domain::ids::InstanceName;
+use crate::domain::ids::{ContainerId, InstanceName};
 use crate::domain::plan::Refusal;
 use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use tokio::sync::mpsc;
 
 /// Lines held for a slow reader; the engine's stream then waits, and nothing is lost.
 const BUFFER: usize = 256;
+
+/// Lines that have come already and are given together, at most.
+const TOGETHER: usize = 64;
+
+/// Lines of one container, as many together as have come; the first error is the last item.
+pub type Lines = BoxStream<'static, Result<Vec<LogLine>, Error>>;
 
 /// A line and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,4 +51,13 @@ pub(super) async fn open(
         });
     }
     Ok(lines)
+}
+
+/// The log of one container. Dropping it closes the connection.
+pub(super) async fn of_container(docker: &Docker, id: &ContainerId, options: LogOptions) -> Result<Lines, Error> {
+    let stream = docker.logs(id, options).await?;
+    Ok(stream
+        .ready_chunks(TOGETHER)
+        .map(|lines| lines.into_iter().collect::<Result<_, _>>().map_err(Error::from))
+        .boxed())
 }

@@ -5,13 +5,14 @@
 use super::certain::Certain;
 use super::perform::{Context, Done, Failed, Job, Outcome, Product};
 use super::pins::Picked;
-use crate::docker::{AppCreation, DockerError, Failure, SandboxCreation};
+use crate::docker::{AppCreation, DockerError, Failure, Gate, SandboxCreation};
 use crate::domain::fleet::Container;
 use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
 use crate::domain::labels::{self, OwnLabels, Role};
-use crate::domain::plan::{AppDraft, SandboxDraft};
+use crate::domain::plan::{AppDraft, SandboxDraft, StepId};
 use crate::domain::project::{NetworkSpec, VolumeSpec};
 use crate::domain::spec::AppSpec;
+use crate::domain::warm;
 use std::collections::BTreeMap;
 
 /// A network, unless it is there.
@@ -48,6 +49,7 @@ pub(super) async fn sandbox(context: &Context, draft: &SandboxDraft) -> Outcome 
         role: Role::Sandbox,
         revision: 0,
         operation: context.op.to_string(),
+        held: false,
         // Only the sandbox's own part: the app container's label has the rest.
         spec: Some(AppSpec { sandbox: draft.spec.clone(), ..AppSpec::default() }),
         spec_hash: draft.spec_hash.clone(),
@@ -166,12 +168,20 @@ pub(super) async fn app(context: &Context, job: &Job, draft: &AppDraft) -> Outco
         role: Role::App,
         revision: draft.revision,
         operation: context.op.to_string(),
+        held: false,
         spec: Some(draft.spec.clone()),
         spec_hash: draft.spec.hash(),
     };
     let sandbox = job.container(&draft.sandbox)?;
     let mut labels = own.write();
     labels.extend(remembered(docker, &sandbox).await?);
+    let gate = match draft.hold {
+        Some(hold) => {
+            labels.insert(labels::HOLD.to_owned(), hold.as_str().to_owned());
+            Some(gate(context, job.step, draft, wanted.as_ref().unwrap_or(&named)).await?)
+        }
+        None => None,
+    };
     let mut creation = AppCreation {
         name: valid_name(&draft.app.container_name(draft.number, draft.revision))?,
         image: named.clone(),
@@ -179,6 +189,7 @@ pub(super) async fn app(context: &Context, job: &Job, draft: &AppDraft) -> Outco
         spec: draft.spec.container.clone(),
         sandbox,
         carry: draft.carry.clone(),
+        gate,
     };
     // By name, so that `docker ps` tells people what runs; by id where the name means, or meanwhile came to mean, another image.
     if let Some(wanted) = &wanted
@@ -196,6 +207,29 @@ pub(super) async fn app(context: &Context, job: &Job, draft: &AppDraft) -> Outco
         }
     }
     Ok(Done::made(Product::Container(id), Some(creation.name.to_string())))
+}
+
+/// What stands in front of the program of one that is going to be held back.
+async fn gate(context: &Context, step: StepId, draft: &AppDraft, image: &ImageRef) -> Result<Gate, Failed> {
+    let docker = &context.docker;
+    let (seen, volume) = tokio::try_join!(docker.image(image), async {
+        let sandbox = context
+            .sandbox_image
+            .get_or_try_init(|| docker.ensure_sandbox_image(context.given_sandbox_image.as_ref()))
+            .await?;
+        context.guest_volume.get_or_try_init(|| docker.ensure_guest_volume(sandbox)).await.cloned()
+    })?;
+    let seen = seen.ok_or_else(|| Failed::new(format!("image {image} is gone again")))?;
+    let spec = &draft.spec.container;
+    let command =
+        warm::command((spec.entrypoint.as_deref(), spec.command.as_deref()), (&seen.entrypoint, &seen.command));
+    if command.is_empty() {
+        return Err(Failed::new(format!(
+            "image {} has neither entrypoint nor command, and the app names none",
+            draft.spec.image
+        )));
+    }
+    Ok(Gate { volume, token: warm::token(&context.op, step), command })
 }
 
 /// The label by which an app container remembers the addresses its sandbox is pinned to.

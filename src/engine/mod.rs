@@ -49,14 +49,15 @@ mod run;
 mod session;
 mod state;
 mod traffic;
+mod warm;
 mod who;
 
-pub use crate::docker::{Location, LogOptions};
+pub use crate::docker::{Location, LogLine, LogOptions};
 pub use demo::{DemoApps, LABEL as DEMO_LABEL};
 pub use doctor::{Check, Level};
 pub use door::{Unheard, say};
 pub use error::{Error, ErrorKind};
-pub use logs::InstanceLine;
+pub use logs::{InstanceLine, Lines};
 pub use operator::Operator;
 pub use record::{RecordError, Records, read_file};
 pub use request::{Control, Operation, Request};

@@ -92,6 +92,7 @@ impl Operator {
             op,
             given_sandbox_image: self.session.sandbox_image().cloned(),
             sandbox_image,
+            guest_volume: OnceCell::new(),
             pins: Pins::default(),
             locks,
             guards: Guards::default(),

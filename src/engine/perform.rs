@@ -13,14 +13,16 @@ use super::pins::Pins;
 use super::places::{self, Places};
 use super::ready::{self, Wait};
 use super::traffic::{self, Patience};
-use crate::docker::{DockerError, PullProgress};
+use super::warm::Held;
+use crate::docker::{DockerError, PullProgress, Stopped};
 use crate::domain::fleet::{Instance, State};
 use crate::domain::identity::{Hold, Identity, Judgement, judge};
-use crate::domain::ids::{ContainerId, ImageRef, InstanceName, OpId};
+use crate::domain::ids::{ContainerId, ImageRef, InstanceName, ObjectName, OpId};
 use crate::domain::options::PullPolicy;
 use crate::domain::plan::{StepId, Target, Task};
 use crate::domain::probe::ProbeSpec;
 use crate::domain::spec::RestartPolicy;
+use crate::domain::warm::{self, HoldAt};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::{OnceCell, mpsc, watch};
@@ -31,6 +33,8 @@ pub(super) struct Context {
     pub op: OpId,
     pub given_sandbox_image: Option<ImageRef>,
     pub sandbox_image: OnceCell<ImageRef>,
+    /// Where app containers find the guest; made when one is to be held back.
+    pub guest_volume: OnceCell<ObjectName>,
     pub pins: Pins,
     pub locks: Locks,
     /// Instances that are out of their balancers now.
@@ -70,6 +74,8 @@ pub(super) struct Done {
     pub detail: Option<String>,
     pub before: Option<Identity>,
     pub gap: Option<GapWatch>,
+    /// The new version took over in one moment; and how long nobody took connections, in µs, where that was seen.
+    pub swapped: Option<Option<u64>>,
     pub judged: Option<(Judgement, Option<Identity>)>,
 }
 
@@ -165,6 +171,28 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             start(docker, &id, restart.as_ref()).await?;
             Ok(Done { gap, ..Done::default() })
         }
+        Task::StartHeld { container, sandbox, hold } => {
+            let (id, sandbox) = (job.container(container)?, job.container(sandbox)?);
+            held(context, container, &id, &sandbox, *hold)?.start().await
+        }
+        Task::Warm { container, sandbox, hold, timeout } => {
+            let (id, sandbox) = (job.container(container)?, job.container(sandbox)?);
+            let held = held(context, container, &id, &sandbox, *hold)?;
+            Box::pin(held.until_held(*timeout)).await
+        }
+        Task::Swap { container, grace, next, sandbox, hold, watch } => {
+            let again = traffic::still_out(context, job.instance.as_ref()).await?;
+            let (old, id, sandbox) = (job.container(container)?, job.container(next)?, job.container(sandbox)?);
+            let held = held(context, next, &id, &sandbox, *hold)?;
+            let swapped = Box::pin(held.swap(&old, *grace, watch.as_ref())).await?;
+            let detail = [Some(stop_words(&swapped.stopped)), again.map(|again| format!("before that, {again}"))];
+            Ok(Done {
+                detail: Some(detail.into_iter().flatten().collect::<Vec<_>>().join("; ")),
+                gap: swapped.gap,
+                swapped: Some(swapped.gap_us),
+                ..Done::default()
+            })
+        }
         Task::Ready { container, sandbox, probe, prefer_health, min_ready, timeout } => {
             let (id, sandbox_id) = (job.container(container)?, job.sandbox(sandbox.as_ref())?);
             let wait = Wait {
@@ -227,7 +255,9 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
 /// what was there before it has to be held.
 async fn fence(context: &Context, task: &Task) -> Result<(), Failed> {
     let first = match task {
-        Task::Pull { .. } | Task::Ready { .. } | Task::Preflight { .. } | Task::Verify { .. } => return Ok(()),
+        Task::Pull { .. } | Task::Ready { .. } | Task::Warm { .. } | Task::Preflight { .. } | Task::Verify { .. } => {
+            return Ok(());
+        }
         Task::Network { .. }
         | Task::Volume { .. }
         | Task::Reserve { .. }
@@ -235,6 +265,7 @@ async fn fence(context: &Context, task: &Task) -> Result<(), Failed> {
         | Task::SandboxCreate { .. }
         | Task::Create { .. }
         | Task::Record { .. }
+        | Task::StartHeld { .. }
         | Task::Attach { .. }
         | Task::Join { .. } => false,
         Task::SandboxStart { sandbox: container }
@@ -245,6 +276,7 @@ async fn fence(context: &Context, task: &Task) -> Result<(), Failed> {
         Task::Drain { .. }
         | Task::Hook { .. }
         | Task::Stop { .. }
+        | Task::Swap { .. }
         | Task::Park { .. }
         | Task::Unpark { .. }
         | Task::Unpause { .. }
@@ -303,12 +335,30 @@ fn short_id(id: &str) -> &str {
 }
 
 async fn stop(docker: &Certain, id: &ContainerId, grace: Option<Duration>) -> Outcome {
-    let stopped = docker.stop(id, grace).await?;
-    Ok(Done::saying(match (stopped.already, stopped.killed) {
+    Ok(Done::saying(stop_words(&docker.stop(id, grace).await?)))
+}
+
+fn stop_words(stopped: &Stopped) -> String {
+    match (stopped.already, stopped.killed) {
         (true, _) => "was stopped already".to_owned(),
         (_, true) => format!("did not end within its grace and was killed, exit {}", stopped.exit_code),
         _ => format!("exit {}", stopped.exit_code),
-    }))
+    }
+}
+
+/// A new container and its hold; it is known to the sandbox by the step that made it.
+fn held<'a>(
+    context: &'a Context,
+    target: &'a Target,
+    container: &'a ContainerId,
+    sandbox: &'a ContainerId,
+    hold: HoldAt,
+) -> Result<Held<'a>, Failed> {
+    let Target::Made { step, name } = target else {
+        return Err(Failed::new(format!("{} was not made by this operation, so nothing holds it back", target.name())));
+    };
+    let token = warm::token(&context.op, *step);
+    Ok(Held { docker: &context.docker, container, name, sandbox, token, hold })
 }
 
 async fn start(docker: &Certain, id: &ContainerId, restart: Option<&RestartPolicy>) -> Result<(), Failed> {

@@ -58,6 +58,7 @@ pub(super) async fn reserve(
         operation: context.op.to_string(),
         spec: None,
         spec_hash: String::new(),
+        held: false,
     };
     let mut maker = Maker {
         docker,

@@ -231,17 +231,22 @@ impl Wait<'_> {
     }
 
     async fn with_last_lines(&self, why: String) -> Failed {
-        let options = LogOptions { tail: Some(LAST_LINES), ..LogOptions::default() };
-        let read = async {
-            let lines = self.docker.logs(self.container, options).await.ok()?;
-            let lines: Vec<String> = lines.filter_map(async |line| Some(line.ok()?.text.to_string())).collect().await;
-            Some(lines)
-        };
-        match tokio::time::timeout(LAST_LINES_TIME, read).await {
-            Ok(Some(lines)) if lines.is_empty() => Failed::new(format!("{why}; it wrote no log")),
-            Ok(Some(lines)) => Failed::new(format!("{why}; its last lines: {}", lines.join(" ⏎ "))),
-            _ => Failed::new(format!("{why}; its log can't be read")),
-        }
+        with_last_lines(self.docker, self.container, why).await
+    }
+}
+
+/// What failed, and what the container wrote last.
+pub(super) async fn with_last_lines(docker: &Certain, container: &ContainerId, why: String) -> Failed {
+    let options = LogOptions { tail: Some(LAST_LINES), ..LogOptions::default() };
+    let read = async {
+        let lines = docker.logs(container, options).await.ok()?;
+        let lines: Vec<String> = lines.filter_map(async |line| Some(line.ok()?.text.to_string())).collect().await;
+        Some(lines)
+    };
+    match tokio::time::timeout(LAST_LINES_TIME, read).await {
+        Ok(Some(lines)) if lines.is_empty() => Failed::new(format!("{why}; it wrote no log")),
+        Ok(Some(lines)) => Failed::new(format!("{why}; its last lines: {}", lines.join(" ⏎ "))),
+        _ => Failed::new(format!("{why}; its log can't be read")),
     }
 }
 

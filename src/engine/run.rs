@@ -5,7 +5,7 @@
 
 use super::clock;
 use super::door::Door;
-use super::gap::GapWatch;
+use super::gap::{self, GapWatch};
 use super::outage::Sign;
 use super::perform::{Context, Done, Failed, Job, Product, perform};
 use super::record::{Intents, Pending, Recorder, Records};
@@ -133,6 +133,8 @@ struct Part {
     mark: u64,
     /// When it was about to stop, where nothing can watch it from inside.
     stopped: Option<Instant>,
+    /// A warm swap has taken place; with the gap that the sandbox has seen, in µs.
+    swapped: Option<Option<u64>>,
     verdict: Option<Verdict>,
 }
 
@@ -252,7 +254,7 @@ impl Run {
     /// Ends what only waits. A change under way is let finish: cut off, its outcome would be unknown.
     fn end_waits(&self) {
         let waits = |step: &StepId| {
-            matches!(self.plan.steps[*step].task.action(), Action::Ready | Action::Pull | Action::Drain)
+            matches!(self.plan.steps[*step].task.action(), Action::Ready | Action::Warm | Action::Pull | Action::Drain)
         };
         self.aborts.iter().filter(|(step, _)| waits(step)).for_each(|(_, handle)| handle.abort());
     }
@@ -287,8 +289,10 @@ impl Run {
             made: made.collect(),
             before: part.and_then(|part| part.before.clone()),
             gap: part.and_then(|part| {
-                // A watch of something else tells nothing of what this step asks.
-                let gap = part.gap.as_ref().filter(|gap| step.task.probe() == Some(&gap.probe))?;
+                // A watch of something else tells nothing of what this step asks; and after a swap without a gap that a watch could
+                // see, an answer must have been asked for afterwards.
+                let asks = |gap: &&GapWatch| step.task.probe() == Some(&gap.probe) && part.swapped.is_none();
+                let gap = part.gap.as_ref().filter(asks)?;
                 Some((gap.subscribe(), part.mark))
             }),
             watched: part.and_then(|part| Some(part.gap.as_ref()?.watched(part.mark))),
@@ -383,10 +387,12 @@ impl Run {
         if done.gap.is_some() {
             (part.gap, part.mark) = (done.gap, 0);
         }
+        part.swapped = done.swapped.or(part.swapped);
         if let Some((judgement, after)) = done.judged {
             part.verdict = Some(judgement.verdict);
             let before = part.before.clone();
             let gap = part.gap.take();
+            let swapped = part.swapped.take();
             self.teller.tell(EventKind::IdentityJudged(IdentityJudged {
                 instance: name.clone(),
                 verdict: judgement.verdict,
@@ -394,7 +400,11 @@ impl Run {
                 after,
                 reasons: judgement.reasons,
             }));
-            if let Some((gap, gap_ms)) = gap.as_ref().and_then(|gap| Some((gap, gap.gap_ms()?))) {
+            // Of a gap too short for the watch, only the sandbox knows.
+            let seen = swapped.flatten().map(gap::millis);
+            if let Some((gap, gap_ms)) =
+                gap.as_ref().and_then(|gap| Some((gap, gap.gap_ms().into_iter().chain(seen).reduce(f64::max)?)))
+            {
                 self.teller.tell(EventKind::GapMeasured(GapMeasured {
                     instance: name,
                     gap_ms,

@@ -6,7 +6,7 @@ use super::{Error, Records, Request, clock, doctor, gather, logs};
 use crate::docker::{Docker, Location, LogOptions};
 use crate::domain::balancer::{self, TrafficSeen};
 use crate::domain::fleet::{EngineInfo, Fleet, FleetState};
-use crate::domain::ids::ImageRef;
+use crate::domain::ids::{ContainerId, ImageRef};
 use crate::domain::plan::{Kind, Plan, Refusal};
 use crate::domain::recipe;
 use crate::domain::record::Summary;
@@ -176,6 +176,11 @@ impl Session {
         options: LogOptions,
     ) -> Result<mpsc::Receiver<Result<logs::InstanceLine, Error>>, Error> {
         logs::open(&self.docker, target, options).await
+    }
+
+    /// The log of one container, as it comes.
+    pub async fn log_of(&self, id: &ContainerId, options: LogOptions) -> Result<logs::Lines, Error> {
+        logs::of_container(&self.docker, id, options).await
     }
 
     /// Is all well with this engine, and what does it mean for the promises?

@@ -58,6 +58,8 @@ impl Default for Behaviour {
 impl Behaviour {
     /// The guest by its command line: `pause` unless told to serve; `None` for another program.
     pub fn of_guest(entrypoint: &[String], command: &[String]) -> Option<Self> {
+        // Behind the gate it is the program that counts.
+        let entrypoint = if entrypoint.get(1).is_some_and(|mode| mode == "gate") { &[] } else { entrypoint };
         let mut words = entrypoint.iter().chain(command).map(String::as_str);
         if !words.next()?.ends_with("pitstop-guest") {
             return None;

@@ -42,6 +42,8 @@ pub struct Seen {
     pub joins: Option<String>,
     /// How often it was started.
     pub runs: u64,
+    /// Its sandbox holds it back: it runs, and does not serve.
+    pub held: bool,
 }
 
 /// What tests do to the engine and see of it. Cheap to clone.
@@ -155,6 +157,7 @@ impl Control {
                 netns: container.state.netns,
                 joins: container.joins.clone(),
                 runs: container.state.run,
+                held: container.state.held.is_some(),
             };
             world.containers.values().map(|container| (container.name.clone(), seen(container))).collect()
         })

@@ -5,6 +5,7 @@
 
 use super::clock::Clock;
 use super::engine::Engine;
+use super::hold;
 use super::world::{Container, World};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -122,11 +123,12 @@ pub struct Commands {
     sandbox: String,
     out: mpsc::Sender<String>,
     watches: BTreeMap<String, (JoinHandle<()>, mpsc::Sender<()>)>,
+    holds: BTreeMap<String, JoinHandle<()>>,
 }
 
 impl Commands {
     pub fn new(engine: Arc<Engine>, sandbox: String, out: mpsc::Sender<String>) -> Self {
-        Self { engine, sandbox, out, watches: BTreeMap::new() }
+        Self { engine, sandbox, out, watches: BTreeMap::new(), holds: BTreeMap::new() }
     }
 
     /// Does what a line says.
@@ -156,7 +158,11 @@ impl Commands {
                 }
                 None
             }
-            _ => Some("not watch ID SPEC, keep ID or end ID"),
+            ["hold", _, words @ ..] => self.hold(id, words).err(),
+            [command @ ("swap" | "go"), _, token] => {
+                self.netns().and_then(|netns| hold::order(&self.engine, netns, command, token)).err()
+            }
+            _ => Some("not watch, keep, end, hold, swap or go ID"),
         };
         if let Some(why) = refused {
             self.say(format!("{id} error {why}")).await;
@@ -193,6 +199,20 @@ impl Commands {
         Ok(())
     }
 
+    fn netns(&self) -> Result<u64, &'static str> {
+        let found = self.engine.look(|world| world.find(&self.sandbox).ok().map(|seen| seen.state.netns));
+        found.filter(|netns| *netns > 0).ok_or("no such hold")
+    }
+
+    /// The same again tells what is now.
+    fn hold(&mut self, id: &str, words: &[&str]) -> Result<(), &'static str> {
+        let tells = hold::hold(&self.engine, self.netns()?, format!("{id} "), words, self.out.clone())?;
+        if let Some(before) = self.holds.insert(id.to_owned(), tokio::spawn(tells)) {
+            before.abort();
+        }
+        Ok(())
+    }
+
     async fn say(&self, line: String) {
         // Nobody reads any more: nobody has to be told.
         let _ = self.out.send(line).await;
@@ -203,5 +223,6 @@ impl Drop for Commands {
     fn drop(&mut self) {
         // The real watches live on until their lease ends, but whoever asked is gone and reads nothing.
         self.watches.values().for_each(|(task, _)| task.abort());
+        self.holds.values().for_each(JoinHandle::abort);
     }
 }

@@ -74,6 +74,11 @@ impl Engine {
         state.error.clear();
         state.run += 1;
         let run = state.run;
+        state.let_go = None;
+        let token = container.gate().map(str::to_owned);
+        let held = token.filter(|token| world.holds_back(netns, token));
+        let container = world.find_mut(&id)?;
+        container.state.held = held;
         let networks: Vec<_> = container.ends.keys().cloned().collect();
         for network in networks {
             self.tell_network(world, &network, "connect", &id);

@@ -14,6 +14,7 @@ mod engine;
 mod fault;
 mod furnish;
 mod guest;
+mod hold;
 mod ipam;
 mod life;
 mod ports;

@@ -2,7 +2,8 @@
 //! `life.rs`.
 
 use super::answer::{Refusal, refuse};
-use super::behaviour::Behaviour;
+use super::behaviour::{Behaviour, words};
+use super::hold::Hold;
 use super::ipam::Pool;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -16,6 +17,8 @@ pub struct World {
     pub containers: BTreeMap<String, Container>,
     pub networks: BTreeMap<String, Network>,
     pub volumes: BTreeMap<String, Volume>,
+    /// New versions held back, by network namespace and token.
+    pub holds: BTreeMap<(u64, String), Hold>,
     /// By id.
     pub images: BTreeMap<String, Image>,
     /// What a pull finds.
@@ -89,6 +92,10 @@ pub struct State {
     pub stopped: bool,
     /// The inode of its network namespace, its own or another's; 0 while it has none.
     pub netns: u64,
+    /// Held back by its sandbox, which knows it by this.
+    pub held: Option<String>,
+    /// When it was let go, and whether its boot had passed by then.
+    pub let_go: Option<(Instant, bool)>,
     /// The last one of its own: shown even when it is gone.
     pub own_netns: u64,
     /// Host ports it has now: inside, protocol, host address, host port.
@@ -272,7 +279,22 @@ impl Container {
     pub fn answers_from(&self) -> Option<Instant> {
         let since = self.state.since?;
         let ready = std::time::Duration::from_millis(self.behaviour.ready_ms);
-        (!self.behaviour.mute && self.behaviour.port.is_some()).then(|| since + ready)
+        let answers = !self.behaviour.mute && self.behaviour.port.is_some() && self.state.held.is_none();
+        answers.then(|| match self.state.let_go {
+            Some((at, true)) => at.max(since + ready),
+            Some((at, false)) => at + ready,
+            None => since + ready,
+        })
+    }
+
+    /// By what its sandbox knows it, where pitstop's guest stands in front of its program.
+    pub fn gate(&self) -> Option<&str> {
+        match words(&self.config["Entrypoint"]).as_slice() {
+            [program, mode, ..] if program.ends_with("/guest") && mode == "gate" => {
+                self.config["Entrypoint"][2].as_str()
+            }
+            _ => None,
+        }
     }
 
     /// A text of its configuration or host configuration.

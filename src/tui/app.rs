@@ -3,7 +3,7 @@
 //! Whatever has come is taken in before a frame is drawn, and a frame is drawn only when something has come. Keys come
 //! first; frames that no key asked for are at least [`FRAME`] apart.
 
-use super::bridge::{Bridge, Operate, Reach};
+use super::bridge::{Bridge, Inboxes, Operate, Reach};
 use super::keymap::Keymap;
 use super::keys::Keys;
 use super::look::{self, Wanted};
@@ -28,6 +28,10 @@ use tokio::time::Instant;
 
 /// Between frames that no key asked for.
 const FRAME: Duration = Duration::from_millis(40);
+/// Between frames that only lines of logs ask for: a flood of them is not read faster than this.
+const LINES: Duration = Duration::from_millis(120);
+/// Messages taken in before keys are looked at again.
+const AT_ONCE: usize = 256;
 /// Between ticks while bars grow, while the engine is lost, and otherwise.
 const TICKS: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(10)];
 
@@ -116,12 +120,13 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         records: settings.records,
         trust_commands: settings.trust_commands,
     };
-    let (bridge, inbox) = Bridge::start(reach, operate, files);
+    let (bridge, Inboxes { inbox, lines }) = Bridge::start(reach, operate, files);
     let mut console = Console {
         model,
         screen,
         bridge,
         inbox,
+        lines,
         began: clock::instant(),
         signals,
         keys: Keys::listen(),
@@ -139,6 +144,8 @@ struct Console {
     screen: Screen,
     bridge: Bridge,
     inbox: mpsc::Receiver<Msg>,
+    /// Lines of logs.
+    lines: mpsc::Receiver<Msg>,
     began: Instant,
     signals: Signals,
     keys: Keys,
@@ -151,7 +158,9 @@ struct Console {
 
 impl Console {
     async fn run(&mut self) -> Why {
-        let (mut drawn, mut dirty, mut ticked) = (self.began, true, self.began);
+        // How long after the last frame the next one is due, if one is.
+        let (mut drawn, mut dirty, mut ticked) = (self.began, Some(FRAME), self.began);
+        let soon = |dirty: &mut Option<Duration>, pause| *dirty = Some(dirty.map_or(pause, |other| other.min(pause)));
         self.clock();
         loop {
             let due = self.play();
@@ -159,17 +168,17 @@ impl Console {
                 return why;
             }
             let now = clock::instant();
-            if dirty && now >= drawn + FRAME {
+            if dirty.is_some_and(|pause| now >= drawn + pause) {
                 if self.frame().is_err() {
                     return Why::HungUp;
                 }
-                (drawn, dirty) = (clock::instant(), false);
+                (drawn, dirty) = (clock::instant(), None);
                 #[cfg(debug_assertions)]
                 if matches!(self.model.state, FleetState::Live(_)) {
                     fault::rehearse();
                 }
             }
-            let wake = if dirty { drawn + FRAME } else { ticked + self.tick() };
+            let wake = dirty.map_or_else(|| ticked + self.tick(), |pause| drawn + pause);
             let wake = due.map_or(wake, |due| wake.min(self.began + due));
             tokio::select! {
                 biased;
@@ -185,7 +194,7 @@ impl Console {
                         next = self.keys.at_once();
                     }
                     // A key is answered at once.
-                    dirty = true;
+                    dirty = Some(FRAME);
                     drawn = clock::instant().checked_sub(FRAME).unwrap_or(drawn);
                 }
                 number = self.signals.next() => {
@@ -193,21 +202,27 @@ impl Console {
                     if let Some(why) = self.signal(number) {
                         return why;
                     }
-                    dirty = true;
+                    soon(&mut dirty, FRAME);
                 }
                 msg = self.inbox.recv() => {
                     self.clock();
                     let Some(msg) = msg else { return Why::Asked };
                     self.take(msg);
-                    while let Ok(msg) = self.inbox.try_recv() {
+                    for _ in 0..AT_ONCE {
+                        let Ok(msg) = self.inbox.try_recv() else { break };
                         self.take(msg);
                     }
-                    dirty = true;
+                    soon(&mut dirty, FRAME);
+                }
+                Some(msg) = self.lines.recv() => {
+                    self.clock();
+                    self.take(msg);
+                    soon(&mut dirty, LINES);
                 }
                 () = tokio::time::sleep_until(wake) => {
                     self.clock();
                     ticked = clock::instant();
-                    dirty = true;
+                    soon(&mut dirty, FRAME);
                 }
             }
             for command in std::mem::take(&mut self.queue) {
@@ -220,7 +235,7 @@ impl Console {
                     }
                     _ => {}
                 }
-                dirty = true;
+                soon(&mut dirty, FRAME);
             }
             if let Some(why) = self.why {
                 return why;
@@ -322,6 +337,7 @@ impl Console {
             }
         }
         self.bridge.watch();
+        self.take(Msg::LogsCut);
         if stopped.and_then(|()| self.screen.enter()).is_err() {
             return Some(Why::HungUp);
         }

@@ -3,6 +3,7 @@
 //! The only file of the console that calls a session or reads Compose files. Nothing here waits for the screen longer
 //! than its inbox is deep, and no call is made on the console's own task.
 
+use super::logs::Wanted;
 use super::message::{Command, Msg, Refusal};
 use crate::config::compose::{self, LoadOptions};
 use crate::domain::balancer::{self, TrafficSeen};
@@ -12,7 +13,10 @@ use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ImageRef, OpId};
 use crate::domain::project::ProjectSpec;
 use crate::engine::{Control, Error, Location, LogOptions, Operation, Operator, Records, Session, clock};
+use futures_util::StreamExt;
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -25,8 +29,8 @@ const INBOX: usize = 1024;
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 /// Between looks at load balancers.
 const TRAFFIC: Duration = Duration::from_secs(1);
-/// Lines of a log to begin with.
-const TAIL: u32 = 500;
+/// Messages with lines of logs held for a screen that is slow; then their streams wait.
+const LINES: usize = 8;
 
 /// Gives leave to change what a session shows.
 pub type Operate = fn(&Session) -> Operator;
@@ -41,6 +45,13 @@ pub struct Reach {
     pub trust_commands: bool,
 }
 
+/// What comes from the bridge.
+pub struct Inboxes {
+    pub inbox: mpsc::Receiver<Msg>,
+    /// Lines of logs, which may be many: they must not hold up anything else.
+    pub lines: mpsc::Receiver<Msg>,
+}
+
 /// The console's hands.
 pub struct Bridge {
     reach: Reach,
@@ -52,7 +63,9 @@ pub struct Bridge {
     tell: mpsc::Sender<Msg>,
     resync: Arc<Notify>,
     watch: Option<JoinHandle<()>>,
-    log: Option<JoinHandle<()>>,
+    /// One for each container whose log is followed.
+    logs: JoinSet<()>,
+    tell_lines: mpsc::Sender<Msg>,
     controls: Controls,
 }
 
@@ -61,8 +74,9 @@ type Controls = Arc<Mutex<BTreeMap<OpId, Control>>>;
 
 impl Bridge {
     /// Begins to reach the engine and to watch its fleet; what it hears comes out of the receiver.
-    pub fn start(reach: Reach, operate: Option<Operate>, files: Vec<(String, String)>) -> (Self, mpsc::Receiver<Msg>) {
+    pub fn start(reach: Reach, operate: Option<Operate>, files: Vec<(String, String)>) -> (Self, Inboxes) {
         let (tell, inbox) = mpsc::channel(INBOX);
+        let (tell_lines, lines) = mpsc::channel(LINES);
         let mut bridge = Self {
             reach,
             session: Arc::default(),
@@ -71,11 +85,12 @@ impl Bridge {
             tell,
             resync: Arc::default(),
             watch: None,
-            log: None,
+            logs: JoinSet::new(),
+            tell_lines,
             controls: Controls::default(),
         };
         bridge.watch();
-        (bridge, inbox)
+        (bridge, Inboxes { inbox, lines })
     }
 
     /// Watches the fleet (again).
@@ -91,11 +106,12 @@ impl Bridge {
 
     /// Lets go of the engine's streams: a reader that sleeps would slow the whole engine.
     pub async fn let_go(&mut self) {
-        for task in [self.watch.take(), self.log.take()].into_iter().flatten() {
+        if let Some(task) = self.watch.take() {
             task.abort();
             // It was aborted: how it ended says nothing.
             let _ = task.await;
         }
+        self.logs.shutdown().await;
     }
 
     /// Does what can be done outside the terminal; what is known at once comes back at once.
@@ -152,12 +168,9 @@ impl Bridge {
                 });
             }
             Command::Resync => self.resync.notify_one(),
-            Command::Logs { target } => self.follow(target),
-            Command::EndLogs => {
-                if let Some(log) = self.log.take() {
-                    log.abort();
-                }
-            }
+            Command::Log { ticket, wanted } => self.follow(ticket, wanted),
+            Command::EndLogs => self.logs.abort_all(),
+            Command::Save { name, extension, text } => self.save(&name, extension, text),
             Command::Quit | Command::Redraw | Command::Suspend => {}
         }
         Vec::new()
@@ -179,35 +192,45 @@ impl Bridge {
         }
     }
 
-    fn follow(&mut self, target: String) {
-        if let Some(log) = self.log.take() {
-            log.abort();
-        }
+    fn follow(&mut self, ticket: u64, wanted: Wanted) {
         let Some(session) = self.session.get().cloned() else { return };
-        let tell = self.tell.clone();
-        self.log = Some(tokio::spawn(async move {
-            let options = LogOptions { follow: true, tail: Some(TAIL), since: None, timestamps: false };
-            let why = match session.logs(&target, options).await {
-                Err(error) => error.to_string(),
+        let tell = self.tell_lines.clone();
+        while self.logs.try_join_next().is_some() {}
+        self.logs.spawn(async move {
+            let Wanted { source, container, tail, since } = wanted;
+            let options = LogOptions { follow: true, tail, since, timestamps: true };
+            let why = match session.log_of(&container, options).await {
+                Err(error) => Some(error.to_string()),
                 Ok(mut lines) => loop {
-                    let line = match lines.recv().await {
-                        None => break "it has ended".to_owned(),
-                        Some(Err(error)) => break error.to_string(),
-                        Some(Ok(line)) => line,
-                    };
-                    let instance = line.instance.short();
-                    let text = if instance == target || line.instance.0 == target {
-                        line.line.text.to_string()
-                    } else {
-                        format!("{instance} {}", line.line.text)
-                    };
-                    if tell.send(Msg::LogLine { target: target.clone(), line: text }).await.is_err() {
-                        return;
+                    match lines.next().await {
+                        None => break None,
+                        Some(Err(error)) => break Some(error.to_string()),
+                        Some(Ok(lines)) => {
+                            // A console that has gone needs no more.
+                            if tell.send(Msg::LogLines { ticket, source, lines }).await.is_err() {
+                                return;
+                            }
+                        }
                     }
                 },
             };
-            let _ = tell.send(Msg::LogEnded { target, why }).await;
-        }));
+            let why = why.map(|why| clean_lines(&why).replace('\n', " "));
+            let _ = tell.send(Msg::LogEnded { ticket, source, why }).await;
+        });
+    }
+
+    /// Writes a file beside which there is none of that name; the answer is a message.
+    fn save(&self, name: &str, extension: &'static str, text: String) {
+        let tell = self.tell.clone();
+        let stamp = clock::wall().strftime("%Y%m%d-%H%M%S");
+        let name = format!("{name}-{stamp}.{extension}");
+        tokio::task::spawn_blocking(move || {
+            let written = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&name);
+            let written = written.and_then(|mut file| file.write_all(text.as_bytes()));
+            let answer = written.map(|()| name.clone()).map_err(|error| format!("{name}: {error}"));
+            // A console that has gone needs no answer.
+            let _ = tell.blocking_send(Msg::Saved(answer));
+        });
     }
 }
 

@@ -1,5 +1,6 @@
 //! What reaches the console, and what it asks to be done.
 
+use super::logs::Wanted;
 use crate::domain::balancer::TrafficSeen;
 use crate::domain::event::{OpEvent, Urgency};
 use crate::domain::fleet::FleetState;
@@ -7,7 +8,7 @@ use crate::domain::ids::OpId;
 use crate::domain::plan::Plan;
 use crate::domain::project::ProjectSpec;
 use crate::domain::record::Summary;
-use crate::engine::Request;
+use crate::engine::{LogLine, Request};
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -47,16 +48,22 @@ pub enum Msg {
     Files(Vec<String>),
     /// The answer to [`Command::Load`].
     Loaded(Result<Box<ProjectSpec>, String>),
-    /// A line of the log asked for.
-    LogLine {
-        target: String,
-        line: String,
+    /// Lines of a log asked for with that ticket.
+    LogLines {
+        ticket: u64,
+        source: usize,
+        lines: Vec<LogLine>,
     },
-    /// That log has ended: why.
+    /// It has ended: why, if not of itself.
     LogEnded {
-        target: String,
-        why: String,
+        ticket: u64,
+        source: usize,
+        why: Option<String>,
     },
+    /// Nobody has read logs for a while: the console was stopped.
+    LogsCut,
+    /// The answer to [`Command::Save`]: the file, or why not.
+    Saved(Result<String, String>),
 }
 
 /// No, why, and what to do.
@@ -90,9 +97,16 @@ pub enum Command {
     Pause(OpId),
     Go(OpId),
     Cancel(OpId, Urgency),
-    /// Follow a log; a log followed before ends.
-    Logs {
-        target: String,
+    /// Follow the log of one container.
+    Log {
+        ticket: u64,
+        wanted: Wanted,
     },
     EndLogs,
+    /// Write a new file into the current directory.
+    Save {
+        name: String,
+        extension: &'static str,
+        text: String,
+    },
 }

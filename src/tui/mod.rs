@@ -10,6 +10,7 @@
 //! look       which looks fit it          bridge  the engine's side of commands
 //! tour       the console played by a script
 //! operation  one operation as its events tell it   own_log  pitstop's own log
+//! logs       lines of instances   pattern  what is looked for in them
 //! ```
 //!
 //! The only module that names ratatui and crossterm.
@@ -21,11 +22,13 @@ pub mod glyphs;
 pub mod input;
 pub mod keymap;
 mod keys;
+pub mod logs;
 pub mod look;
 pub mod message;
 pub mod model;
 pub mod operation;
 pub mod own_log;
+pub mod pattern;
 pub mod rows;
 mod terminal;
 pub mod text;

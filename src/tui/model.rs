@@ -6,6 +6,7 @@
 use super::glyphs::Glyphs;
 use super::input::Line;
 use super::keymap::{Keymap, Place};
+use super::logs::LogView;
 use super::operation::OpView;
 use super::own_log::OwnLog;
 use super::rows::{self, AppKey, Row, RowId, Shown};
@@ -18,14 +19,11 @@ use crate::domain::record::Summary;
 use crate::engine::Request;
 use jiff::Timestamp;
 use ratatui::style::Style;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// From this width on, apps and instances stand side by side.
 pub const WIDE: u16 = 110;
-
-/// Log lines kept.
-pub const LOG_LINES: usize = 5_000;
 
 /// The look of this terminal.
 #[derive(Clone, Debug)]
@@ -178,20 +176,6 @@ impl Confirm {
     }
 }
 
-/// Lines of one target's log.
-#[derive(Clone, Debug)]
-pub struct LogView {
-    pub target: String,
-    pub lines: VecDeque<String>,
-    /// Stays at the end.
-    pub follow: bool,
-    pub wrap: bool,
-    /// Lines from the end to the last line shown.
-    pub back: usize,
-    /// How the stream ended.
-    pub ended: Option<String>,
-}
-
 impl Look {
     /// How that role looks.
     pub fn style(&self, role: Role) -> Style {
@@ -231,11 +215,7 @@ impl Model {
 
     /// The last fleet known, live or stale.
     pub fn fleet(&self) -> Option<&Fleet> {
-        match &self.state {
-            FleetState::Loading => None,
-            FleetState::Live(fleet) => Some(fleet),
-            FleetState::Stale { fleet, .. } => fleet.as_ref(),
-        }
+        self.state.fleet()
     }
 
     pub fn is_stale(&self) -> bool {

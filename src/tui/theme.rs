@@ -49,11 +49,61 @@ pub enum Depth {
     Basic,
 }
 
+impl Depth {
+    /// One of the 256, for this terminal.
+    pub fn indexed(self, index: u8) -> Color {
+        const BASIC: [Color; 16] = [
+            Color::Black,
+            Color::Red,
+            Color::Green,
+            Color::Yellow,
+            Color::Blue,
+            Color::Magenta,
+            Color::Cyan,
+            Color::Gray,
+            Color::DarkGray,
+            Color::LightRed,
+            Color::LightGreen,
+            Color::LightYellow,
+            Color::LightBlue,
+            Color::LightMagenta,
+            Color::LightCyan,
+            Color::White,
+        ];
+        match (BASIC.get(usize::from(index)), self) {
+            (Some(basic), _) => *basic,
+            (None, Self::True | Self::Indexed) => Color::Indexed(index),
+            (None, Self::Basic) => {
+                let level = |n: u8| if n == 0 { 0 } else { 55 + 40 * n };
+                let cube = index.saturating_sub(16);
+                let grey = 8_u8.saturating_add(10_u8.saturating_mul(index.saturating_sub(232)));
+                let (r, g, b) = if index >= 232 {
+                    (grey, grey, grey)
+                } else {
+                    (level(cube / 36), level(cube / 6 % 6), level(cube % 6))
+                };
+                nearest_basic(r, g, b)
+            }
+        }
+    }
+
+    /// The nearest this terminal has.
+    pub fn rgb(self, r: u8, g: u8, b: u8) -> Color {
+        match self {
+            Self::True => Color::Rgb(r, g, b),
+            Self::Indexed => Color::Indexed(nearest_indexed(r, g, b)),
+            Self::Basic => nearest_basic(r, g, b),
+        }
+    }
+}
+
 /// A style for every role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Theme {
     pub name: String,
     styles: Vec<Style>,
+    /// For how many colours.
+    pub depth: Depth,
     /// Whether any role has a colour of its own.
     pub colourful: bool,
 }
@@ -78,7 +128,8 @@ impl Theme {
     }
 
     fn built_in(name: &str, text: &str, depth: Depth) -> Self {
-        let blank = Self { name: name.to_owned(), styles: vec![Style::new(); Role::ALL.len()], colourful: false };
+        let styles = vec![Style::new(); Role::ALL.len()];
+        let blank = Self { name: name.to_owned(), styles, depth, colourful: false };
         // Built-in files are checked by a test; if one were wrong, the console would be plain but whole.
         blank.overlay(name, text, depth).unwrap_or(blank)
     }
@@ -104,7 +155,7 @@ impl Theme {
                 Err(what) => wrong.push(format!("{name}:{}: {entry}: {what}", line(value.span().start))),
             }
         }
-        let mut theme = Self { name: name.to_owned(), ..self.clone() };
+        let mut theme = Self { name: name.to_owned(), depth, ..self.clone() };
         for (key, value) in &file.roles {
             let at = line(value.span().start);
             let Some(index) = Role::ALL.iter().position(|role| role.name() == key) else {
@@ -171,8 +222,7 @@ fn colour(text: &str, depth: Depth) -> Result<Color, String> {
     let (many, few) = (parse(many.trim())?, few.map(parse).transpose()?);
     Ok(match (depth, many, few) {
         (Depth::Basic, _, Some(few)) => few,
-        (Depth::Indexed, Color::Rgb(r, g, b), _) => Color::Indexed(nearest_indexed(r, g, b)),
-        (Depth::Basic, Color::Rgb(r, g, b), None) => nearest_basic(r, g, b),
+        (_, Color::Rgb(r, g, b), _) => depth.rgb(r, g, b),
         (_, many, _) => many,
     })
 }

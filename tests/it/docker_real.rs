@@ -50,6 +50,7 @@ impl Bench {
             role,
             revision: 1,
             operation: "op-1".into(),
+            held: false,
             spec: None,
             spec_hash: String::new(),
         };
@@ -100,6 +101,7 @@ impl Bench {
             spec,
             sandbox: sandbox.clone(),
             carry: Vec::new(),
+            gate: None,
         };
         self.docker.create_app(&creation).await.unwrap()
     }
@@ -287,6 +289,7 @@ async fn the_engine_s_refusals_come_back_in_its_words() {
         spec: ContainerSpec::default(),
         sandbox,
         carry: Vec::new(),
+        gate: None,
     };
     let missing = bench.docker.create_app(&creation).await.unwrap_err();
     assert_eq!(missing.failure, Failure::NotFound);

@@ -217,6 +217,7 @@ async fn a_joined_container_says_nothing_that_its_sandbox_owns() {
         spec: ContainerSpec::default(),
         sandbox: id(),
         carry: Vec::new(),
+        gate: None,
     };
     docker.create_app(&app).await.unwrap();
     let (line, body) = recorder.take().pop().unwrap();

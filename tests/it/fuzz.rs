@@ -73,7 +73,7 @@ proptest! {
         spec.container.environment = Environment::from(BTreeMap::from([(name, value)]));
         spec.container.user = Some(user);
         let own = OwnLabels {
-            app: AppId::new("shop", "web"), number, role: Role::App, revision: number, operation: String::new(),
+            app: AppId::new("shop", "web"), number, role: Role::App, revision: number, operation: String::new(), held: false,
             spec: Some(spec.without_secrets()), spec_hash: spec.hash(),
         };
         prop_assert_eq!(OwnLabels::read(&own.write()), Some(own));

@@ -6,7 +6,7 @@
 
 mod operation;
 
-pub use operation::{OnHangupArg, OperationArgs, Warm};
+pub use operation::{OnHangupArg, OperationArgs};
 
 use crate::domain::duration;
 use clap::builder::BoolishValueParser;

@@ -9,6 +9,7 @@ use crate::domain::budget::MinAvailable;
 use crate::domain::duration;
 use crate::domain::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, PullPolicy};
 use crate::domain::probe::ProbeSpec;
+use crate::domain::warm::Warm;
 use clap::builder::{BoolishValueParser, PossibleValue};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -36,9 +37,10 @@ pub struct OperationArgs {
     /// When an instance fails it is put back; the ones done before stay, or are put back too [default: pause]
     #[arg(long, value_name = "WHAT", env = "PITSTOP_ON_FAILURE", hide_env_values = true, help_heading = ROLLOUT)]
     pub on_failure: Option<OnFailureArg>,
-    /// Start the new container before the old one stops; only off works in this version [default: off]
+    /// Have the new container up before the old one stops: held before its start, before it binds its port, or as far as is safe
+    /// [default: the app's own, else off]
     #[arg(long, value_name = "HOW", env = "PITSTOP_WARM", hide_env_values = true, help_heading = ROLLOUT)]
-    pub warm: Option<Warm>,
+    pub warm: Option<WarmArg>,
     /// How long sessions may take to end [default: the app's own, else 30s]
     #[arg(long, value_name = "D", env = "PITSTOP_DRAIN_TIMEOUT", hide_env_values = true, help_heading = ROLLOUT,
         value_parser = duration::parse)]
@@ -141,12 +143,7 @@ words!(
     OnHangupArg(OnHangup) { Stop = "stop", Finish = "finish" }
 );
 
-/// The words of `--warm`; only `off` is built.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Warm {
-    #[default]
-    Off,
-    Start,
-    Bind,
-    Auto,
-}
+words!(
+    /// The words of `--warm`.
+    WarmArg(Warm) { Off = "off", Start = "start", Bind = "bind", Auto = "auto" }
+);

@@ -7,6 +7,7 @@ use crate::domain::balancer::BalancerSpec;
 use crate::domain::hook::{DEFAULT_TIMEOUT_MS, Hook, Hooks, LONGEST_TIMEOUT_MS};
 use crate::domain::options::{BatchSize, Gate, OnDrainTimeout, OnFailure, PullPolicy};
 use crate::domain::spec::Rollout;
+use crate::domain::warm::Warm;
 
 /// The keys of `deploy`.
 pub(super) const DEPLOY: Keys = Keys {
@@ -111,9 +112,7 @@ pub(super) fn x_pitstop(owner: &Fields<'_>) -> Rollout {
         rollout.drain_timeout_ms = drain.get("timeout").and_then(|at| at.duration_ms());
         rollout.on_drain_timeout = drain.get("on_timeout").and_then(|at| at.parsed(on_drain_timeout));
     }
-    if let Some(at) = fields.get("warm").filter(|at| at.text().is_some_and(|warm| warm != "off")) {
-        at.error("is not supported: not in this version; use off");
-    }
+    rollout.warm = fields.get("warm").and_then(|at| at.parsed(warm));
     rollout
 }
 
@@ -189,6 +188,7 @@ fn over(rollout: &mut Rollout, later: Rollout) {
     rollout.min_available = later.min_available.or(rollout.min_available);
     rollout.gate = later.gate.or(rollout.gate);
     rollout.on_failure = later.on_failure.or(rollout.on_failure);
+    rollout.warm = later.warm.or(rollout.warm);
     rollout.min_ready_ms = later.min_ready_ms.or(rollout.min_ready_ms);
     rollout.pull = later.pull.or(rollout.pull);
     rollout.hooks.over(later.hooks);
@@ -196,6 +196,16 @@ fn over(rollout: &mut Rollout, later: Rollout) {
     rollout.on_drain_timeout = later.on_drain_timeout.or(rollout.on_drain_timeout);
     if !later.balancers.is_empty() {
         rollout.balancers = later.balancers;
+    }
+}
+
+fn warm(text: &str) -> Result<Warm, String> {
+    match text {
+        "off" => Ok(Warm::Off),
+        "start" => Ok(Warm::Start),
+        "bind" => Ok(Warm::Bind),
+        "auto" => Ok(Warm::Auto),
+        _ => Err(format!("`{text}` is not a way to swap; use off, start, bind or auto")),
     }
 }
 

@@ -23,6 +23,7 @@ fn written(original: &Original) -> Value {
         spec: original.spec.container.clone(),
         sandbox: ContainerId::new("ab".repeat(32)).unwrap(),
         carry: Vec::new(),
+        gate: None,
     };
     serde_json::to_value(write::app(&creation)).unwrap()
 }

@@ -111,16 +111,21 @@ fn choose_serving(mut instance: Instance) -> Instance {
     if instance.app.is_some() {
         return instance;
     }
+    let is_app = |container: &Container| container.own.as_ref().is_none_or(|own| own.role == Role::App);
+    let serves = |container: &Container| is_app(container) && container.is_alive();
+    let oldest = instance.others.iter().filter(|one| serves(one)).map(Container::revision).min().unwrap_or(0);
     let rank = |container: &Container| {
+        let held = container.own.as_ref().is_some_and(|own| own.held);
         let state = match container.state {
-            State::Running | State::Paused | State::Restarting => 2,
+            // Its sandbox holds it back for as long as an older one is there.
+            _ if serves(container) && held && container.revision() > oldest => 2,
+            State::Running | State::Paused | State::Restarting => 3,
             State::Created => 0,
             _ => 1,
         };
         (state, container.revision())
     };
     instance.others.sort_by_key(|container| std::cmp::Reverse(rank(container)));
-    let is_app = |container: &Container| container.own.as_ref().is_none_or(|own| own.role == Role::App);
     if let Some(first) = instance.others.iter().position(is_app) {
         instance.app = Some(instance.others.remove(first));
     }

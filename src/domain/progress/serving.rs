@@ -29,7 +29,9 @@ impl Progress {
         };
         let stops = of(Lane::Main, Action::Stop).next().is_some();
         let starts = of(Lane::Main, Action::Start).next().is_some();
-        let touched = begun(Lane::Main, Action::Stop) || begun(Lane::Main, Action::Start);
+        // Held back beside the old one, a start touches nothing.
+        let warm = of(Lane::Main, Action::Warm).next().is_some();
+        let touched = begun(Lane::Main, Action::Stop) || (!warm && begun(Lane::Main, Action::Start));
         let undone = self.steps_of(instance, Lane::Undo).any(|step| step.started_ms.is_some());
         Some(if undone && touched {
             if stops && ok(Lane::Undo, Action::Ready) { Serving::Old } else { Serving::Nobody }

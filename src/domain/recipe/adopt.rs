@@ -501,6 +501,7 @@ impl<'f> Chosen<'f> {
             image_id: Some(self.old.image_id.to_string()),
             sandbox,
             carry: carried(self.old, &original.spec),
+            hold: None,
         };
         draft.main(at, Task::Create { draft: Box::new(app) }, needs, cause)
     }

@@ -165,7 +165,7 @@ impl Creation<'_> {
             Some(app) => newest(app).map_or_else(|| next_revision(app, draft.facts), Container::revision),
             None => 1,
         };
-        Ok(Some(Wanted { app: id, spec, revision, source, readiness, networks, volumes }))
+        Ok(Some(Wanted { app: id, spec, revision, source, readiness, at_once: 1, networks, volumes }))
     }
 
     /// Refuses what is there and different.
@@ -260,7 +260,7 @@ impl Wanted<'_> {
             let up = sandbox_start(draft, at, &target, made);
             (target, Some(up))
         };
-        let create = self.create(draft, at, instance, sandbox.clone(), &[], &why)?;
+        let create = self.create(draft, at, instance, (sandbox.clone(), None), &[], &why)?;
         let container = Target::Made { step: create, name: self.container_name(instance) };
         let needs: Vec<_> = after.iter().copied().chain(up).collect();
         let start = self.start(draft, at, &container, &needs);

@@ -139,11 +139,13 @@ impl<'a> Draft<'a> {
             }
             Task::Attach { timeout, .. } | Task::Join { timeout, .. } => *timeout + BALANCER_SLACK,
             Task::Hook { hook, .. } => hook.timeout() + HOOK_SLACK,
-            Task::Stop { container, grace } => {
+            Task::Stop { container, grace } | Task::Swap { container, grace, .. } => {
                 grace.or_else(|| self.own_grace(container)).unwrap_or(STOP_GRACE) + STOP_SLACK
             }
             Task::Ready { min_ready, timeout, .. } => *timeout + *min_ready + READY_SLACK,
+            Task::Warm { timeout, .. } => *timeout + READY_SLACK,
             Task::Start { .. }
+            | Task::StartHeld { .. }
             | Task::SandboxStart { .. }
             | Task::TakeOver { .. }
             | Task::Reserve { .. }

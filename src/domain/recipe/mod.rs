@@ -28,6 +28,7 @@ mod swap;
 mod tests;
 mod traffic;
 mod unmanaged;
+mod warm;
 
 pub use adopt::{Wish, adopt, give_back};
 pub use create::create;

@@ -58,7 +58,7 @@ impl Wanted<'_> {
             self.sandbox_create(draft, at, instance.number, addresses(old_sandbox, self.spec), &[rename], why)?;
         let sandbox = Target::Made { step: made, name: self.app.sandbox_name(instance.number) };
         let up = sandbox_start(draft, at, &sandbox, made);
-        let create = self.create(draft, at, instance, sandbox.clone(), &[], cause)?;
+        let create = self.create(draft, at, instance, (sandbox.clone(), None), &[], cause)?;
         let container = Target::Made { step: create, name: self.container_name(instance) };
         let start = self.start(draft, at, &container, &[up]);
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, rivals(instance, None), start);

@@ -261,6 +261,7 @@ fn wanted<'w>(draft: &Draft<'_>, app: &'w App, spec: &'w AppSpec, like: &Contain
         revision: like.revision(),
         source: Source::Id(like.image_id.to_string()),
         readiness: readiness(draft.options, spec, Some(healthcheck)),
+        at_once: 1,
         networks: first.clone(),
         volumes: first,
     }

@@ -197,6 +197,7 @@ impl Roll<'_> {
             revision: next_revision(self.app, self.facts),
             source,
             readiness,
+            at_once: batches.iter().map(Vec::len).max().unwrap_or(1),
             networks,
             volumes,
         };

@@ -94,6 +94,7 @@ fn up(draft: &mut Draft<'_>, app: &App, replicas: usize) -> Result<(), Refusal> 
         revision: container.revision().max(1),
         source: Source::Id(container.image_id.to_string()),
         readiness,
+        at_once: 1,
         networks: Vec::new(),
         volumes: Vec::new(),
     };

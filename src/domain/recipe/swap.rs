@@ -10,11 +10,13 @@ use super::super::ids::AppId;
 use super::super::options::PullPolicy;
 use super::super::plan::{AppDraft, Refusal, RevisionRecord, SandboxDraft, StepId, Target, Task};
 use super::super::spec::{AppSpec, MountKind};
+use super::super::warm::HoldAt;
 use super::draft::{Draft, Slot, all, bring_up, former, former_if_down, image_ref, known, rivals, stop};
 use super::hooks;
 use super::ports;
 use super::settle::{Readiness, as_before, spec_of, watch};
 use super::traffic;
+use super::warm;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a new container's image comes from.
@@ -42,6 +44,8 @@ pub(super) struct Wanted<'a> {
     pub revision: u32,
     pub source: Source,
     pub readiness: Readiness,
+    /// Instances handled together: so many new containers run beside old ones at a time.
+    pub at_once: usize,
     /// Networks to be made first.
     pub networks: Vec<StepId>,
     /// Volumes to be made first.
@@ -90,8 +94,9 @@ impl Wanted<'_> {
         cause: &str,
     ) -> Result<Swapped, Refusal> {
         let old = instance.app.as_ref();
+        let hold = warm::choose(draft, instance, self.spec, &self.readiness, self.at_once)?;
         let (sandbox, up) = self.sandbox(draft, at, instance, before)?;
-        let create = self.create(draft, at, instance, sandbox.clone(), &[], cause)?;
+        let create = self.create(draft, at, instance, (sandbox.clone(), hold), &[], cause)?;
         let container = Target::Made { step: create, name: self.container_name(instance) };
 
         let mut needs = before.prepared.clone();
@@ -106,24 +111,39 @@ impl Wanted<'_> {
         let record = new.and_then(|old| record(draft, at, old, &sandbox, &[preflight]));
         let mut prepared = before.verifies.clone();
         prepared.extend([create, preflight]);
+        let held = hold.map(|hold| (&container, &sandbox, hold));
+        let warm = held.map(|held| warm::warm_up(draft, at, held, &[create, preflight]));
+        prepared.extend(warm.map(|(_, warm)| warm));
         let mut hooks = hooks::Before::new(old);
         let told = hooks.write(draft, at, Moment::PreDrain, prepared.clone());
         let places = traffic::places(draft, instance);
         let drain = places.drain(draft, at, Some(&sandbox), &told);
         let out = hooks.write(draft, at, Moment::PreStop, drain.map_or(told, |drain| vec![drain]));
-        let stopped = self.stop_running(draft, at, instance, &out);
-        let mut needs: Vec<_> = stopped.iter().map(|(_, step)| *step).collect();
-        if needs.is_empty() {
-            needs = out;
-        }
-        let start = self.start(draft, at, &container, &needs);
+        let (stopped, start, begun) = match (held.zip(old), warm) {
+            (Some((held, old)), Some((begun, _))) => {
+                let watch = watch(&self.readiness.probe, Some(self.spec), Some(old));
+                let task = warm::swap(draft, old, held, watch);
+                let cause = format!("revision {} goes, and revision {} takes over", old.revision(), self.revision);
+                let swap = draft.main(at, task, &out, cause);
+                (vec![(old, swap)], swap, begun)
+            }
+            _ => {
+                let stopped = self.stop_running(draft, at, instance, &out);
+                let mut needs: Vec<_> = stopped.iter().map(|(_, step)| *step).collect();
+                if needs.is_empty() {
+                    needs = out;
+                }
+                let start = self.start(draft, at, &container, &needs);
+                (stopped, start, start)
+            }
+        };
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, rivals(instance, None), start);
         let verify = places.attach(draft, at, Some(&sandbox), &[verify]).unwrap_or(verify);
         let parked: Vec<_> = std::iter::once(verify).chain(record).collect();
         let park = old.map(|old| park(draft, at, old, &parked));
 
         let cause = format!("revision {} did not work out", self.revision);
-        draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
+        draft.undo(at, stop(container.clone(), draft.options), &[begun], &*cause);
         let way_back = WayBack { sandbox: sandbox.clone(), stopped, park, hooks };
         self.serve_again(draft, at, instance, &way_back);
         places.undo(draft, at, Some(&sandbox), drain);
@@ -194,7 +214,7 @@ impl Wanted<'_> {
         draft: &mut Draft<'_>,
         at: &Slot,
         instance: &Instance,
-        sandbox: Target,
+        (sandbox, hold): (Target, Option<HoldAt>),
         needs: &[StepId],
         cause: &str,
     ) -> Result<StepId, Refusal> {
@@ -226,6 +246,7 @@ impl Wanted<'_> {
             image_id,
             sandbox,
             carry: instance.app.as_ref().map(|old| carried(old, self.spec)).unwrap_or_default(),
+            hold,
         };
         Ok(draft.main(at, Task::Create { draft: Box::new(app) }, &needs, cause))
     }

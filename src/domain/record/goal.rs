@@ -61,7 +61,10 @@ impl Header {
 /// The newest revision of the containers that a plan stops; `None` when it stops none of ours.
 pub fn revision_before(plan: &Plan) -> Option<u32> {
     let stopped = plan.steps.iter().filter_map(|step| match &step.task {
-        Task::Stop { container: Target::Known { name, .. }, .. } if step.lane == Lane::Main => {
+        Task::Stop { container: Target::Known { name, .. }, .. }
+        | Task::Swap { container: Target::Known { name, .. }, .. }
+            if step.lane == Lane::Main =>
+        {
             name.rsplit_once(".r")?.1.parse().ok()
         }
         _ => None,

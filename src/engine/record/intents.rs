@@ -48,6 +48,7 @@ fn of(plan: &Plan, id: StepId, container: impl Fn(&Target) -> Option<ContainerId
     let (name, target) = match &step.task {
         Task::Hook { container, .. }
         | Task::Stop { container, .. }
+        | Task::Swap { container, .. }
         | Task::Start { container, .. }
         | Task::Park { container }
         | Task::Unpark { container, .. }

@@ -216,6 +216,8 @@ impl Default for State {
             interrupted: false,
             stopped: false,
             netns: 0,
+            held: None,
+            let_go: None,
             own_netns: 0,
             ports: Vec::new(),
         }

@@ -3,14 +3,14 @@
 use super::super::input::Line;
 use super::super::keymap::Action;
 use super::super::message::Command;
-use super::super::model::{Ask, Dialog, LogView, Model, Question, Screen};
+use super::super::model::{Ask, Dialog, Model, Question, Screen};
 use super::super::rows::{AppKey, Row, RowId, Sort};
 use super::super::theme::Role;
-use super::{close, dialog, moved, open, say};
+use super::{dialog, moved, open, say};
 use crate::domain::options::Options;
 use crate::engine::Request;
 use crossterm::event::{KeyCode, KeyEvent};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 /// Does what a key means here.
 pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
@@ -316,17 +316,20 @@ fn inspect(model: &mut Model) -> Vec<Command> {
     Vec::new()
 }
 
+/// The log of all that is marked, or of what the cursor is on.
 fn logs(model: &mut Model) -> Vec<Command> {
-    let Some(target) = model.list.cursor.as_ref().and_then(RowId::target) else { return Vec::new() };
-    model.logs = Some(LogView {
-        target: target.clone(),
-        lines: VecDeque::new(),
-        follow: true,
-        wrap: false,
-        back: 0,
-        ended: None,
-    });
-    close(model);
-    open(model, Screen::Logs);
-    vec![Command::Logs { target }]
+    let targets: Vec<RowId> = if model.list.marks.is_empty() {
+        model.list.cursor.iter().filter(|id| **id != RowId::Unmanaged).cloned().collect()
+    } else {
+        model.list.marks.iter().cloned().collect()
+    };
+    let title = match &targets[..] {
+        [] => {
+            say(model, "move to an app or an instance to read its log", Role::Warn);
+            return Vec::new();
+        }
+        [one] => one.target().unwrap_or_default(),
+        many => format!("{} marked", many.len()),
+    };
+    super::logs::begin(model, title, targets)
 }

@@ -3,18 +3,19 @@
 //! ```text
 //! mod        messages, and keys that mean the same everywhere
 //! fleet      keys of the home screen: move, mark, fold, filter, begin an operation
-//! operation  keys and events of operations         page    keys of pages and logs
+//! operation  keys and events of operations         page    keys of pages             logs  keys of logs, and lines
 //! dialog     keys while a question is open, and the answers of the engine to it
 //! ```
 
 mod dialog;
 mod fleet;
+mod logs;
 mod operation;
 mod page;
 
 use super::keymap::{Action, Place};
 use super::message::{Command, Msg};
-use super::model::{Dialog, LOG_LINES, Model, Notice, Screen};
+use super::model::{Dialog, Model, Notice, Screen};
 use super::theme::Role;
 use crossterm::event::{KeyEvent, KeyEventKind};
 
@@ -40,12 +41,13 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
         Msg::Clock { wall, now } => {
             model.wall = wall;
             model.now = now;
-            Vec::new()
+            let ended = model.logs.as_ref().is_some_and(|log| log.sources.iter().any(|source| source.ended));
+            if ended { logs::settle(model) } else { Vec::new() }
         }
         Msg::Fleet(state) => {
             model.state = state;
             fleet::settle(model);
-            Vec::new()
+            logs::settle(model)
         }
         Msg::Traffic(traffic) => {
             model.traffic = traffic;
@@ -64,23 +66,28 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             Vec::new()
         }
         Msg::Loaded(project) => dialog::loaded(model, project),
-        Msg::LogLine { target, line } => {
-            if let Some(log) = model.logs.as_mut().filter(|log| log.target == target) {
-                log.lines.push_back(line);
-                if !log.follow {
-                    log.back += 1;
-                }
-                if log.lines.len() > LOG_LINES {
-                    log.lines.pop_front();
-                    log.back = log.back.min(log.lines.len() - 1);
-                }
+        Msg::LogLines { ticket, source, lines } => {
+            if let Some(log) = model.logs.as_mut().filter(|log| log.ticket == ticket) {
+                log.take(source, lines);
             }
             Vec::new()
         }
-        Msg::LogEnded { target, why } => {
-            if let Some(log) = model.logs.as_mut().filter(|log| log.target == target) {
-                log.ended = Some(why);
+        Msg::LogEnded { ticket, source, why } => {
+            if let Some(log) = model.logs.as_mut().filter(|log| log.ticket == ticket) {
+                log.ended(source, why.as_deref());
             }
+            logs::settle(model)
+        }
+        Msg::LogsCut => {
+            model.logs.iter_mut().for_each(super::logs::LogView::cut);
+            logs::settle(model)
+        }
+        Msg::Saved(Ok(file)) => {
+            say(model, format!("saved to {file}"), Role::Good);
+            Vec::new()
+        }
+        Msg::Saved(Err(why)) => {
+            say(model, format!("not saved: {why}"), Role::Bad);
             Vec::new()
         }
     }
@@ -92,7 +99,9 @@ fn paste(model: &mut Model, text: &str) {
         Some(Dialog::Ask(ask)) => ask.line.paste(text),
         Some(_) => {}
         None => {
-            if let Some((line, _)) = &mut model.list.typing {
+            if let Some((_, line, _)) = model.logs.as_mut().and_then(|log| log.typing.as_mut()) {
+                line.paste(text);
+            } else if let Some((line, _)) = &mut model.list.typing {
                 line.paste(text);
                 model.list.shown.filter = line.text().to_owned();
                 fleet::settle(model);
@@ -108,6 +117,9 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
     }
     if model.list.typing.is_some() && model.screen == Screen::Fleet {
         return fleet::type_filter(model, key);
+    }
+    if model.screen == Screen::Logs && model.logs.as_ref().is_some_and(|log| log.typing.is_some()) {
+        return logs::type_key(model, key);
     }
     let Some(action) = model.keys.action(model.place(), key) else { return Vec::new() };
     match action {
@@ -137,7 +149,8 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
         action => match model.place() {
             Place::Fleet => fleet::act(model, action),
             Place::Operation => operation::act(model, action),
-            Place::Page | Place::Logs => page::act(model, action),
+            Place::Logs => logs::act(model, action),
+            Place::Page => page::act(model, action),
         },
     }
 }

@@ -3,7 +3,8 @@
 //! ```text
 //! pen      cells: cut, styled, framed          table    rows in columns
 //! fleet    the home screen                     strip    the last operation, in a few lines
-//! operation waterfall detail  one operation    page     help, an instance, logs
+//! operation waterfall detail  one operation    page     help, an instance
+//! logs     lines of instances
 //! dialog   questions over the screen           message  why there are no rows
 //! ```
 
@@ -11,6 +12,7 @@ mod detail;
 mod dialog;
 mod fleet;
 mod gate;
+mod logs;
 mod message;
 mod operation;
 mod page;
@@ -48,7 +50,7 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
         Screen::Instance(..) => page::instance(&mut pen, model, body),
         Screen::Help(place) => page::help(&mut pen, model, *place, body),
         Screen::OwnLog => page::own_log(&mut pen, model, body),
-        Screen::Logs => page::logs(&mut pen, model, body),
+        Screen::Logs => logs::draw(&mut pen, model, body),
     }
     if hints_height > 0 {
         let line = Rect { y: area.bottom() - 1, height: 1, ..area };
@@ -141,6 +143,11 @@ fn bottom(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
         pen.spans_right(x + u16::try_from(text::width(&visible)).unwrap_or(0) + 1, area.y, area.right() - 1, &help);
         return Some(Position::new(x + u16::try_from(cursor).unwrap_or(0), area.y));
     }
+    if model.screen == Screen::Logs
+        && let Some(cursor) = logs::typing(pen, model, area)
+    {
+        return Some(cursor);
+    }
     if let Some(caption) = &model.caption {
         let x = pen.put(left, area.y, area.right(), pen.glyphs().part, Role::Key);
         pen.put(x + 1, area.y, area.right(), caption, Role::Title);
@@ -216,7 +223,17 @@ fn offered(model: &Model, place: Place) -> Vec<Action> {
             Some(op) if !model.read_only && op.can_retry() => vec![Action::Retry, Action::Back, Action::NextPane],
             _ => vec![Action::Back, Action::NextPane],
         },
-        Place::Logs => vec![Action::Follow, Action::Wrap, Action::Back],
+        Place::Logs => vec![
+            Action::Follow,
+            Action::Search,
+            Action::Match,
+            Action::Wrap,
+            Action::Times,
+            Action::Since,
+            Action::Save,
+            Action::NextHit,
+            Action::Back,
+        ],
         Place::Page => vec![Action::Back],
     }
 }

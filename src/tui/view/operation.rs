@@ -304,6 +304,7 @@ fn doing(action: Action) -> &'static str {
         Action::SandboxStart | Action::Start => "starting",
         Action::PreDrain | Action::PreStop | Action::PostReady => "running its hook",
         Action::Drain => "draining",
+        Action::Warm => "booting, held back",
         Action::Stop => "stopping",
         Action::Restart => "restarting",
         Action::Ready => "waiting until ready",

@@ -1,4 +1,4 @@
-//! Pages of text: help from the keymap, one instance, a log, pitstop's own log.
+//! Pages of text: help from the keymap, one instance, pitstop's own log.
 
 use super::super::keymap::{Action, Place};
 use super::super::model::{Model, Screen};
@@ -228,39 +228,6 @@ fn port(port: &crate::domain::fleet::BoundPort) -> String {
     match &port.host {
         Some((ip, host)) => format!("{ip}:{host}->{inside}"),
         None => inside,
-    }
-}
-
-/// A log that is followed.
-pub fn logs(pen: &mut Pen<'_>, model: &Model, area: Rect) {
-    let Some(log) = &model.logs else { return };
-    let mut title = vec![(format!("log of {}", log.target), Role::Title)];
-    title.push(match (&log.ended, log.follow) {
-        (Some(why), _) => (format!("  {why}"), Role::Warn),
-        (None, true) => ("  following".to_owned(), Role::Good),
-        (None, false) => (format!("  held, {} below", text::count(log.back, "line")), Role::Warn),
-    });
-    let inside = pen.frame(area, &title, Role::Rule);
-    let (height, width) = (usize::from(inside.height), usize::from(inside.width.saturating_sub(2)));
-    let mut shown: Vec<String> = Vec::new();
-    for line in log.lines.iter().rev().skip(log.back) {
-        let parts = if log.wrap { text::wrap(line, width) } else { vec![text::head(line, width, pen.glyphs().dots)] };
-        shown.extend(parts.into_iter().rev());
-        if shown.len() >= height {
-            break;
-        }
-    }
-    shown.truncate(height);
-    for (i, line) in shown.iter().rev().enumerate() {
-        pen.spans(
-            inside.x + 1,
-            inside.y + u16::try_from(i).unwrap_or(0),
-            inside.right(),
-            &[(line.clone(), Role::Text)],
-        );
-    }
-    if log.lines.is_empty() && log.ended.is_none() {
-        pen.put(inside.x + 1, inside.y, inside.right(), "nothing written yet", Role::Dim);
     }
 }
 

@@ -13,19 +13,19 @@ use super::pause::blocks;
 use super::{Guest, PATIENCE, PROGRAM, free_port, wait_until};
 
 /// The guest as PID 1 would be, and a console at its input.
-struct Commanded {
-    guest: Guest,
+pub(super) struct Commanded {
+    pub(super) guest: Guest,
     stdin: ChildStdin,
 }
 
 impl Commanded {
-    fn start(options: &[&str]) -> Self {
+    pub(super) fn start(options: &[&str]) -> Self {
         let mut guest = Guest::start(&[&["pause"], options].concat());
         let stdin = guest.stdin();
         Self { guest, stdin }
     }
 
-    fn say(&mut self, command: &str) {
+    pub(super) fn say(&mut self, command: &str) {
         self.stdin.write_all(format!("{command}\n").as_bytes()).expect("PID 1 reads");
     }
 
@@ -42,7 +42,7 @@ impl Commanded {
 
     /// The next line of `id`, without it; others' are skipped.
     #[track_caller]
-    fn line_of(&self, id: &str) -> String {
+    pub(super) fn line_of(&self, id: &str) -> String {
         loop {
             if let Some(rest) = self.line().strip_prefix(&format!("{id} ")) {
                 return rest.to_owned();
@@ -116,7 +116,7 @@ fn a_watch_that_nobody_keeps_ends() {
 #[test]
 fn what_is_no_command_is_told_and_changes_nothing() {
     let mut commanded = Commanded::start(&[]);
-    let no_command = "error not watch ID SPEC, keep ID or end ID";
+    let no_command = "error not watch, keep, end, hold, swap or go ID";
     for (said, answer) in [
         ("", "error not COMMAND ID".to_owned()),
         ("watch", "error not COMMAND ID".to_owned()),

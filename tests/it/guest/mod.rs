@@ -1,6 +1,7 @@
 //! The guest, run as the program it is: on this machine, and in the sandbox image on a real engine.
 
 mod commands;
+mod gate;
 mod image;
 mod lock;
 mod pause;

@@ -45,7 +45,8 @@ pub fn number(seen: &Seen) -> u32 {
 /// The app containers that serve as this instance: running in the sandbox that runs.
 pub fn serving(world: &World, number: u32) -> Vec<&Seen> {
     let Some(sandbox) = ours(world, "sandbox", number).find(|seen| seen.status == "running") else { return Vec::new() };
-    ours(world, "app", number).filter(|app| app.status == "running" && app.netns == sandbox.netns).collect()
+    let serves = |app: &&Seen| app.status == "running" && app.netns == sandbox.netns && !app.held;
+    ours(world, "app", number).filter(serves).collect()
 }
 
 /// Is all as wanted, and nothing else there? An error says what is not.
@@ -59,6 +60,9 @@ pub fn settled(world: &World, instances: u32, wanted: &str) -> Result<(), String
     let of = |role: &str| world.values().filter(|seen| is(seen, role)).map(|seen| &seen.name).collect::<Vec<_>>();
     let (sandboxes, apps, locks) = (of("sandbox"), of("app"), of("lock"));
     let each = instances as usize;
+    if let Some(left) = world.keys().find(|name| name.starts_with("pitstop-guest-")) {
+        return Err(format!("left over: {left}"));
+    }
     if (sandboxes.len(), apps.len(), locks.len()) != (each, each, 0) {
         return Err(format!("left over: {sandboxes:?} {apps:?} {locks:?}"));
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pitstop::config::compose::{LoadOptions, load_text};
 use pitstop::domain::options::Options;
 use pitstop::domain::project::ProjectSpec;
+use pitstop::domain::warm::Warm;
 use pitstop::engine::Request;
 use pitstop::sim::Scenario;
 
@@ -14,11 +15,13 @@ pub enum Play {
     Create,
     Deploy,
     Restart,
+    /// The new version boots beside the old one.
+    Warm,
     /// Back to revision 1, after a deployment without faults.
     Rollback,
 }
 
-pub const PLAYS: [Play; 4] = [Play::Create, Play::Deploy, Play::Restart, Play::Rollback];
+pub const PLAYS: [Play; 5] = [Play::Create, Play::Deploy, Play::Restart, Play::Rollback, Play::Warm];
 
 impl Play {
     pub fn request(self, instances: u32) -> Request {
@@ -28,6 +31,7 @@ impl Play {
                 Request::Create { project, services: Vec::new(), scale: Vec::new(), options: patient() }
             }
             Self::Deploy => deploy("web:2"),
+            Self::Warm => warm("web:2"),
             Self::Restart => Request::Restart { targets: vec!["shop/web".into()], options: patient() },
             Self::Rollback => Request::Rollback { app: "shop/web".into(), to: Some(1), options: patient() },
         }
@@ -35,7 +39,7 @@ impl Play {
 
     /// The image that runs in the end.
     pub fn wanted(self) -> &'static str {
-        if self == Self::Deploy { "web:2" } else { "web:1" }
+        if matches!(self, Self::Deploy | Self::Warm) { "web:2" } else { "web:1" }
     }
 
     pub fn scenario(self, instances: u32, live_restore: bool) -> Scenario {
@@ -46,6 +50,12 @@ impl Play {
 
 pub fn deploy(image: &str) -> Request {
     Request::Deploy { app: "shop/web".into(), image: Some(image.into()), project: None, options: patient() }
+}
+
+/// A warm one.
+pub fn warm(image: &str) -> Request {
+    let options = Options { warm: Some(Warm::Bind), ..patient() };
+    Request::Deploy { app: "shop/web".into(), image: Some(image.into()), project: None, options }
 }
 
 /// A deployment that a file describes.

@@ -126,6 +126,11 @@ fn while_rolling_back() {
 }
 
 #[test]
+fn while_swapping_warm() {
+    family(PLAYS[4], sizes(), 37);
+}
+
+#[test]
 fn a_lock_whose_line_is_not_there_yet_goes_with_its_operation() {
     // The attaching to the lock is among these requests.
     for nth in 9..14 {

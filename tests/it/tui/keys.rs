@@ -434,22 +434,3 @@ fn a_read_only_console_asks_for_nothing() {
         assert!(model.dialog.is_none() && model.notice.is_some(), "{key}");
     }
 }
-
-#[test]
-fn logs_hold_still_when_looked_back() {
-    let mut model = wide();
-    let commands = press(&mut model, "jjjl");
-    assert!(matches!(&commands[..], [Command::Logs { target }] if target == "shop/web"));
-    let line = |model: &mut Model, n: usize| {
-        update(model, Msg::LogLine { target: "shop/web".into(), line: format!("line {n}") });
-    };
-    (0..100).for_each(|n| line(&mut model, n));
-    assert!(text(&model).contains("line 99"));
-    press(&mut model, "kkk");
-    (100..200).for_each(|n| line(&mut model, n));
-    let text = text(&model);
-    assert!(text.contains("line 96") && !text.contains("line 97") && text.contains("103 lines below"), "{text}");
-    press(&mut model, "G");
-    assert!(super::text(&model).contains("line 199"));
-    assert!(matches!(press(&mut model, "<esc>")[..], [Command::EndLogs]));
-}

@@ -5,6 +5,7 @@
 mod any_size;
 mod ending;
 mod keys;
+mod logs;
 mod picture;
 mod sample;
 mod screens;

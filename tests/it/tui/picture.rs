@@ -10,7 +10,7 @@ const CELL: (u16, u16) = (9, 20);
 pub fn svg(buffer: &Buffer) -> String {
     let (w, h) = (buffer.area.width * CELL.0, buffer.area.height * CELL.1);
     let mut out = format!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}"><rect width="{w}" height="{h}" fill="#11151c"/><g font-family="JetBrains Mono, DejaVu Sans Mono, monospace" font-size="15" xml:space="preserve">"##
+        r##"<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}"><rect width="{w}" height="{h}" fill="#11151c"/><g font-family="DejaVu Sans Mono, monospace" font-size="15" xml:space="preserve">"##
     );
     for y in 0..buffer.area.height {
         for x in 0..buffer.area.width {
@@ -42,6 +42,14 @@ pub fn svg(buffer: &Buffer) -> String {
 fn hex(color: Color, reset: &str) -> String {
     match color {
         Color::Rgb(r, g, b) => format!("#{r:02x}{g:02x}{b:02x}"),
+        Color::Red | Color::LightRed => "#f07f78".to_owned(),
+        Color::Green | Color::LightGreen => "#85c79a".to_owned(),
+        Color::Yellow | Color::LightYellow => "#e3b871".to_owned(),
+        Color::Blue | Color::LightBlue => "#86b1f2".to_owned(),
+        Color::Magenta | Color::LightMagenta => "#d486b0".to_owned(),
+        Color::Cyan | Color::LightCyan => "#63c0c4".to_owned(),
+        Color::Gray | Color::White => "#eef2f8".to_owned(),
+        Color::DarkGray | Color::Black => "#74809a".to_owned(),
         _ => reset.to_owned(),
     }
 }

@@ -42,7 +42,7 @@ pub fn engine() -> EngineInfo {
     }
 }
 
-fn id(seed: &str) -> ContainerId {
+pub fn id(seed: &str) -> ContainerId {
     let hash = seed.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     ContainerId::new(format!("{hash:016x}").repeat(4)).unwrap()
 }
@@ -87,6 +87,7 @@ pub fn instance(app: &AppId, number: u32, image: &str, revision: u32, ip: &str, 
         role,
         revision,
         operation: String::new(),
+        held: false,
         spec: Some(AppSpec { image: image.into(), ..AppSpec::default() }),
         spec_hash: String::new(),
     };

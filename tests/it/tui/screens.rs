@@ -11,7 +11,7 @@ use std::time::Duration;
 const SIZES: [(u16, u16); 2] = [(80, 24), (120, 36)];
 
 /// Compares with the stored screen, at both sizes; writes pictures where they are wanted.
-fn look(name: &str, make: impl Fn((u16, u16)) -> Model) {
+pub fn look(name: &str, make: impl Fn((u16, u16)) -> Model) {
     for size in SIZES {
         let model = make(size);
         let name = format!("{name}_{}x{}", size.0, size.1);

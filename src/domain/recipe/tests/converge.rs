@@ -13,7 +13,9 @@ use crate::domain::facts::Facts;
 use crate::domain::fleet::State::{self, Created, Dead, Exited, Paused, Restarting, Running};
 use crate::domain::ids::AppId;
 use crate::domain::options::{Options, PullPolicy};
-use crate::domain::plan::{Plan, Refusal, RevisionRecord};
+use crate::domain::plan::{Kind, Plan, Refusal, RevisionRecord};
+use crate::domain::probe::ProbeSpec;
+use crate::domain::warm::Warm;
 use std::collections::BTreeMap;
 
 type Ask = fn(&Facts) -> Result<Plan, Refusal>;
@@ -23,7 +25,7 @@ fn options() -> Options {
 }
 
 /// What is asked for, and what is asked for after that has died.
-const OPERATIONS: [(&str, Ask, Ask); 9] = [
+const OPERATIONS: [(&str, Ask, Ask); 13] = [
     ("deploy of another image", to_v2, to_v2),
     ("deploy of the same image", to_v1, to_v1),
     ("deploy, then resume", to_v2, forward),
@@ -33,6 +35,10 @@ const OPERATIONS: [(&str, Ask, Ask); 9] = [
     ("rollback", to_77, to_77),
     ("repair", mend, mend),
     ("restart, then repair", again, mend),
+    ("warm deploy", warm, warm),
+    ("warm deploy, then resume", warm, forward),
+    ("warm deploy, then abort", warm, back),
+    ("warm deploy, then repair", warm, mend),
 ];
 
 fn to_v1(facts: &Facts) -> Result<Plan, Refusal> {
@@ -41,6 +47,11 @@ fn to_v1(facts: &Facts) -> Result<Plan, Refusal> {
 
 fn to_v2(facts: &Facts) -> Result<Plan, Refusal> {
     deploy("shop/web", Some(IMAGES[1]), None, facts, &options())
+}
+
+fn warm(facts: &Facts) -> Result<Plan, Refusal> {
+    let options = Options { warm: Some(Warm::Auto), probe: Some(ProbeSpec::Tcp { port: 80 }), ..options() };
+    deploy("shop/web", Some(IMAGES[1]), None, facts, &options)
 }
 
 fn to_77(facts: &Facts) -> Result<Plan, Refusal> {
@@ -160,11 +171,16 @@ fn comes_to_its_end(facts: &Facts, first: &Plan, died: usize, then: Ask, told: T
         Ok(plan) => plan,
         // Nothing is left that says what it should be; a file is asked for.
         Err(Refusal::Refused(why)) if why.contains("-f FILE") => return Ok(()),
+        // What was begun has left nothing that could be told from what was there.
+        Err(Refusal::Refused(why) | Refusal::Usage(why)) if why.contains("nothing to take back") => return Ok(()),
         Err(why) => return Err(why.to_string()),
     };
     broken(&second)?;
     engine.run(&second, usize::MAX)?;
-    let third = then(&engine.facts).map_err(|why| why.to_string())?;
+    let third = match then(&engine.facts) {
+        Err(why) if why.to_string().contains("nothing to take back") => Plan::nothing(Kind::Deploy, "shop/web", ""),
+        other => other.map_err(|why| why.to_string())?,
+    };
     if !third.is_empty() {
         let left: Vec<_> = third.steps.iter().map(|step| (step.task.action(), &step.cause)).collect();
         return Err(format!("there is still {left:?}"));

@@ -103,7 +103,7 @@ impl Engine {
         assert!(self.containers.iter().all(|one| &*one.name != name), "the name {name} is taken");
         self.next += 1;
         let mut new = container(self.next, name, State::Created);
-        new.own = OwnLabels::read(&own.write());
+        new.own = OwnLabels::read(&own.write()).map(|read| OwnLabels { held: own.held, ..read });
         change(&mut new);
         self.made.insert(step, new.id.clone());
         self.containers.push(new);
@@ -126,6 +126,7 @@ impl Engine {
             role,
             revision,
             operation: "op-2".into(),
+            held: false,
             spec,
             spec_hash: "y".into(),
         };
@@ -152,7 +153,8 @@ impl Engine {
                 });
             }
             Task::Create { draft } => {
-                let labels = own(&draft.app, draft.number, Role::App, draft.revision, Some(draft.spec.clone()));
+                let mut labels = own(&draft.app, draft.number, Role::App, draft.revision, Some(draft.spec.clone()));
+                labels.held = draft.hold.is_some();
                 let sandbox = self.id(&draft.sandbox);
                 self.add(step, &draft.app.container_name(draft.number, draft.revision), &labels, |new| {
                     new.image = draft.spec.image.as_str().into();
@@ -164,13 +166,21 @@ impl Engine {
                 });
             }
             Task::SandboxStart { sandbox: target } | Task::TakeOver { sandbox: target, .. } => self.start(target),
-            Task::Start { container, .. } => {
+            Task::Start { container, .. } | Task::StartHeld { container, .. } => {
                 let joined = self.of(container).joined().map(str::to_owned);
                 let sandbox = self.containers.iter().find(|one| Some(one.id.as_str()) == joined.as_deref());
                 see(sandbox.is_none_or(Container::is_running), || {
                     format!("the sandbox of {} does not run", container.name())
                 })?;
                 self.start(container);
+            }
+            Task::Swap { container, next, .. } => {
+                let stopped = self.of(container).clone();
+                see(!self.is_sent_requests(&stopped), || {
+                    format!("{} is stopped while it is sent requests", stopped.name)
+                })?;
+                see(self.of(next).is_running(), || format!("{} does not stand ready", next.name()))?;
+                self.of(container).state = State::Exited;
             }
             Task::Unpause { container } => self.of(container).state = State::Running,
             Task::Stop { container, .. } => {
@@ -191,7 +201,7 @@ impl Engine {
                 let id = AppId::new("shop", "web");
                 self.facts.revisions.entry(id).or_default().insert(0, (**record).clone());
             }
-            Task::Hook { container, .. } | Task::Ready { container, .. } => {
+            Task::Hook { container, .. } | Task::Ready { container, .. } | Task::Warm { container, .. } => {
                 see(self.of(container).is_running(), || format!("{} does not run", container.name()))?;
             }
             Task::Verify { container, .. } => {

@@ -117,6 +117,7 @@ impl Seed {
             role,
             revision,
             operation: "op-1".into(),
+            held: false,
             spec,
             spec_hash: "x".into(),
         };
@@ -131,6 +132,7 @@ impl Seed {
             sandbox.own = Some(own(Role::Sandbox, 0, None));
             sandbox.networks = at(&ip);
             if let Some(detail) = &mut sandbox.detail {
+                detail.guest = crate::domain::warm::GUEST;
                 let started = if self.orphaned { 20 } else { 5 };
                 detail.started_at = Some(Timestamp::from_second(started).unwrap());
                 if self.pinned {

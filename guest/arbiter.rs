@@ -1,0 +1,526 @@
+//! Who may serve: the sandbox's first process holds back a new version until the old one has left its port.
+//!
+//! A console says whom to hold (`commands.rs`), by the token that the app container's gate (`gate.rs`) brings along:
+//!
+//! ```text
+//! hold ID TOKEN start [PORT]    hold its start until told, or until PORT is free
+//! hold ID TOKEN bind PORT       let it begin, hold its `bind` of PORT
+//! swap ID TOKEN                 let it go as soon as its port is free
+//! go ID TOKEN                   let it go now
+//! ```
+//!
+//! and is told, `ID ` in front, times in µs of this kernel's `CLOCK_MONOTONIC`:
+//!
+//! ```text
+//! waiting                       nobody has come with that token yet
+//! begun T                       the gate is here and its program begins, to be held at its `bind`
+//! held T start|PORT             it stands before its start, or before its `bind` of PORT (0: nobody can tell which): its own,
+//!                               or another one that the old version has
+//! other T PORT                  it has bound another port, which was free
+//! unfiltered ERRNO              its `bind` can't be held, so its start is
+//! free T AFTER                  its port is free, AFTER µs since it was last seen taken; it goes on
+//! served T GAP                  its port takes connections, GAP µs since it was last seen taken
+//! gone T                        it has ended before it was let go
+//! ```
+//!
+//! The same `hold` again tells what is now. Whom nobody has told to hold passes: a container that the engine restarts by
+//! itself, and everybody when this process has been restarted and knows nothing. Who was let go is asked for no more, but
+//! its filter stays in the kernel, so its listener stays here and is answered at once for as long as it lives. A console
+//! that dies leaves what is held held while the old version serves; when that leaves the port, the new one takes over.
+//!
+//! Nothing here waits: PID 1 has signals to answer.
+
+use crate::answer::say;
+use crate::args;
+use crate::bind::{Named, named};
+use crate::gate::TOKEN;
+use crate::notify;
+use crate::port;
+use crate::sys::{self, Errno, Fd, POLLIN, PollFd};
+use crate::text::Line;
+use crate::unix;
+
+/// Gates that wait for an answer or for `go`, holds, and filters: each at a time.
+const MANY: usize = 8;
+/// Calls of one program that wait at once: threads and processes that bind the same port.
+const CALLS: usize = 16;
+/// Descriptors that [`Arbiter::watch`] fills.
+pub const FDS: usize = 1 + 2 * MANY;
+
+const MS: u64 = 1000;
+const SECOND: u64 = 1_000_000;
+/// How often a port is looked at that is to be taken over, at first; after [`LONG`]; and when no console speaks any more.
+const LOOK: (u64, u64, u64) = (200, 10 * MS, 100 * MS);
+/// An old version that needs longer than this to leave its port is not a matter of milliseconds.
+const LONG: u64 = 60 * SECOND;
+/// What a gate may take to say who it is.
+const HELLO: u64 = SECOND;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Start,
+    Bind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nobody has come.
+    Expected,
+    /// Its program has begun.
+    Begun,
+    /// It stands where it is to be held, since then.
+    Held(u64),
+    /// It goes on; whether it serves is looked at until then.
+    Free(u64),
+}
+
+/// Whom a console wants held.
+struct Hold {
+    id: Line<33>,
+    token: Line<{ TOKEN + 1 }>,
+    kind: Kind,
+    /// 0: none is known.
+    port: u16,
+    state: State,
+    /// Before which `bind` it stands; 0: nobody can tell.
+    at_port: u16,
+    /// To be let go when the port is free, since then; 0: not yet.
+    swap_us: u64,
+    /// When its console spoke last.
+    spoken_us: u64,
+    /// Its port has taken a connection since it was let go.
+    served: bool,
+    /// When the port was last seen taken.
+    taken_us: u64,
+    /// When the port is looked at next.
+    next_us: u64,
+}
+
+/// A gate that has connected.
+struct Client {
+    socket: Fd,
+    /// Empty until it has said who it is.
+    token: Line<{ TOKEN + 1 }>,
+    /// Its container's processes.
+    processes: Option<Fd>,
+    until_us: u64,
+}
+
+/// A program whose `bind`s are asked for here.
+struct Filter {
+    listener: Fd,
+    processes: Option<Fd>,
+    token: Line<{ TOKEN + 1 }>,
+    /// Question and port; 0: nobody knows.
+    waiting: [(u64, u16); CALLS],
+    count: usize,
+}
+
+pub struct Arbiter {
+    listener: Option<Fd>,
+    lease_us: u64,
+    clients: [Option<Client>; MANY],
+    holds: [Option<Hold>; MANY],
+    filters: [Option<Filter>; MANY],
+}
+
+impl Arbiter {
+    /// Listens under `name`; where that is taken, nobody is ever held.
+    ///
+    /// A console that says nothing for `lease_ms` is gone.
+    pub fn new(name: &[u8], lease_ms: u64) -> Self {
+        Self { listener: unix::listen(name).ok(), lease_us: lease_ms * MS, ..Self::none() }
+    }
+
+    /// One that holds nothing: what a child of PID 1 keeps of its parent's.
+    pub fn none() -> Self {
+        let (clients, holds) = ([const { None }; MANY], [const { None }; MANY]);
+        Self { listener: None, lease_us: 0, clients, holds, filters: [const { None }; MANY] }
+    }
+
+    /// What to poll for.
+    pub fn watch(&self, fds: &mut [PollFd]) {
+        let of = |fd: Option<&Fd>| fd.map_or(PollFd::UNUSED, |fd| PollFd::new(fd.raw(), POLLIN));
+        let room = self.clients.iter().any(Option::is_none);
+        fds[0] = of(self.listener.as_ref().filter(|_| room));
+        for (slot, client) in fds[1..].iter_mut().zip(&self.clients) {
+            *slot = of(client.as_ref().map(|client| &client.socket));
+        }
+        for (slot, filter) in fds[1 + MANY..].iter_mut().zip(&self.filters) {
+            *slot = of(filter.as_ref().map(|filter| &filter.listener));
+        }
+    }
+
+    /// When there is something to do next without anybody's word.
+    pub fn next_us(&self) -> u64 {
+        let hellos = self.clients.iter().flatten().map(|client| client.until_us);
+        self.holds.iter().flatten().map(|hold| hold.next_us).chain(hellos).min().unwrap_or(u64::MAX)
+    }
+
+    /// Does what has come up; `fds` as [`Arbiter::watch`] has filled them.
+    pub fn advance(&mut self, fds: &[PollFd]) {
+        for at in 0..MANY {
+            if fds[1 + MANY + at].revents != 0 {
+                self.asked(at, fds[1 + MANY + at].revents & POLLIN != 0);
+            }
+            if fds[1 + at].revents != 0 {
+                self.said(at);
+            }
+            self.clients[at].take_if(|client| client.until_us <= sys::now_us());
+        }
+        if fds[0].revents != 0 {
+            self.let_in();
+        }
+        for at in 0..MANY {
+            if self.holds[at].as_ref().is_some_and(|hold| hold.next_us <= sys::now_us()) {
+                self.look(at);
+            }
+        }
+    }
+
+    fn let_in(&mut self) {
+        let Some(Ok(socket)) = self.listener.as_ref().map(unix::accept) else { return };
+        if let Some(slot) = self.clients.iter_mut().find(|slot| slot.is_none()) {
+            let until_us = sys::now_us() + HELLO;
+            *slot = Some(Client { socket, token: Line::new(), processes: None, until_us });
+        }
+    }
+
+    /// A gate says who it is, what became of its filter, or that it has ended.
+    fn said(&mut self, at: usize) {
+        let Some(client) = &mut self.clients[at] else { return };
+        let mut text = [0_u8; TOKEN + 32];
+        let (len, [first, _]) = match unix::receive(&client.socket, &mut text) {
+            Ok((len, fds)) => (len, fds),
+            Err(Errno::EAGAIN | Errno::EINTR) => return,
+            Err(_) => (0, [None, None]),
+        };
+        let text = &text[..len];
+        let known = !client.token.bytes().is_empty();
+        match (known, text.strip_prefix(b"gate 1 ")) {
+            (false, Some(token)) if !token.is_empty() && token.len() <= TOKEN => {
+                client.token.push(token);
+                client.processes = first;
+                self.welcome(at);
+            }
+            (true, None) if text == b"filter" => self.filtered(at, first),
+            (true, None) if text.starts_with(b"unfiltered ") => self.unfiltered(at, &text[b"unfiltered ".len()..]),
+            // Gone, or not one of ours.
+            _ => self.left(at),
+        }
+    }
+
+    /// Tells a gate what to do.
+    fn welcome(&mut self, at: usize) {
+        let Some(client) = &mut self.clients[at] else { return };
+        let hold = self.holds.iter_mut().flatten().find(|hold| hold.is(client.token.bytes()) && !hold.is_over());
+        let Some(hold) = hold else {
+            let _ = unix::send(&client.socket, b"pass", &[]);
+            self.clients[at] = None;
+            return;
+        };
+        let word: &[u8] = if hold.kind == Kind::Start { b"start" } else { b"bind" };
+        if unix::send(&client.socket, word, &[]).is_err() {
+            self.clients[at] = None;
+            return;
+        }
+        match hold.kind {
+            Kind::Start => {
+                client.until_us = u64::MAX;
+                hold.stands();
+            }
+            // It has its filter in a moment.
+            Kind::Bind => client.until_us = sys::now_us() + HELLO,
+        }
+    }
+
+    fn filtered(&mut self, at: usize, listener: Option<Fd>) {
+        let (Some(client), Some(listener)) = (self.clients[at].take(), listener) else { return };
+        let Client { token, processes, .. } = client;
+        if let Some(hold) = self.holds.iter_mut().flatten().find(|hold| hold.is(token.bytes())) {
+            hold.state = State::Begun;
+            hold.tell();
+        }
+        let filter = Filter { listener, processes, token, waiting: [(0, 0); CALLS], count: 0 };
+        // With no room the listener is closed, and the program can bind nothing: better it fails than that it is lost. Eight
+        // programs in one sandbox are more than two versions.
+        if let Some(slot) = self.filters.iter_mut().find(|slot| slot.is_none()) {
+            *slot = Some(filter);
+        }
+    }
+
+    fn unfiltered(&mut self, at: usize, errno: &[u8]) {
+        let Some(client) = &mut self.clients[at] else { return };
+        client.until_us = u64::MAX;
+        if let Some(hold) = self.holds.iter_mut().flatten().find(|hold| hold.is(client.token.bytes())) {
+            hold.kind = Kind::Start;
+            let mut line = Line::<32>::new();
+            line.push(b"unfiltered ").push(errno);
+            hold.say(line.bytes());
+            hold.stands();
+        }
+    }
+
+    /// A gate is gone, its container most probably with it.
+    fn left(&mut self, at: usize) {
+        let Some(client) = self.clients[at].take() else { return };
+        self.lost(client.token.bytes());
+    }
+
+    /// What was held has ended; it may come again, by its restart policy.
+    fn lost(&mut self, token: &[u8]) {
+        let hold = self.holds.iter_mut().flatten().find(|hold| hold.is(token) && !hold.is_over());
+        if let Some(hold) = hold.filter(|hold| hold.state != State::Expected) {
+            hold.state = State::Expected;
+            let mut line = Line::<32>::new();
+            line.push(b"gone ").number(sys::now_us());
+            hold.say(line.bytes());
+        }
+    }
+
+    /// A program wants to bind, or its last process has ended.
+    fn asked(&mut self, at: usize, is_question: bool) {
+        let Some(filter) = &mut self.filters[at] else { return };
+        if !is_question {
+            if let Some(filter) = self.filters[at].take() {
+                self.lost(filter.token.bytes());
+            }
+            return;
+        }
+        let Ok(asked) = notify::take(&filter.listener) else { return };
+        let Some(hold) = self.holds.iter_mut().flatten().find(|hold| hold.is(filter.token.bytes())) else {
+            return notify::let_pass(&filter.listener, asked.id);
+        };
+        let port = match named(filter.processes.as_ref(), &asked) {
+            // Another port that the old version has is as good a place to wait as its own.
+            Named::Tcp(port) if (port == hold.port && !hold.is_over()) || !port::is_free(port) => port,
+            Named::Tcp(port) if port != hold.port => {
+                notify::let_pass(&filter.listener, asked.id);
+                let mut line = Line::<48>::new();
+                line.push(b"other ").number(sys::now_us()).push(b" ").number(port.into());
+                return hold.say(line.bytes());
+            }
+            // Held too long is better than let go too early: the old version serves meanwhile.
+            Named::Unknown if !hold.is_over() => 0,
+            Named::Tcp(_) | Named::Other | Named::Unknown => return notify::let_pass(&filter.listener, asked.id),
+        };
+        if filter.count == CALLS {
+            // The oldest was interrupted and asked anew, or there are more callers than any program has.
+            filter.let_pass(|_| true, 1);
+        }
+        filter.waiting[filter.count] = (asked.id, port);
+        filter.count += 1;
+        if hold.is_over() {
+            hold.next_us = hold.next_us.min(sys::now_us() + LOOK.0);
+        } else if !matches!(hold.state, State::Held(_)) {
+            hold.at_port = port;
+            hold.stands();
+        }
+    }
+
+    /// `hold`, `swap` and `go`, after the id; says why not.
+    pub fn command<'a>(
+        &mut self,
+        command: &[u8],
+        id: &[u8],
+        mut words: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), &'static [u8]> {
+        let token = words.next().filter(|token| token.len() <= TOKEN).ok_or(&b"needs a token"[..])?;
+        if command == b"hold" {
+            let kind = match words.next() {
+                Some(b"start") => Kind::Start,
+                Some(b"bind") => Kind::Bind,
+                _ => return Err(b"not hold ID TOKEN start|bind PORT"),
+            };
+            let port = words.next().map(|port| args::number(port).and_then(|port| u16::try_from(port).ok()));
+            return match (kind, port) {
+                (Kind::Start, None) => self.hold(id, token, kind, 0),
+                (_, Some(Some(port))) if port > 0 => self.hold(id, token, kind, port),
+                _ => Err(b"not a port"),
+            };
+        }
+        let at = self.holds.iter().position(|hold| hold.as_ref().is_some_and(|hold| hold.is(token)));
+        let (Some(at), None) = (at, words.next()) else { return Err(b"no such hold") };
+        let Some(hold) = &mut self.holds[at] else { return Err(b"no such hold") };
+        hold.spoken_by(id, self.lease_us);
+        if hold.is_over() {
+            hold.tell();
+            return Ok(());
+        }
+        if command == b"go" {
+            self.free(at);
+        } else {
+            if hold.port == 0 {
+                return Err(b"no port is known");
+            }
+            hold.swap_us = sys::now_us();
+            self.look(at);
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, id: &[u8], token: &[u8], kind: Kind, port: u16) -> Result<(), &'static [u8]> {
+        if self.listener.is_none() {
+            return Err(b"the name for gates is taken");
+        }
+        if let Some(hold) = self.holds.iter_mut().flatten().find(|hold| hold.is(token)) {
+            hold.spoken_by(id, self.lease_us);
+            hold.tell();
+            return Ok(());
+        }
+        // A hold whose container never came, or has served for long, makes room: the one spoken of least recently.
+        let oldest = |slot: &Option<Hold>| slot.as_ref().map_or(0, |hold| hold.spoken_us);
+        let at = (0..MANY).min_by_key(|at| oldest(&self.holds[*at])).unwrap_or(0);
+        let in_use = |hold: &Hold| matches!(hold.state, State::Begun | State::Held(_));
+        if self.holds[at].as_ref().is_some_and(in_use) {
+            return Err(b"too many are held");
+        }
+        let mut hold = Hold {
+            id: Line::new(),
+            token: Line::new(),
+            kind,
+            port,
+            state: State::Expected,
+            at_port: port,
+            swap_us: 0,
+            spoken_us: 0,
+            served: false,
+            taken_us: sys::now_us(),
+            next_us: u64::MAX,
+        };
+        hold.token.push(token);
+        hold.spoken_by(id, self.lease_us);
+        hold.tell();
+        self.holds[at] = Some(hold);
+        Ok(())
+    }
+
+    /// Looks at the port: is it free, does it serve.
+    fn look(&mut self, at: usize) {
+        let Some(hold) = &mut self.holds[at] else { return };
+        let now = sys::now_us();
+        match hold.state {
+            State::Free(until) => {
+                hold.next_us = now + LOOK.0;
+                let mut waits = false;
+                for filter in self.filters.iter_mut().flatten().filter(|filter| hold.is(filter.token.bytes())) {
+                    filter.let_pass(|port| port == 0 || port::is_free(port), CALLS);
+                    waits |= filter.count > 0;
+                }
+                if hold.served {
+                    // A port of the old version's that it has not left yet may still be waited for.
+                    if !waits || now >= until {
+                        self.holds[at] = None;
+                    }
+                } else if port::serves(hold.port) {
+                    let served = sys::now_us();
+                    let mut line = Line::<64>::new();
+                    line.push(b"served ").number(served).push(b" ").number(served - hold.taken_us);
+                    hold.say(line.bytes());
+                    hold.served = true;
+                } else if now >= until {
+                    self.holds[at] = None;
+                }
+            }
+            _ => {
+                let told = hold.swap_us > 0;
+                let due = hold.spoken_us + self.lease_us;
+                let gone = now >= due;
+                if !told && (!gone || hold.port == 0) {
+                    hold.next_us = if hold.port == 0 { u64::MAX } else { due };
+                    return;
+                }
+                if port::is_free(hold.port) {
+                    return self.free(at);
+                }
+                hold.taken_us = sys::now_us();
+                let pace = if gone { LOOK.2 } else if now < hold.swap_us + LONG { LOOK.0 } else { LOOK.1 };
+                hold.next_us = hold.taken_us + pace;
+            }
+        }
+    }
+
+    /// Lets it go.
+    fn free(&mut self, at: usize) {
+        let Some(hold) = &mut self.holds[at] else { return };
+        for filter in self.filters.iter_mut().flatten().filter(|filter| hold.is(filter.token.bytes())) {
+            let own = hold.port;
+            filter.let_pass(|port| port == 0 || port == own || port::is_free(port), CALLS);
+        }
+        for slot in &mut self.clients {
+            if let Some(client) = slot.take_if(|client| hold.is(client.token.bytes())) {
+                let _ = unix::send(&client.socket, b"go", &[]);
+            }
+        }
+        let now = sys::now_us();
+        let mut line = Line::<64>::new();
+        line.push(b"free ").number(now).push(b" ").number(now - hold.taken_us);
+        hold.say(line.bytes());
+        hold.state = State::Free(now + LONG);
+        hold.next_us = if hold.port == 0 { now + LONG } else { now };
+    }
+}
+
+impl Filter {
+    /// Lets those go on whose port `may`, at most so many.
+    fn let_pass(&mut self, may: impl Fn(u16) -> bool, most: usize) {
+        let (mut kept, mut passed) = (0, 0);
+        for at in 0..self.count {
+            let (id, port) = self.waiting[at];
+            if passed < most && may(port) {
+                notify::let_pass(&self.listener, id);
+                passed += 1;
+            } else {
+                self.waiting[kept] = (id, port);
+                kept += 1;
+            }
+        }
+        self.count = kept;
+    }
+}
+
+impl Hold {
+    fn is(&self, token: &[u8]) -> bool {
+        self.token.bytes() == token
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Free(_))
+    }
+
+    fn spoken_by(&mut self, id: &[u8], lease_us: u64) {
+        self.id = Line::new();
+        self.id.push(id);
+        self.spoken_us = sys::now_us();
+        if self.swap_us == 0 && self.port > 0 && !self.is_over() {
+            self.next_us = self.spoken_us + lease_us;
+        }
+    }
+
+    fn stands(&mut self) {
+        self.state = State::Held(sys::now_us());
+        self.tell();
+    }
+
+    /// Says what is now.
+    fn tell(&self) {
+        let mut line = Line::<64>::new();
+        match self.state {
+            State::Expected => line.push(b"waiting"),
+            State::Begun => line.push(b"begun ").number(sys::now_us()),
+            State::Held(at) => {
+                line.push(b"held ").number(at).push(b" ");
+                match self.kind {
+                    Kind::Start => line.push(b"start"),
+                    Kind::Bind => line.number(self.at_port.into()),
+                }
+            }
+            State::Free(_) => line.push(b"free ").number(sys::now_us()).push(b" 0"),
+        };
+        self.say(line.bytes());
+    }
+
+    fn say(&self, words: &[u8]) {
+        say(self.id.bytes(), words);
+    }
+}

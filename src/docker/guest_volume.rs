@@ -1,0 +1,107 @@
+//! The guest where app containers find it: a volume that holds one program, mounted read-only into those that are held back.
+//!
+//! A volume gets into any image, one with a read-only root and one without a shell alike. It is filled through a container
+//! of the sandbox image that is never started, and named after the program, so two versions of pitstop do not meet in it.
+
+use super::client::{CREATE, Changes, LIST};
+use super::error::{DockerError, Failure};
+use super::revisions::collect;
+use super::sandbox_image;
+use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
+use bollard::body_full;
+use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType};
+use bollard::query_parameters::{DownloadFromContainerOptions, UploadToContainerOptions};
+use bytes::Bytes;
+use std::io::{self, Read};
+
+/// Where it is mounted.
+pub(super) const PLACE: &str = "/.pitstop";
+/// The program in there.
+pub(super) const PROGRAM: &str = "/.pitstop/guest";
+
+const FILL: &str = "put the guest into a volume";
+
+impl Changes {
+    /// Makes and fills the volume where it is not there or not whole, and names it. Doing it twice at once does no harm.
+    pub async fn ensure_guest_volume(&self, sandbox_image: &ImageRef) -> Result<ObjectName, DockerError> {
+        let invalid = |words: &str| DockerError::new(FILL, "pitstop-guest", Failure::Invalid, words);
+        let arch = self.info().arch.as_str();
+        if arch != sandbox_image::ARCH {
+            let words = format!("this build of pitstop has no guest for {arch}");
+            return Err(invalid(&words).advise("--warm off deploys without"));
+        }
+        let digest = sandbox_image::ID.trim_start_matches("sha256:").get(..12).unwrap_or_default();
+        let name = ObjectName::new(format!("pitstop-guest-{digest}")).map_err(|error| invalid(&error.to_string()))?;
+        let filler = self.filler(&name, sandbox_image).await?;
+        let filled = self.fill(&filler, &name).await;
+        let removed = self.remove(&filler, false).await;
+        filled?;
+        if let Err(left) = removed {
+            tracing::warn!(%left, "the container that fills the guest's volume stays behind; it does nothing");
+        }
+        Ok(name)
+    }
+
+    /// A container that is never started, with the volume in it; one of that name that somebody left serves as well.
+    async fn filler(&self, volume: &ObjectName, image: &ImageRef) -> Result<ContainerId, DockerError> {
+        let mount = Mount {
+            typ: Some(MountType::VOLUME),
+            source: Some(volume.to_string()),
+            target: Some(PLACE.into()),
+            ..Mount::default()
+        };
+        let body = ContainerCreateBody {
+            image: Some(image.to_string()),
+            host_config: Some(HostConfig {
+                network_mode: Some("none".into()),
+                mounts: Some(vec![mount]),
+                ..HostConfig::default()
+            }),
+            ..ContainerCreateBody::default()
+        };
+        match self.create(FILL, volume, body).await {
+            Err(error) if error.failure == Failure::Conflict => match self.find(volume).await? {
+                Some(there) => Ok(there.id),
+                None => Err(error),
+            },
+            made => made,
+        }
+    }
+
+    async fn fill(&self, filler: &ContainerId, name: &ObjectName) -> Result<(), DockerError> {
+        let options = DownloadFromContainerOptions { path: PROGRAM.to_owned() };
+        let request = collect(self.client().download_from_container(filler.as_str(), Some(options)));
+        match self.call(FILL, name.as_str(), LIST, request).await {
+            Ok(archive) if unpack(&archive).is_ok_and(|bytes| bytes == sandbox_image::guest_binary()) => return Ok(()),
+            // Half of it, which an engine that died has left.
+            Ok(_) => {}
+            Err(error) if error.failure == Failure::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let archive = pack().map_err(|error| {
+            DockerError::new(FILL, name.as_str(), Failure::Invalid, &format!("it can't be packed: {error}"))
+        })?;
+        let options = UploadToContainerOptions { path: "/".to_owned(), ..UploadToContainerOptions::default() };
+        let request = self.client().upload_to_container(filler.as_str(), Some(options), body_full(archive));
+        self.call(FILL, name.as_str(), CREATE, request).await
+    }
+}
+
+fn pack() -> io::Result<Bytes> {
+    let program = sandbox_image::guest_binary();
+    let mut header = tar::Header::new_ustar();
+    header.set_mode(0o755);
+    header.set_mtime(0);
+    header.set_size(program.len() as u64);
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_data(&mut header, PROGRAM.trim_start_matches('/'), program)?;
+    Ok(archive.into_inner()?.into())
+}
+
+fn unpack(archive: &[u8]) -> io::Result<Vec<u8>> {
+    let mut archive = tar::Archive::new(archive);
+    let Some(entry) = archive.entries()?.next() else { return Ok(Vec::new()) };
+    let mut bytes = Vec::new();
+    entry?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

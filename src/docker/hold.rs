@@ -1,0 +1,167 @@
+//! A new version held back by its sandbox's first process, and let go: what `guest/arbiter.rs` understands and says.
+//!
+//! Nothing depends on this connection: who is held stays held without it, and takes over when the old version is gone.
+
+use super::attach::{Attached, Speech};
+use super::client::Changes;
+use super::error::{DockerError, Failure};
+use super::lines::{Framing, Lines};
+use crate::domain::ids::ContainerId;
+use crate::domain::warm::HoldAt;
+use bollard::container::LogOutput;
+use futures_util::StreamExt;
+use std::fmt;
+use std::time::Duration;
+
+const HOLD: &str = "hold back in";
+
+/// How long the sandbox's first process may take to say something: it repeats what is when it is asked again, every 3 s.
+const SILENT: Duration = Duration::from_secs(10);
+
+/// A hold, as this console sees it. Dropping it changes nothing.
+pub struct Holding {
+    sandbox: String,
+    token: String,
+    attached: Attached,
+    lines: Lines,
+    ended: bool,
+}
+
+/// What the sandbox says of it. Times are microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HoldLine {
+    /// Nobody has come with that token yet.
+    Waiting,
+    /// Its program has begun.
+    Begun,
+    /// It stands before its start (`None`), or before its `bind` of this port; 0: of one that nobody can tell.
+    Held(Option<u16>),
+    /// It has bound another port.
+    Other(u16),
+    /// Its `bind` can't be held, so its start is; the kernel's error number.
+    Unfiltered(u32),
+    /// It was let go.
+    Free,
+    /// Its port takes connections again, so long after it was last seen taken by the old version.
+    Served { gap_us: u64 },
+    /// It has ended before it was let go.
+    Gone,
+}
+
+impl Changes {
+    /// Has the sandbox hold back whoever comes with `token`; asked again, it tells what is.
+    pub async fn hold(&self, sandbox: &ContainerId, token: &str, hold: HoldAt) -> Result<Holding, DockerError> {
+        let rest = match hold {
+            HoldAt::Start { port: None } => format!("{token} start"),
+            HoldAt::Start { port: Some(port) } => format!("{token} start {port}"),
+            HoldAt::Bind { port } => format!("{token} bind {port}"),
+        };
+        let speech = Speech { first: ("hold", rest), keep: None, end: None };
+        let attached = self.ask(HOLD, sandbox, speech).await?;
+        let lines = Lines::new(Framing::Plain);
+        Ok(Holding { sandbox: self.name(sandbox), token: token.to_owned(), attached, lines, ended: false })
+    }
+}
+
+impl Holding {
+    /// Lets it go as soon as the old version has left its port.
+    pub fn swap(&self) {
+        self.attached.say("swap", &self.token);
+    }
+
+    /// Lets it go now.
+    pub fn go(&self) {
+        self.attached.say("go", &self.token);
+    }
+
+    /// What is said next.
+    pub async fn next(&mut self) -> Result<HoldLine, DockerError> {
+        let Ok(line) = tokio::time::timeout(SILENT, self.line()).await else {
+            let words = format!("its guest has said nothing for {} s", SILENT.as_secs());
+            return Err(DockerError::new(HOLD, &self.sandbox, Failure::Timeout, &words)
+                .advise("is the sandbox paused? `docker ps` tells"));
+        };
+        let line = line?;
+        parse(&line).ok_or_else(|| {
+            let words = match line.strip_prefix("error ") {
+                Some(why) => format!("its guest can't: {why}"),
+                None => format!("its guest said something unexpected: {line}"),
+            };
+            DockerError::new(HOLD, &self.sandbox, Failure::Broken, &words)
+                .advise("--warm off deploys without; was the sandbox made by another version of pitstop?")
+        })
+    }
+
+    async fn line(&mut self) -> Result<String, DockerError> {
+        loop {
+            while let Some((_, line)) = self.lines.pop() {
+                if let Some(line) = line.strip_prefix(self.attached.prefix.as_bytes()) {
+                    return Ok(String::from_utf8_lossy(line).into_owned());
+                }
+            }
+            if self.ended {
+                let words = "the connection to its guest has ended";
+                return Err(DockerError::new(HOLD, &self.sandbox, Failure::Broken, words));
+            }
+            match self.attached.output.next().await {
+                Some(Ok(chunk)) => self.lines.text(matches!(chunk, LogOutput::StdErr { .. }), chunk.as_ref()),
+                Some(Err(error)) => {
+                    self.ended = true;
+                    return Err(DockerError::of_client(HOLD, &self.sandbox, &error));
+                }
+                None => {
+                    self.ended = true;
+                    self.lines.end();
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Holding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Holding").field("sandbox", &self.sandbox).field("token", &self.token).finish_non_exhaustive()
+    }
+}
+
+fn parse(line: &str) -> Option<HoldLine> {
+    let words: Vec<&str> = line.split(' ').collect();
+    Some(match words.as_slice() {
+        ["waiting"] => HoldLine::Waiting,
+        ["begun", _] => HoldLine::Begun,
+        ["held", _, "start"] => HoldLine::Held(None),
+        ["held", _, port] => HoldLine::Held(Some(port.parse().ok()?)),
+        ["other", _, port] => HoldLine::Other(port.parse().ok()?),
+        ["unfiltered", errno] => HoldLine::Unfiltered(errno.parse().ok()?),
+        ["free", _, _] => HoldLine::Free,
+        ["served", _, gap_us] => HoldLine::Served { gap_us: gap_us.parse().ok()? },
+        ["gone", _] => HoldLine::Gone,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_guest_is_read() {
+        for (line, want) in [
+            ("waiting", HoldLine::Waiting),
+            ("begun 12", HoldLine::Begun),
+            ("held 12 start", HoldLine::Held(None)),
+            ("held 12 8080", HoldLine::Held(Some(8080))),
+            ("held 12 0", HoldLine::Held(Some(0))),
+            ("other 12 9090", HoldLine::Other(9090)),
+            ("unfiltered 1", HoldLine::Unfiltered(1)),
+            ("free 12 300", HoldLine::Free),
+            ("served 12 812", HoldLine::Served { gap_us: 812 }),
+            ("gone 12", HoldLine::Gone),
+        ] {
+            assert_eq!(parse(line), Some(want), "{line}");
+        }
+        for line in ["", "held", "held x", "served 1", "error not watch, keep, end, hold, swap or go ID"] {
+            assert_eq!(parse(line), None, "{line}");
+        }
+    }
+}
