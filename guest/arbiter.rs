@@ -82,6 +82,8 @@ struct Hold {
     /// 0: none is known.
     port: u16,
     state: State,
+    /// Another port that it has bound; 0: none.
+    other: u16,
     /// Before which `bind` it stands; 0: nobody can tell.
     at_port: u16,
     /// To be let go when the port is free, since then; 0: not yet.
@@ -296,9 +298,8 @@ impl Arbiter {
             Named::Tcp(port) if (port == hold.port && !hold.is_over()) || !port::is_free(port) => port,
             Named::Tcp(port) if port != hold.port => {
                 notify::let_pass(&filter.listener, asked.id);
-                let mut line = Line::<48>::new();
-                line.push(b"other ").number(sys::now_us()).push(b" ").number(port.into());
-                return hold.say(line.bytes());
+                hold.other = port;
+                return hold.tell_other();
             }
             // Held too long is better than let go too early: the old version serves meanwhile.
             Named::Unknown if !hold.is_over() => 0,
@@ -381,6 +382,7 @@ impl Arbiter {
             kind,
             port,
             state: State::Expected,
+            other: 0,
             at_port: port,
             swap_us: 0,
             spoken_us: 0,
@@ -434,7 +436,13 @@ impl Arbiter {
                     return self.free(at);
                 }
                 hold.taken_us = sys::now_us();
-                let pace = if gone { LOOK.2 } else if now < hold.swap_us + LONG { LOOK.0 } else { LOOK.1 };
+                let pace = if gone {
+                    LOOK.2
+                } else if now < hold.swap_us + LONG {
+                    LOOK.0
+                } else {
+                    LOOK.1
+                };
                 hold.next_us = hold.taken_us + pace;
             }
         }
@@ -502,8 +510,17 @@ impl Hold {
         self.tell();
     }
 
+    fn tell_other(&self) {
+        let mut line = Line::<48>::new();
+        line.push(b"other ").number(sys::now_us()).push(b" ").number(self.other.into());
+        self.say(line.bytes());
+    }
+
     /// Says what is now.
     fn tell(&self) {
+        if self.other > 0 {
+            self.tell_other();
+        }
         let mut line = Line::<64>::new();
         match self.state {
             State::Expected => line.push(b"waiting"),

@@ -87,7 +87,9 @@ pub fn number(text: &[u8]) -> Option<u64> {
 pub fn usage(what: &[u8], argument: &[u8]) -> ! {
     let mut line = Line::<512>::new();
     line.push(b"pitstop-guest: ").push(what).push(b": ").push(argument);
-    line.push(b" (modes: pause, lock, gate TOKEN COMMAND, watch|probe tcp:PORT|http:PORT/PATH, serve PORT TEXT, version)\n");
+    line.push(
+        b" (modes: pause, lock, gate TOKEN COMMAND, watch|probe tcp:PORT|http:PORT/PATH, serve PORT TEXT, version)\n",
+    );
     let _ = sys::write(2, line.bytes());
     sys::exit(2)
 }

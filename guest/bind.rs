@@ -41,9 +41,7 @@ pub fn named(processes: Option<&Fd>, asked: &Asked) -> Named {
 fn search(processes: &Fd, asked: &Asked) -> Option<Named> {
     // Most programs bind in their first process.
     each_thread(processes, b"1", asked).or_else(|| {
-        each(processes, b".\0", |process| {
-            if process == b"1" { None } else { each_thread(processes, process, asked) }
-        })
+        each(processes, b".\0", |process| if process == b"1" { None } else { each_thread(processes, process, asked) })
     })
 }
 
@@ -105,7 +103,8 @@ fn read(processes: &Fd, process: &[u8], asked: &Asked) -> Named {
     let mut path = Line::<64>::new();
     path.push(process).push(b"/mem\0");
     let mut address = [0_u8; 4];
-    let seen = sys::open_in(processes, path.bytes()).and_then(|memory| sys::read_at(&memory, &mut address, asked.args[1]));
+    let seen =
+        sys::open_in(processes, path.bytes()).and_then(|memory| sys::read_at(&memory, &mut address, asked.args[1]));
     if seen != Ok(address.len()) {
         return Named::Unknown;
     }

@@ -67,9 +67,7 @@ pub fn ask_before_bind() -> Result<Fd> {
     unsafe { sys::call(number::PRCTL, NO_NEW_PRIVS, 1, 0, 0, 0)? };
     let program = Program { len: FILTER.len() as u16, filter: FILTER.as_ptr() };
     // SAFETY: the kernel reads the program and its instructions.
-    let fd = unsafe {
-        sys::call(number::SECCOMP, SET_MODE_FILTER, NEW_LISTENER, &raw const program as usize, 0, 0)?
-    };
+    let fd = unsafe { sys::call(number::SECCOMP, SET_MODE_FILTER, NEW_LISTENER, &raw const program as usize, 0, 0)? };
     Ok(Fd::owned(fd as i32))
 }
 

@@ -5,7 +5,7 @@
 //! step decides nothing. Batches are edges, not a second concept.
 
 use super::adopt::Adoption;
-use super::balancer::{BalancerSpec, Place};
+use super::balancer::{BalancerSpec, Place, Seat};
 use super::fleet::MountSeen;
 use super::hook::{Hook, Moment};
 use super::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName, OpId};
@@ -93,6 +93,8 @@ pub struct Plan {
     /// How, as far as a person said so, for the same reason.
     pub options: Options,
     pub batches: Vec<Vec<InstanceName>>,
+    /// New instances, each with the one whose place it takes: the two succeed or fail together.
+    pub replaces: BTreeMap<InstanceName, InstanceName>,
     pub steps: Vec<Step>,
     /// Where a person is asked, settled from options and spec.
     pub gate: Gate,
@@ -207,6 +209,8 @@ pub enum Task {
         balancers: Vec<BalancerSpec>,
         sandbox: Target,
         timeout: Duration,
+        /// Servers that are its own from now on, wherever they sent requests before: it has to serve there.
+        seats: Vec<Seat>,
     },
     /// Runs one of the app's own commands in its container, which has to end with 0 in time.
     Hook {
@@ -274,10 +278,10 @@ pub enum Task {
     Unpause {
         container: Target,
     },
-    /// Writes a revision down in the sandbox, for a later rollback.
+    /// Writes revisions down in the sandbox, for a later rollback.
     Record {
         sandbox: Target,
-        record: Box<RevisionRecord>,
+        records: Vec<RevisionRecord>,
     },
     /// Keeps the old container as the way back until all is done: without a restart policy.
     Park {
@@ -319,6 +323,8 @@ pub struct SandboxDraft {
     pub adoption: Option<Adoption>,
     /// Networks on which no address can be asked for.
     pub unpinned: BTreeSet<String>,
+    /// A container of the instance whose place this one takes.
+    pub replaces: Option<ContainerId>,
 }
 
 /// An app container to create.
@@ -335,6 +341,8 @@ pub struct AppDraft {
     pub sandbox: Target,
     /// Anonymous volumes of the container it replaces, carried over by name.
     pub carry: Vec<MountSeen>,
+    /// A container of the instance whose place this one takes.
+    pub replaces: Option<ContainerId>,
     /// It is going to be held back, so the guest stands in front of its program.
     pub hold: Option<HoldAt>,
 }
@@ -470,6 +478,7 @@ impl Plan {
             goal: None,
             options: Options::default(),
             batches: Vec::new(),
+            replaces: BTreeMap::new(),
             steps: Vec::new(),
             gate: Gate::default(),
             on_failure: OnFailure::default(),

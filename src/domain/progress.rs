@@ -86,6 +86,8 @@ pub struct InstanceProgress {
     pub reasons: Vec<String>,
     /// Milliseconds without a good answer, and the probe that was watched.
     pub gap: Option<(f64, String)>,
+    /// The new one that takes its place: it goes, so it has no verdict.
+    pub successor: Option<InstanceName>,
 }
 
 /// What an instance is doing.
@@ -174,6 +176,7 @@ impl Progress {
                 verdict: None,
                 reasons: Vec::new(),
                 gap: None,
+                successor: planned.replaces.iter().find(|(_, old)| *old == name).map(|(new, _)| new.clone()),
             })
             .collect();
         self.steps = steps.into_iter().map(StepProgressed::new).collect();
@@ -289,10 +292,15 @@ impl Progress {
         })
     }
 
+    /// Instances but those that make room for a new one.
+    pub fn stay(&self) -> impl Iterator<Item = &InstanceProgress> {
+        self.instances.iter().filter(|instance| instance.successor.is_none())
+    }
+
     /// Instances by verdict and failure, as `finished` tells them.
     pub fn counts(&self) -> Counts {
         let mut counts =
-            Counts { instances: u32::try_from(self.instances.len()).unwrap_or(u32::MAX), ..Counts::default() };
+            Counts { instances: u32::try_from(self.stay().count()).unwrap_or(u32::MAX), ..Counts::default() };
         for instance in &self.instances {
             match instance.verdict {
                 Some(Verdict::Kept) => counts.kept += 1,

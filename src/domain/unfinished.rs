@@ -111,6 +111,7 @@ mod tests {
                 held: false,
                 spec: None,
                 spec_hash: String::new(),
+                replaces: None,
             }),
             compose: None,
             networks: std::collections::BTreeMap::new(),

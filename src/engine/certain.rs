@@ -60,7 +60,7 @@ enum Change<'a> {
     Volume(&'a VolumeSpec, &'a str),
     RemoveNetwork(&'a ObjectName),
     RemoveVolume(&'a ObjectName),
-    Revision(&'a ContainerId, &'a RevisionRecord),
+    Revisions(&'a ContainerId, &'a [RevisionRecord]),
     DrainNote(&'a ContainerId, Option<&'a DrainNote>),
     SandboxImage(Option<&'a ImageRef>),
 }
@@ -199,8 +199,8 @@ impl Certain {
         self.carry_out(Change::RemoveVolume(name)).await.map(drop)
     }
 
-    pub async fn write_revision(&self, sandbox: &ContainerId, record: &RevisionRecord) -> Result<(), DockerError> {
-        self.carry_out(Change::Revision(sandbox, record)).await.map(drop)
+    pub async fn write_revisions(&self, sandbox: &ContainerId, records: &[RevisionRecord]) -> Result<(), DockerError> {
+        self.carry_out(Change::Revisions(sandbox, records)).await.map(drop)
     }
 
     pub async fn write_drain_note(&self, sandbox: &ContainerId, note: Option<&DrainNote>) -> Result<(), DockerError> {
@@ -312,7 +312,7 @@ impl Certain {
             Change::Volume(spec, project) => to.create_volume(spec, project).await,
             Change::RemoveNetwork(name) => to.remove_network(name).await,
             Change::RemoveVolume(name) => to.remove_volume(name).await,
-            Change::Revision(sandbox, record) => to.write_revision(sandbox, record).await,
+            Change::Revisions(sandbox, records) => to.write_revisions(sandbox, records).await,
             Change::DrainNote(sandbox, note) => to.write_drain_note(sandbox, note).await,
         }
         .map(|()| Made::Nothing)
@@ -353,7 +353,7 @@ impl Certain {
             Change::Restart(..) => unknown::Change::Update,
             Change::Network(..) | Change::Volume(..) => unknown::Change::Provide,
             Change::RemoveNetwork(_) | Change::RemoveVolume(_) => unknown::Change::Withdraw,
-            Change::Revision(..) | Change::DrainNote(..) | Change::SandboxImage(_) => unknown::Change::Repeatable,
+            Change::Revisions(..) | Change::DrainNote(..) | Change::SandboxImage(_) => unknown::Change::Repeatable,
         }
     }
 
@@ -395,7 +395,7 @@ impl Certain {
             Change::RemoveNetwork(name) => there(at.network(name).await?.is_some()),
             Change::Volume(spec, _) => there(self.has_volume(&spec.name).await?),
             Change::RemoveVolume(name) => there(self.has_volume(name.as_str()).await?),
-            Change::Revision(..) | Change::DrainNote(..) | Change::SandboxImage(_) => Seen::default(),
+            Change::Revisions(..) | Change::DrainNote(..) | Change::SandboxImage(_) => Seen::default(),
         })
     }
 

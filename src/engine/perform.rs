@@ -139,14 +139,16 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             let tell = move |so_far| drop(progress.send((step, so_far)));
             let patience = Patience { timeout: *timeout, then: *on_timeout };
             let sandbox = job.sandbox(sandbox.as_ref())?;
-            traffic::drain(context, job.instance.as_ref(), places, sandbox.as_ref(), patience, tell).await
+            let found = look(docker, &job, None, sandbox.as_ref()).await?;
+            let places = traffic::at_its_address(places, &found);
+            traffic::drain(context, job.instance.as_ref(), &places, sandbox.as_ref(), patience, tell).await
         }
         Task::Attach { only_with: Some(app), .. } if !runs(docker, &job, app).await? => {
             Ok(Done::saying(format!("{} does not run any more, so it stays out", app.name())))
         }
-        Task::Join { balancers, sandbox, timeout } => {
+        Task::Join { balancers, sandbox, timeout, seats } => {
             let found = look(docker, &job, None, Some(&job.container(sandbox)?)).await?;
-            traffic::join(context, balancers, &found, *timeout).await
+            traffic::join(context, balancers, seats, &found, *timeout).await
         }
         Task::Attach { places, sandbox, timeout, .. } => {
             let sandbox = job.sandbox(sandbox.as_ref())?;
@@ -220,9 +222,11 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             docker.unpause(&job.container(container)?).await?;
             Ok(Done::saying(format!("{} goes on; somebody had paused it", container.name())))
         }
-        Task::Record { sandbox, record } => {
-            docker.write_revision(&job.container(sandbox)?, record).await?;
-            Ok(Done::saying(format!("revision {} is kept for a rollback", record.revision)))
+        Task::Record { sandbox, records } => {
+            docker.write_revisions(&job.container(sandbox)?, records).await?;
+            let numbers: Vec<_> = records.iter().map(|record| record.revision.to_string()).collect();
+            let (s, is) = if numbers.len() == 1 { ("", "is") } else { ("s", "are") };
+            Ok(Done::saying(format!("revision{s} {} {is} kept for a rollback", numbers.join(", "))))
         }
         Task::Unpark { container, restart } => {
             docker.set_restart(&job.container(container)?, restart).await?;

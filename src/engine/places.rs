@@ -59,6 +59,7 @@ pub(super) async fn reserve(
         spec: None,
         spec_hash: String::new(),
         held: false,
+        replaces: None,
     };
     let mut maker = Maker {
         docker,

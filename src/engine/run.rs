@@ -539,7 +539,8 @@ impl Run {
         };
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let counts = Counts {
-            instances: small(self.plan.batches.iter().map(Vec::len).sum()),
+            // One that makes room for another is told with that one.
+            instances: small(self.plan.batches.iter().map(Vec::len).sum::<usize>() - self.plan.replaces.len()),
             kept: count(&[Verdict::Kept]),
             changed: count(&[Verdict::Changed]),
             lost: count(&[Verdict::Lost, Verdict::Orphaned]),

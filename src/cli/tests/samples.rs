@@ -45,6 +45,7 @@ pub fn planned() -> Planned {
         cause: cause.to_owned(),
     };
     Planned {
+        replaces: BTreeMap::new(),
         kind: Kind::Deploy,
         app: "shop/web".into(),
         from: Some("web:v1".into()),

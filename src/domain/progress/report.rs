@@ -3,6 +3,7 @@
 use super::{Progress, Status, StepProgressed};
 use crate::domain::duration::human;
 use crate::domain::event::{Outcome, StepResult};
+use crate::domain::identity::Verdict;
 use crate::domain::plan::{Action, Kind, Lane, StepId};
 
 impl Progress {
@@ -16,7 +17,7 @@ impl Progress {
 
     /// Instances done, of all.
     pub fn done(&self) -> (usize, usize) {
-        (self.instances.iter().filter(|instance| self.is_complete(instance)).count(), self.instances.len())
+        (self.stay().filter(|instance| self.is_complete(instance)).count(), self.stay().count())
     }
 
     /// Main steps ended, of all: how far the bar is.
@@ -118,8 +119,15 @@ impl Progress {
             }
         }
         let counts = self.counts();
+        // Those that took another's place have kept nothing, even if what they have is held.
+        let came = self.instances.iter().filter_map(|one| self.instance(one.successor.as_ref()?));
+        let judged: Vec<_> = came.filter(|new| self.is_complete(new)).filter_map(|new| new.verdict).collect();
+        let new = u32::try_from(judged.len()).unwrap_or(u32::MAX);
+        let held =
+            u32::try_from(judged.iter().filter(|verdict| **verdict == Verdict::Kept).count()).unwrap_or(u32::MAX);
         let figures = [
-            (counts.kept, "kept"),
+            (new, "replaced by new ones at other addresses"),
+            (counts.kept.saturating_sub(held), "kept"),
             (counts.unprotected, "same address but unprotected"),
             (counts.changed, "changed"),
             (counts.lost, "lost"),

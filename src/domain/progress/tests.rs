@@ -37,6 +37,7 @@ fn planned(instances: usize) -> Planned {
         push(Some(number), Action::Start, &[], Lane::Undo);
     }
     Planned {
+        replaces: BTreeMap::new(),
         kind: Kind::Deploy,
         app: "shop/web".into(),
         from: Some("web:v1".into()),

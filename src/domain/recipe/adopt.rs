@@ -312,6 +312,7 @@ impl<'f> Chosen<'f> {
             addresses: addresses.clone(),
             adoption: Some(Adoption { from: old.id.clone(), addresses: self.wanted(), places: reserve }),
             unpinned: BTreeSet::new(),
+            replaces: None,
         };
         let made = draft.main(at, Task::SandboxCreate { draft: Box::new(sandbox) }, &needs, why.clone());
         let sandbox = Target::Made { step: made, name: sandbox_name };
@@ -502,6 +503,7 @@ impl<'f> Chosen<'f> {
             sandbox,
             carry: carried(self.old, &original.spec),
             hold: None,
+            replaces: None,
         };
         draft.main(at, Task::Create { draft: Box::new(app) }, needs, cause)
     }

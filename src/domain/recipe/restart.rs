@@ -30,13 +30,16 @@ pub fn restart(targets: &[String], facts: &Facts, options: &Options) -> Result<P
     let rollout = managed.first().map(|(app, _)| rollout_of(app)).unwrap_or_default();
     let mut draft = Draft::new(Kind::Restart, subject(&chosen), &rollout, facts, options);
 
+    if options.surge == Some(true) {
+        draft.note("--surge is for deploy and rollback: a restart is in place");
+    }
     let mut rounds: Vec<Vec<&Instance>> = Vec::new();
     let mut done = BTreeSet::new();
     for (app, _) in managed.iter().filter(|(app, _)| done.insert(&app.id)) {
         traffic::reachable(app, facts, options)?;
         let of_app: Vec<_> = managed.iter().filter(|(one, _)| one.id == app.id).map(|(_, one)| *one).collect();
         of_app.iter().try_for_each(|instance| restartable(app, instance))?;
-        rounds.extend(batches(&mut draft, app, &of_app, &beside(app, &of_app), &rollout_of(app))?);
+        rounds.extend(batches(&mut draft, app, &of_app, &beside(app, &of_app), &rollout_of(app), false)?);
     }
     unmanaged::check(&unmanaged, options)?;
     unmanaged::note_risks(&mut draft, &unmanaged);

@@ -169,7 +169,8 @@ fn only_the_port_is_held_and_whoever_binds_it() {
     assert_eq!(sandbox.line(), "begun");
     assert_eq!(sandbox.line(), format!("other {free}"));
     assert_eq!(new.line(), format!("on {free}"));
-    assert_eq!(sandbox.line(), format!("held {port}"));
+    // Who stands is told together with what it has bound.
+    assert_eq!((sandbox.line(), sandbox.line()), (format!("other {free}"), format!("held {port}")));
     sandbox.first.say("swap a t");
     drop(_old);
     assert_eq!(new.line(), "v6");

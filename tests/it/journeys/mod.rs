@@ -22,6 +22,7 @@ mod repair;
 mod sandboxes;
 mod survival;
 mod traffic;
+mod warm;
 
 use std::collections::BTreeMap;
 

@@ -90,6 +90,7 @@ pub fn instance(app: &AppId, number: u32, image: &str, revision: u32, ip: &str, 
         held: false,
         spec: Some(AppSpec { image: image.into(), ..AppSpec::default() }),
         spec_hash: String::new(),
+        replaces: None,
     };
     let mut sandbox = container(&app.sandbox_name(number), "pitstop-sandbox:0f3a", Some(1_036_900));
     sandbox.own = Some(own(Role::Sandbox));

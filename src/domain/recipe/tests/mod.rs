@@ -7,6 +7,7 @@ mod engine;
 mod hooks;
 mod properties;
 mod resume;
+mod surge;
 mod tables;
 mod traffic;
 mod world;

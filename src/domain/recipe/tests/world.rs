@@ -120,6 +120,7 @@ impl Seed {
             held: false,
             spec,
             spec_hash: "x".into(),
+            replaces: None,
         };
         let mut made = Vec::new();
         let mut spec = spec(IMAGES[self.image]);

@@ -5,6 +5,7 @@ mod balancers;
 mod forgets;
 mod load;
 mod scaled;
+mod surge;
 
 use std::thread::JoinHandle;
 use std::time::Duration;
