@@ -17,6 +17,7 @@
 //! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
 //! lock         one container a lock, held by its standard input      place    a container that holds an address
 //! original     a stranger's container, as what an instance can be made from
+//! stats        what containers take of the machine while somebody looks
 //! demo         what only the demo needs
 //! read, write  conversions: the engine's models to domain values and back
 //! ```
@@ -47,6 +48,7 @@ mod place;
 mod read;
 mod revisions;
 pub mod sandbox_image;
+mod stats;
 mod volumes;
 mod watch;
 mod write;
@@ -63,5 +65,6 @@ pub use location::Location;
 pub use lock::{LockLine, LockSeen};
 pub use logs::{LogLine, LogOptions, LogStream};
 pub use place::PlaceCreation;
+pub use stats::LoadStream;
 pub use watch::{Watch, WatchLine};
 pub use write::is_predefined;

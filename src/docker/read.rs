@@ -45,6 +45,7 @@ pub(super) fn summary(seen: ContainerSummary) -> Option<Container> {
         created: seen.created.and_then(|seconds| Timestamp::from_second(seconds).ok()),
         own: own(&labels, &name, &network_mode),
         compose: compose(&labels),
+        labels: others(labels),
         networks: networks(&network_mode, seen.network_settings.and_then(|settings| settings.networks)),
         mounts: mounts(seen.mounts.unwrap_or_default()),
         id,
@@ -104,6 +105,7 @@ pub(super) fn inspection(seen: ContainerInspectResponse) -> Option<Container> {
         created: seen.created.as_deref().and_then(moment),
         own: own(&labels, &name, &network_mode),
         compose: compose(&labels),
+        labels: others(labels),
         networks: networks(&network_mode, Some(endpoints)),
         ports: bound(settings.ports.unwrap_or_default()),
         mounts: mounts(seen.mounts.unwrap_or_default()),
@@ -231,6 +233,12 @@ fn health_of(word: &str) -> Option<Health> {
 fn health_in_status(status: &str) -> Option<Health> {
     let (_, inside) = status.strip_suffix(')')?.rsplit_once('(')?;
     health_of(inside.trim_start_matches("health: "))
+}
+
+/// Labels that are not our own, for whoever looks for one.
+fn others(labels: BTreeMap<String, String>) -> BTreeMap<Clean, Clean> {
+    let others = labels.into_iter().filter(|(name, _)| !name.starts_with("io.pitstop."));
+    others.map(|(name, value)| (Clean::new(&name), Clean::new(&value))).collect()
 }
 
 fn compose(labels: &BTreeMap<String, String>) -> Option<(Clean, Clean, u32)> {

@@ -87,6 +87,7 @@ mod tests {
             created: None,
             own: None,
             compose: None,
+            labels: BTreeMap::new(),
             networks: BTreeMap::new(),
             ports: Vec::new(),
             mounts: Vec::new(),

@@ -160,6 +160,9 @@ pub struct StepFinished {
     /// What there is to say about a success: `exit 0`, `already there`, `probe http 200` …
     #[serde(default)]
     pub detail: Option<String>,
+    /// An `attach`: requests that failed at the instance's servers since its drain, where the balancers count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_requests: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

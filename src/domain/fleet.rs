@@ -97,6 +97,8 @@ pub struct Container {
     pub own: Option<OwnLabels>,
     /// Compose's project, service and number.
     pub compose: Option<(Clean, Clean, u32)>,
+    /// Those that are not pitstop's own.
+    pub labels: BTreeMap<Clean, Clean>,
     /// By network name; an exited container's may be stale.
     pub networks: BTreeMap<String, Address>,
     pub ports: Vec<BoundPort>,

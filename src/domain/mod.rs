@@ -23,6 +23,7 @@ pub mod identity;
 pub mod ids;
 pub mod inplace;
 pub mod labels;
+pub mod load;
 pub mod lock;
 pub mod options;
 pub mod painted;

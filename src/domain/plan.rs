@@ -493,6 +493,12 @@ impl Plan {
         Self { notes: vec![why.into()], ..Self::empty(kind, app) }
     }
 
+    /// How many instances each batch handles; one that makes room for another is counted with that one.
+    pub fn batch_sizes(&self) -> impl Iterator<Item = usize> {
+        let old = |name: &&InstanceName| self.replaces.values().any(|old| old == *name);
+        self.batches.iter().map(move |batch| batch.iter().filter(|name| !old(name)).count())
+    }
+
     /// Nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()

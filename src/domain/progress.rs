@@ -71,6 +71,8 @@ pub struct StepProgressed {
     pub progress: Option<(u64, u64, String)>,
     pub error: Option<String>,
     pub detail: Option<String>,
+    /// Requests that failed while its instance was out, where the balancers count them.
+    pub failed_requests: Option<u64>,
 }
 
 /// One instance.
@@ -198,6 +200,7 @@ impl Progress {
         step.waited_ms = finished.waited_ms;
         step.error.clone_from(&finished.error);
         step.detail.clone_from(&finished.detail);
+        step.failed_requests = finished.failed_requests;
         let ran = step.started_ms.is_some() || matches!(finished.result, StepResult::Ok | StepResult::Failed);
         if ran {
             step.took_ms = Some(finished.took_ms);
@@ -329,6 +332,7 @@ impl StepProgressed {
             progress: None,
             error: None,
             detail: None,
+            failed_requests: None,
         }
     }
 

@@ -114,6 +114,7 @@ mod tests {
                 replaces: None,
             }),
             compose: None,
+            labels: std::collections::BTreeMap::new(),
             networks: std::collections::BTreeMap::new(),
             ports: Vec::new(),
             mounts: Vec::new(),

@@ -73,10 +73,6 @@ enum Made {
     Image(ImageRef),
 }
 
-/// When a container started last; `None`: never.
-#[derive(Clone, Copy)]
-struct Started(Option<Timestamp>);
-
 /// Reads that go on as soon as the engine is there.
 macro_rules! reads {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $out:ty;)+) => {
@@ -243,11 +239,11 @@ impl Certain {
 
     /// Sends it until it is known to be done, or known to have failed. The deadline is the step's.
     async fn carry_out(&self, change: Change<'_>) -> Result<Made, DockerError> {
-        // When it started last, so that a start that was followed by an end is seen.
-        let mut started: Option<Started> = None;
-        if let Change::Start(id) = change {
-            started = Some(Started(self.inspect(id).await?.and_then(|seen| seen.started_at())));
-        }
+        // When it was started last, so that a start that was followed by an end is seen.
+        let started = match change {
+            Change::Start(id) => self.inspect(id).await?.and_then(|seen| seen.started_at()),
+            _ => None,
+        };
         let mut doubt = false;
         loop {
             let count = self.outage.count();
@@ -270,7 +266,7 @@ impl Certain {
         change: &Change<'_>,
         reply: Reply,
         error: &DockerError,
-        started: Option<Started>,
+        started: Option<Timestamp>,
         count: u32,
     ) -> Result<Next, DockerError> {
         let (asked, kind) = (clock::instant(), self.kind(change).await);
@@ -357,7 +353,7 @@ impl Certain {
         }
     }
 
-    async fn look(&self, change: &Change<'_>, started: Option<Started>) -> Result<Seen, DockerError> {
+    async fn look(&self, change: &Change<'_>, started: Option<Timestamp>) -> Result<Seen, DockerError> {
         let at = &self.changes;
         let there = |there: bool| Seen { state: there.then_some(State::Created), ..Seen::default() };
         let of = |container: Option<Container>, judge: &dyn Fn(&Container, Seen) -> Seen| {
@@ -376,7 +372,7 @@ impl Certain {
                 ..seen
             }),
             Change::Start(id) => of(at.inspect(id).await?, &|container, seen| Seen {
-                started: started.is_some_and(|before| before.0 != container.started_at()),
+                started: started != container.started_at(),
                 ..seen
             }),
             Change::Stop(id, _) | Change::Remove(id, _) => of(at.inspect(id).await?, &|_, seen| seen),

@@ -13,7 +13,7 @@ use super::pins::Pins;
 use super::places::{self, Places};
 use super::ready::{self, Wait};
 use super::traffic::{self, Patience};
-use super::warm::Held;
+use super::warm::{Held, Takeover};
 use crate::docker::{DockerError, PullProgress, Stopped};
 use crate::domain::fleet::{Instance, State};
 use crate::domain::identity::{Hold, Identity, Judgement, judge};
@@ -26,6 +26,9 @@ use crate::domain::warm::{self, HoldAt};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::{OnceCell, mpsc, watch};
+
+/// A probe of the watch that has just begun may have to time out first.
+const WATCH_SEES: Duration = Duration::from_millis(1500);
 
 /// What all steps of an operation share.
 pub(super) struct Context {
@@ -74,8 +77,9 @@ pub(super) struct Done {
     pub detail: Option<String>,
     pub before: Option<Identity>,
     pub gap: Option<GapWatch>,
-    /// The new version took over in one moment; and how long nobody took connections, in µs, where that was seen.
-    pub swapped: Option<Option<u64>>,
+    /// Requests that failed since the drain, as the balancers count them.
+    pub failed_requests: Option<u64>,
+    pub takeover: Option<Takeover>,
     pub judged: Option<(Judgement, Option<Identity>)>,
 }
 
@@ -191,7 +195,7 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             Ok(Done {
                 detail: Some(detail.into_iter().flatten().collect::<Vec<_>>().join("; ")),
                 gap: swapped.gap,
-                swapped: Some(swapped.gap_us),
+                takeover: Some(Takeover { gap_us: swapped.gap_us }),
                 ..Done::default()
             })
         }
@@ -216,6 +220,11 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
         }
         Task::Verify { container, sandbox, rivals } => {
             no_rival(docker, &job, container, rivals).await?;
+            if let Some(mut watched) = job.watched.clone() {
+                // What was ready by an answer of its own is seen by the watch of the gap in a moment.
+                let up = watched.seen.wait_for(|seen| seen.up == Some(true) || seen.ended.is_some());
+                let _ = tokio::time::timeout(WATCH_SEES, up).await;
+            }
             verify(docker, &job, container, sandbox.as_ref()).await
         }
         Task::Unpause { container } => {

@@ -89,6 +89,28 @@ pub enum Request {
     },
 }
 
+/// The options of a request, borrowed as the request is.
+macro_rules! options_of {
+    ($request:expr) => {
+        match $request {
+            Self::Create { options, .. }
+            | Self::Deploy { options, .. }
+            | Self::Restart { options, .. }
+            | Self::Rollback { options, .. }
+            | Self::Scale { options, .. }
+            | Self::Remove { options, .. }
+            | Self::Repair { options, .. }
+            | Self::Adopt { options, .. }
+            | Self::GiveBack { options, .. }
+            | Self::Finish { options, .. }
+            | Self::TakeBack { options, .. }
+            | Self::Resume { options, .. }
+            | Self::Retry { options, .. }
+            | Self::Abort { options, .. } => options,
+        }
+    };
+}
+
 impl Request {
     /// The operation that it goes on with or takes back.
     pub(super) fn resumes(&self) -> Option<&OpId> {
@@ -98,44 +120,30 @@ impl Request {
         }
     }
 
+    /// What it is about, as the user typed it.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Create { project, .. } => project.name.clone(),
+            Self::Deploy { app, .. }
+            | Self::Rollback { app, .. }
+            | Self::Scale { app, .. }
+            | Self::Finish { app, .. }
+            | Self::TakeBack { app, .. } => app.clone(),
+            Self::Restart { targets, .. } | Self::Repair { targets, .. } => targets.join(", "),
+            Self::Remove { apps, .. } => apps.join(", "),
+            Self::Adopt { wish, .. } | Self::GiveBack { wish, .. } => wish.targets.join(", "),
+            Self::Resume { op, .. } | Self::Abort { op, .. } | Self::Retry { op, .. } => op.to_string(),
+        }
+    }
+
     /// How it is to be done, to be chosen anew.
     pub fn options_mut(&mut self) -> &mut Options {
-        match self {
-            Self::Create { options, .. }
-            | Self::Deploy { options, .. }
-            | Self::Restart { options, .. }
-            | Self::Rollback { options, .. }
-            | Self::Scale { options, .. }
-            | Self::Remove { options, .. }
-            | Self::Repair { options, .. }
-            | Self::Adopt { options, .. }
-            | Self::GiveBack { options, .. }
-            | Self::Finish { options, .. }
-            | Self::TakeBack { options, .. }
-            | Self::Resume { options, .. }
-            | Self::Retry { options, .. }
-            | Self::Abort { options, .. } => options,
-        }
+        options_of!(self)
     }
 
     /// How it is to be done.
     pub(super) fn options(&self) -> &Options {
-        match self {
-            Self::Create { options, .. }
-            | Self::Deploy { options, .. }
-            | Self::Restart { options, .. }
-            | Self::Rollback { options, .. }
-            | Self::Scale { options, .. }
-            | Self::Remove { options, .. }
-            | Self::Repair { options, .. }
-            | Self::Adopt { options, .. }
-            | Self::GiveBack { options, .. }
-            | Self::Finish { options, .. }
-            | Self::TakeBack { options, .. }
-            | Self::Resume { options, .. }
-            | Self::Retry { options, .. }
-            | Self::Abort { options, .. } => options,
-        }
+        options_of!(self)
     }
 
     /// The app as the request's file has it, if it brings one.

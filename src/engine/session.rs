@@ -3,7 +3,7 @@
 use super::balancers::{self, Trust};
 use super::resume::{self, Next, Way};
 use super::{Error, Records, Request, clock, doctor, gather, logs};
-use crate::docker::{Docker, Location, LogOptions};
+use crate::docker::{Docker, LoadStream, Location, LogOptions};
 use crate::domain::balancer::{self, TrafficSeen};
 use crate::domain::fleet::{EngineInfo, Fleet, FleetState};
 use crate::domain::ids::{ContainerId, ImageRef};
@@ -181,6 +181,11 @@ impl Session {
     /// The log of one container, as it comes.
     pub async fn log_of(&self, id: &ContainerId, options: LogOptions) -> Result<logs::Lines, Error> {
         logs::of_container(&self.docker, id, options).await
+    }
+
+    /// What a container takes of the machine, a reading a second.
+    pub fn load_of(&self, id: &ContainerId) -> LoadStream {
+        self.docker.load(id)
     }
 
     /// Is all well with this engine, and what does it mean for the promises?

@@ -92,20 +92,21 @@ pub(super) async fn attach(
         context.docker.write_drain_note(sandbox, None).await?;
     }
     let names: Vec<String> = places.iter().map(|place| place.server.to_string()).collect();
-    let mut words = format!("{} serving", names.join(", "));
+    let (mut words, mut failed_requests) = (format!("{} serving", names.join(", ")), None);
     if let Some((before, again)) = guarded {
         let counted = servers.iter().all(|server| server.as_ref().is_some_and(|server| server.traffic.is_some()));
         let now: u64 = servers.iter().flatten().filter_map(|server| server.traffic).map(|traffic| traffic.errors).sum();
-        match now.checked_sub(before) {
-            Some(0) if counted => words.push_str(", no request failed there meanwhile"),
-            Some(failed) if counted => words = format!("{words}, {failed} requests failed there meanwhile"),
-            _ => {}
+        failed_requests = now.checked_sub(before).filter(|_| counted);
+        match failed_requests {
+            Some(0) => words.push_str(", no request failed there meanwhile"),
+            Some(failed) => words = format!("{words}, {failed} requests failed there meanwhile"),
+            None => {}
         }
         if again > 0 {
             words.push_str("; a balancer had forgotten that it was out, and was told again");
         }
     }
-    Ok(Done::saying(words))
+    Ok(Done { failed_requests, ..Done::saying(words) })
 }
 
 /// Puts a new instance in wherever its place is out. A balancer that is not there yet, or does not know it, is said and holds

@@ -17,6 +17,7 @@ use crate::config::settings::OnHangup;
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::ImageRef;
+use crate::domain::options::Options;
 use crate::engine::{Location, Operator, Records, clock};
 use crossterm::event::{Event, KeyCode};
 use std::io;
@@ -50,6 +51,8 @@ pub struct Settings {
     /// Commands that labels name, for a load balancer, may be run here.
     pub trust_commands: bool,
     pub on_hangup: OnHangup,
+    /// How operations are done, where nothing else is said.
+    pub options: Options,
     /// Where records of operations are kept.
     pub records: Option<Records>,
     /// What the engine is simulated for.
@@ -107,6 +110,7 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
     let mut model = Model::new(look, keys, size);
     model.zone = jiff::tz::TimeZone::system();
     model.read_only = settings.read_only;
+    model.options = settings.options.clone();
     model.simulated = settings.demo.is_some();
     let (files, tour) = settings.demo.map_or((Vec::new(), None), |demo| (demo.files, demo.tour));
     let tour = tour.as_ref().map(Tour::of).transpose().map_err(|error| StartError(vec![error]))?;
@@ -254,7 +258,9 @@ impl Console {
 
     fn frame(&mut self) -> io::Result<()> {
         let model = &self.model;
-        self.screen.draw(|frame| view::draw(model, frame))
+        self.screen.draw(|frame| view::draw(model, frame))?;
+        self.bridge.look_at(view::watched(&self.model));
+        Ok(())
     }
 
     fn clock(&mut self) {

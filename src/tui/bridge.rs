@@ -4,13 +4,14 @@
 //! than its inbox is deep, and no call is made on the console's own task.
 
 use super::logs::Wanted;
+use super::looks::Looks;
 use super::message::{Command, Msg, Refusal};
 use crate::config::compose::{self, LoadOptions};
 use crate::domain::balancer::{self, TrafficSeen};
 use crate::domain::clean::clean_lines;
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
-use crate::domain::ids::{ImageRef, OpId};
+use crate::domain::ids::{ContainerId, ImageRef, OpId};
 use crate::domain::project::ProjectSpec;
 use crate::engine::{Control, Error, Location, LogOptions, Operation, Operator, Records, Session, clock};
 use futures_util::StreamExt;
@@ -65,6 +66,7 @@ pub struct Bridge {
     watch: Option<JoinHandle<()>>,
     /// One for each container whose log is followed.
     logs: JoinSet<()>,
+    looks: Looks,
     tell_lines: mpsc::Sender<Msg>,
     controls: Controls,
 }
@@ -86,6 +88,7 @@ impl Bridge {
             resync: Arc::default(),
             watch: None,
             logs: JoinSet::new(),
+            looks: Looks::default(),
             tell_lines,
             controls: Controls::default(),
         };
@@ -112,6 +115,7 @@ impl Bridge {
             let _ = task.await;
         }
         self.logs.shutdown().await;
+        self.looks = Looks::default();
     }
 
     /// Does what can be done outside the terminal; what is known at once comes back at once.
@@ -174,6 +178,13 @@ impl Bridge {
             Command::Quit | Command::Redraw | Command::Suspend => {}
         }
         Vec::new()
+    }
+
+    /// Looks what these containers take, and at no others.
+    pub fn look_at(&mut self, containers: Vec<ContainerId>) {
+        if let Some(session) = self.session.get() {
+            self.looks.at(session, containers, &self.tell);
+        }
     }
 
     /// Asks every operation to end.

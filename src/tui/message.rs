@@ -1,6 +1,7 @@
 //! What reaches the console, and what it asks to be done.
 
 use super::logs::Wanted;
+use super::rows::Loads;
 use crate::domain::balancer::TrafficSeen;
 use crate::domain::event::{OpEvent, Urgency};
 use crate::domain::fleet::FleetState;
@@ -32,6 +33,8 @@ pub enum Msg {
     Fleet(FleetState),
     /// What the load balancers show of the instances.
     Traffic(TrafficSeen),
+    /// What the containers take that are looked at.
+    Loads(Loads),
     /// Operations that were left half-done, the oldest first.
     LeftOpen(Vec<Summary>),
     /// The answer to [`Command::Plan`] with that ticket.

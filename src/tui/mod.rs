@@ -4,10 +4,10 @@
 //! app       the loop: terminal, signals, engine and keys in; frames and commands out
 //! model     everything shown, one value         update   (model, message) -> commands, pure
 //! view      (model) -> cells, draws only        message  what goes in and out
-//! rows words text   the fleet as rows, states as words, texts in cells
+//! rows filter   the fleet as rows, and which of them    words text   states as words, texts in cells
 //! theme keymap glyphs   looks and keys as data   input  one typed line
 //! terminal   taken over and given back   keys   read from it, and its end   fault   a panic, told when it is ours no more
-//! look       which looks fit it          bridge  the engine's side of commands
+//! look       which looks fit it          bridge  the engine's side of commands     looks  what containers on screen take
 //! tour       the console played by a script
 //! operation  one operation as its events tell it   own_log  pitstop's own log
 //! logs       lines of instances   pattern  what is looked for in them
@@ -18,12 +18,14 @@
 mod app;
 mod bridge;
 mod fault;
+pub mod filter;
 pub mod glyphs;
 pub mod input;
 pub mod keymap;
 mod keys;
 pub mod logs;
 pub mod look;
+mod looks;
 pub mod message;
 pub mod model;
 pub mod operation;

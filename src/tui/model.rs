@@ -7,13 +7,15 @@ use super::glyphs::Glyphs;
 use super::input::Line;
 use super::keymap::{Keymap, Place};
 use super::logs::LogView;
+use super::message::Refusal;
 use super::operation::OpView;
 use super::own_log::OwnLog;
-use super::rows::{self, AppKey, Row, RowId, Shown};
+use super::rows::{self, AppKey, Loads, Row, RowId, Shown};
 use super::theme::{Role, Theme};
 use crate::domain::balancer::TrafficSeen;
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
 use crate::domain::ids::OpId;
+use crate::domain::options::Options;
 use crate::domain::plan::{Kind, Plan};
 use crate::domain::record::Summary;
 use crate::engine::Request;
@@ -48,6 +50,8 @@ pub struct Model {
     pub state: FleetState,
     /// What the load balancers show of the instances.
     pub traffic: TrafficSeen,
+    /// What containers on screen take of the machine.
+    pub loads: Loads,
     pub screen: Screen,
     pub list: List,
     /// Operations that were left half-done before this console, or by it; the oldest first.
@@ -56,6 +60,8 @@ pub struct Model {
     pub operations: Vec<OpView>,
     /// Operations asked for that have not answered yet: they wait for their lock.
     pub beginning: usize,
+    /// Of those, asked for together: none of them takes the screen.
+    pub together: usize,
     pub dialog: Option<Dialog>,
     /// One line for the person, until the next key.
     pub notice: Option<Notice>,
@@ -69,6 +75,8 @@ pub struct Model {
     pub leaving: bool,
     /// Nothing may be changed from here.
     pub read_only: bool,
+    /// How operations asked for here are done, where nothing else is said.
+    pub options: Options,
     /// The engine is none.
     pub simulated: bool,
     /// What a tour says at the moment.
@@ -95,6 +103,8 @@ pub struct List {
     /// Its place when it was last seen: where the cursor lands when the row goes.
     pub place: usize,
     pub marks: BTreeSet<RowId>,
+    /// Where a range begins.
+    pub last_mark: Option<RowId>,
     /// The filter while it is typed, and what it was before.
     pub typing: Option<(Line, String)>,
 }
@@ -115,6 +125,8 @@ pub enum Dialog {
     Planning { what: String, request: Box<Request> },
     /// A plan to say yes or no to.
     Confirm(Box<Confirm>),
+    /// One for each of several apps.
+    Bulk(Bulk),
     /// No, and why, and what to do.
     Refused { title: String, message: String, hint: Option<String> },
     /// A gate was reached: what was seen so far, and shall it go on?
@@ -147,11 +159,51 @@ pub enum Question {
         app: String,
         now: usize,
     },
+    /// An image for several apps, or `:tag` for the tag of each one's own.
+    Images {
+        apps: Vec<String>,
+    },
+    /// A number of instances for several apps.
+    Counts {
+        apps: Vec<String>,
+    },
     File,
     /// Remove the app: empty for "keep its volumes", or its name for "with its volumes".
     Remove {
         apps: Vec<String>,
     },
+}
+
+/// Plans for several apps before they run.
+#[derive(Clone, Debug)]
+pub struct Bulk {
+    pub verb: &'static str,
+    pub items: Vec<Item>,
+    /// The number of instances has to be typed.
+    pub typed: Line,
+    pub scroll: usize,
+    /// As in [`Confirm`].
+    pub checking: bool,
+    pub changed: bool,
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub struct Item {
+    pub request: Box<Request>,
+    pub ticket: u64,
+    /// `None` until it has come.
+    pub answer: Option<Result<Plan, Refusal>>,
+    /// What was on screen when it was confirmed.
+    pub shown: Option<Result<Plan, Refusal>>,
+}
+
+impl Bulk {
+    /// Instances that all plans touch.
+    pub fn instances(&self) -> usize {
+        let plans = self.items.iter().filter_map(|item| item.answer.as_ref().or(item.shown.as_ref())?.as_ref().ok());
+        plans.filter(|plan| !plan.is_empty()).flat_map(|plan| &plan.batches).map(|batch| batch.len().max(1)).sum()
+    }
 }
 
 /// A plan before it runs.
@@ -161,6 +213,8 @@ pub struct Confirm {
     pub plan: Plan,
     /// What has to be typed; `None`: Enter is enough.
     pub typed: Option<(Line, String)>,
+    /// Something else was typed.
+    pub missed: bool,
     pub scroll: usize,
     /// It was confirmed and is being checked against the engine again.
     pub checking: bool,
@@ -172,7 +226,7 @@ impl Confirm {
     /// Batch by batch, so batch size, gate and what a failure does can be chosen.
     pub fn is_rollout(&self) -> bool {
         matches!(self.plan.kind, Kind::Deploy | Kind::Rollback | Kind::Restart)
-            && self.plan.batches.iter().map(Vec::len).sum::<usize>() > 1
+            && self.plan.batch_sizes().sum::<usize>() > 1
     }
 }
 
@@ -195,11 +249,13 @@ impl Model {
             now: Duration::ZERO,
             state: FleetState::Loading,
             traffic: TrafficSeen::new(),
+            loads: Loads::new(),
             screen: Screen::Fleet,
             list: List::default(),
             left_open: Vec::new(),
             operations: Vec::new(),
             beginning: 0,
+            together: 0,
             dialog: None,
             notice: None,
             scroll: 0,
@@ -208,6 +264,7 @@ impl Model {
             ticket: 0,
             leaving: false,
             read_only: false,
+            options: Options::default(),
             simulated: false,
             caption: None,
         }
@@ -224,7 +281,7 @@ impl Model {
 
     /// Apps and instances side by side.
     pub fn is_wide(&self) -> bool {
-        self.size.0 >= WIDE
+        self.size.0 >= WIDE && !self.list.shown.flat
     }
 
     /// The rows that the cursor moves among: a tree, or one of the two panes.
@@ -234,13 +291,13 @@ impl Model {
             && let Some(RowId::Instance(key, _)) = &self.list.cursor
         {
             return rows::app(fleet, key).map_or_else(Vec::new, |app| {
-                rows::instances(app, &self.list.shown.filter)
+                rows::instances(app, &self.list.shown, &self.loads)
                     .into_iter()
                     .map(|instance| Row::Instance(app, instance))
                     .collect()
             });
         }
-        rows::rows(fleet, &self.list.shown, !self.is_wide())
+        rows::rows(fleet, &self.list.shown, &self.loads, !self.is_wide())
     }
 
     /// The app the cursor is on or in.

@@ -1,11 +1,14 @@
-//! The fleet as rows: what is shown, in which order, after filter, sort and folds.
+//! The fleet as rows: what is shown, in which order, after filter, sort, groups and folds.
 //!
 //! Pure. A row is named by a [`RowId`], which survives updates of the fleet.
 
+use super::filter::Filter;
 use super::words;
 use crate::domain::fleet::{App, Fleet, Instance};
-use crate::domain::ids::{AppId, InstanceName};
-use std::collections::BTreeSet;
+use crate::domain::ids::{AppId, ContainerId, InstanceName};
+use crate::domain::load::Load;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
 /// An app's identity on screen; a managed and an unmanaged app may share a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,9 +22,12 @@ pub struct AppKey {
 pub enum RowId {
     App(AppKey),
     Instance(AppKey, InstanceName),
-    /// The heading of unmanaged containers.
-    Unmanaged,
+    /// The heading of a project's apps, or of all that pitstop has not made.
+    Group(String),
 }
+
+/// The group of what pitstop has not made.
+pub const UNMANAGED: &str = "unmanaged";
 
 /// One row with what it shows.
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +35,23 @@ pub enum Row<'a> {
     App(&'a App),
     Instance(&'a App, &'a Instance),
     /// With the number of apps below it.
-    Unmanaged(usize),
+    Group(&'a str, usize),
 }
 
+/// By which column rows are sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
     #[default]
     Name,
+    State,
+    Address,
+    Held,
+    Cpu,
+    Memory,
+    Image,
+    Revision,
+    Up,
+    /// What needs somebody most; no column.
     Trouble,
 }
 
@@ -44,8 +60,111 @@ pub enum Sort {
 pub struct Shown {
     pub filter: String,
     pub sort: Sort,
+    /// The other way round.
+    pub reversed: bool,
     /// Folded apps and groups.
     pub folded: BTreeSet<RowId>,
+    /// A heading for each project.
+    pub by_project: bool,
+    /// One list of all columns, where there could be two panes.
+    pub flat: bool,
+}
+
+/// What containers take, by container.
+pub type Loads = BTreeMap<ContainerId, Load>;
+
+impl Sort {
+    /// Those that are columns, in the order of the columns.
+    pub const COLUMNS: [Self; 9] = [
+        Self::Name,
+        Self::State,
+        Self::Address,
+        Self::Held,
+        Self::Cpu,
+        Self::Memory,
+        Self::Image,
+        Self::Revision,
+        Self::Up,
+    ];
+
+    /// Titles of the columns it may stand in.
+    pub fn titles(self) -> &'static [&'static str] {
+        match self {
+            Self::Name => &["APP / INSTANCE", "APP", "INSTANCE"],
+            Self::State => &["STATE", "READY"],
+            Self::Address => &["ADDRESS"],
+            Self::Held => &["HELD"],
+            Self::Cpu => &["CPU"],
+            Self::Memory => &["MEM"],
+            Self::Image => &["IMAGE"],
+            Self::Revision => &["REV"],
+            Self::Up => &["UP"],
+            Self::Trouble => &[],
+        }
+    }
+
+    /// For a sentence.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::State => "state",
+            Self::Address => "address",
+            Self::Held => "hold",
+            Self::Cpu => "CPU",
+            Self::Memory => "memory",
+            Self::Image => "image",
+            Self::Revision => "revision",
+            Self::Up => "time since start",
+            Self::Trouble => "trouble",
+        }
+    }
+
+    /// It needs to know what every container takes.
+    pub fn is_load(self) -> bool {
+        matches!(self, Self::Cpu | Self::Memory)
+    }
+
+    /// Smaller comes first; names decide between equals.
+    fn key(self, app: &App, instances: &[&Instance], loads: &Loads) -> (u64, String) {
+        let most = |of: fn(&Load) -> u64| {
+            let taken = instances.iter().filter_map(|one| loads.get(&one.app.as_ref()?.id)).map(of).sum::<u64>();
+            (u64::MAX - taken, String::new())
+        };
+        let first = instances.first();
+        match self {
+            Self::Name => (0, String::new()),
+            Self::Trouble => (u64::from(words::trouble(app)), String::new()),
+            Self::State => (
+                instances.iter().map(|one| words::rank(words::state(one).role)).min().unwrap_or(9).into(),
+                String::new(),
+            ),
+            Self::Held => (
+                instances.iter().map(|one| words::rank(words::held(one).role)).min().unwrap_or(9).into(),
+                String::new(),
+            ),
+            Self::Address => {
+                let address = first.and_then(|one| one.address()).and_then(|text| text.parse::<Ipv4Addr>().ok());
+                (address.map_or(u64::MAX, |address| u32::from(address).into()), String::new())
+            }
+            Self::Cpu => most(|load| load.cpu.unwrap_or(0)),
+            Self::Memory => most(|load| load.memory),
+            Self::Image => {
+                let image =
+                    first.and_then(|one| one.app.as_ref()).map(super::super::domain::fleet::Container::image_name);
+                (0, image.unwrap_or_default().to_owned())
+            }
+            Self::Revision => {
+                let revision = instances.iter().filter_map(|one| one.revision()).max();
+                (u64::MAX - u64::from(revision.unwrap_or(0)), String::new())
+            }
+            // What started last is on top: it is what somebody has just done.
+            Self::Up => {
+                let started = instances.iter().filter_map(|one| one.app.as_ref()?.started_at()).max();
+                let seconds = started.and_then(|at| u64::try_from(at.as_second()).ok());
+                (u64::MAX - seconds.unwrap_or(0), String::new())
+            }
+        }
+    }
 }
 
 impl AppKey {
@@ -59,7 +178,7 @@ impl Row<'_> {
         match self {
             Self::App(app) => RowId::App(AppKey::of(app)),
             Self::Instance(app, instance) => RowId::Instance(AppKey::of(app), instance.name.clone()),
-            Self::Unmanaged(_) => RowId::Unmanaged,
+            Self::Group(name, _) => RowId::Group((*name).to_owned()),
         }
     }
 }
@@ -69,7 +188,7 @@ impl RowId {
     pub fn app(&self) -> Option<&AppKey> {
         match self {
             Self::App(key) | Self::Instance(key, _) => Some(key),
-            Self::Unmanaged => None,
+            Self::Group(_) => None,
         }
     }
 
@@ -78,74 +197,82 @@ impl RowId {
         match self {
             Self::App(key) => Some(key.id.to_string()),
             Self::Instance(_, name) => Some(name.0.clone()),
-            Self::Unmanaged => None,
+            Self::Group(_) => None,
         }
     }
 }
 
-/// Rows of the list; with `tree`, apps of several instances are followed by those.
-pub fn rows<'a>(fleet: &'a Fleet, shown: &Shown, tree: bool) -> Vec<Row<'a>> {
-    let mut apps: Vec<&App> = fleet.apps.iter().filter(|app| matches(app, &shown.filter)).collect();
-    if shown.sort == Sort::Trouble {
-        apps.sort_by_key(|app| (!app.managed, words::trouble(app)));
+/// The group an app belongs to; `None` where it needs no heading.
+pub fn group<'a>(app: &'a App, shown: &Shown) -> Option<&'a str> {
+    match (shown.by_project, app.managed) {
+        (true, _) if app.id.project.is_empty() => Some(UNMANAGED),
+        (true, _) => Some(&app.id.project),
+        (false, true) => None,
+        (false, false) => Some(UNMANAGED),
     }
-    let unmanaged = apps.iter().filter(|app| !app.managed).count();
-    let grouped = apps.len() > unmanaged;
-    let mut out = Vec::new();
+}
+
+/// Rows of the list; with `tree`, apps of several instances are followed by those.
+pub fn rows<'a>(fleet: &'a Fleet, shown: &Shown, loads: &Loads, tree: bool) -> Vec<Row<'a>> {
+    let filter = Filter::read(&shown.filter);
+    let mut apps: Vec<&App> = fleet.apps.iter().filter(|app| filter.is_empty() || filter.passes_app(app)).collect();
+    if shown.sort != Sort::Name {
+        apps.sort_by_cached_key(|app| shown.sort.key(app, &app.instances.iter().collect::<Vec<_>>(), loads));
+    }
+    if shown.reversed {
+        apps.reverse();
+    }
+    if shown.by_project {
+        apps.sort_by_key(|app| (app.id.project.is_empty(), app.id.project.as_str()));
+    } else {
+        apps.sort_by_key(|app| !app.managed);
+    }
+    // A list of strangers alone needs no heading.
+    let grouped = shown.by_project || apps.iter().any(|app| app.managed);
+    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+    for group in apps.iter().filter_map(|app| group(app, shown)) {
+        *sizes.entry(group).or_default() += 1;
+    }
+    let (mut out, mut current) = (Vec::new(), None);
     for app in apps {
-        if !app.managed && grouped {
-            if !matches!(out.last(), Some(Row::Unmanaged(_))) && !out.iter().any(|row| matches!(row, Row::Unmanaged(_)))
-            {
-                out.push(Row::Unmanaged(unmanaged));
+        let group = group(app, shown).filter(|_| grouped);
+        if let Some(group) = group {
+            if current != Some(group) {
+                out.push(Row::Group(group, sizes.get(group).copied().unwrap_or(0)));
+                current = Some(group);
             }
-            if shown.folded.contains(&RowId::Unmanaged) {
+            if shown.folded.contains(&RowId::Group(group.to_owned())) {
                 continue;
             }
         }
         out.push(Row::App(app));
         if tree && app.instances.len() > 1 && !shown.folded.contains(&RowId::App(AppKey::of(app))) {
-            out.extend(instances(app, &shown.filter).into_iter().map(|instance| Row::Instance(app, instance)));
+            out.extend(sorted(app, &filter, shown, loads).into_iter().map(|instance| Row::Instance(app, instance)));
         }
     }
     out
 }
 
-/// The app's instances that pass the filter: all, when the app itself passes it.
-pub fn instances<'a>(app: &'a App, filter: &str) -> Vec<&'a Instance> {
-    let all: Vec<&Instance> = app.instances.iter().collect();
-    if filter.is_empty() || filter.starts_with('!') || app_matches(app, filter) {
-        return all;
+/// The app's instances that pass the filter, in order.
+pub fn instances<'a>(app: &'a App, shown: &Shown, loads: &Loads) -> Vec<&'a Instance> {
+    sorted(app, &Filter::read(&shown.filter), shown, loads)
+}
+
+fn sorted<'a>(app: &'a App, filter: &Filter, shown: &Shown, loads: &Loads) -> Vec<&'a Instance> {
+    let passing = |instance: &&Instance| filter.is_empty() || filter.passes(app, instance);
+    let mut all: Vec<&Instance> = app.instances.iter().filter(passing).collect();
+    match shown.sort {
+        Sort::Name => {}
+        Sort::Trouble => all.sort_by_cached_key(|one| words::rank(words::state(one).role)),
+        sort => all.sort_by_cached_key(|one| sort.key(app, &[one], loads)),
     }
-    all.into_iter().filter(|instance| instance_matches(instance, filter)).collect()
+    if shown.reversed {
+        all.reverse();
+    }
+    all
 }
 
 /// The app with that key.
 pub fn app<'a>(fleet: &'a Fleet, key: &AppKey) -> Option<&'a App> {
     fleet.apps.iter().find(|app| app.managed == key.managed && app.id == key.id)
-}
-
-fn matches(app: &App, filter: &str) -> bool {
-    match filter.strip_prefix('!') {
-        Some("") => true,
-        Some(unwanted) => !app_matches(app, unwanted),
-        None => {
-            filter.is_empty()
-                || app_matches(app, filter)
-                || app.instances.iter().any(|instance| instance_matches(instance, filter))
-        }
-    }
-}
-
-fn app_matches(app: &App, text: &str) -> bool {
-    contains(&app.id.to_string(), text) || app.image().is_some_and(|image| contains(image, text))
-}
-
-fn instance_matches(instance: &Instance, text: &str) -> bool {
-    contains(&instance.name.0, text)
-        || instance.address().is_some_and(|address| contains(address, text))
-        || contains(words::state(instance).word, text)
-}
-
-fn contains(text: &str, part: &str) -> bool {
-    text.to_lowercase().contains(&part.to_lowercase())
 }

@@ -133,6 +133,20 @@ pub fn bytes(n: u64) -> String {
     if unit == "B" || value >= 100.0 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
 }
 
+/// Memory in few cells, as `docker stats` reckons: `812K`, `24M`, `1.2G`.
+#[expect(clippy::cast_precision_loss, reason = "two figures are shown")]
+pub fn memory(n: u64) -> String {
+    let (mut value, mut unit) = (n as f64 / 1024.0, "K");
+    for next in ["M", "G", "T"] {
+        if value < 1000.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = next;
+    }
+    if value < 9.95 && unit != "K" { format!("{value:.1}{unit}") } else { format!("{value:.0}{unit}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

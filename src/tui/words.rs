@@ -129,16 +129,20 @@ pub fn readiness(app: &App) -> Word {
     }
 }
 
-/// 0 for the worst, growing; apps sort by it.
-pub fn trouble(app: &App) -> u8 {
-    let role = |role: Role| match role {
+/// 0 for the worst, growing.
+pub fn rank(role: Role) -> u8 {
+    match role {
         Role::Loud | Role::Bad => 0,
         Role::Warn => 2,
         Role::Busy => 3,
         Role::Dim => 4,
         _ => 5,
-    };
-    let own = role(readiness(app).role);
+    }
+}
+
+/// 0 for the worst, growing; apps sort by it.
+pub fn trouble(app: &App) -> u8 {
+    let own = rank(readiness(app).role);
     // An address that only may move is no trouble yet; one that moved is.
     let held = if matches!(held_app(app).role, Role::Loud | Role::Bad) { 0 } else { 5 };
     own.min(held)

@@ -65,7 +65,7 @@ fn usage_errors_name_what_is_wrong() {
     let cases: [(&[&str], &str); 8] = [
         (&["restart"], "<TARGET>"),
         (&["restart", "web", "--batch", "0"], "--batch"),
-        (&["restart", "web", "--warm", "bind"], "warm swap is not built yet"),
+        (&["restart", "web", "--warm", "hot"], "--warm"),
         (&["scale", "web"], "NAME=N"),
         (&["create"], "name one with -f"),
         (&["ps", "--sandbox-image", "a b"], "sandbox image"),

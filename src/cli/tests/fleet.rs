@@ -24,6 +24,7 @@ fn container(digit: char, name: &str, image: &str, state: State, status: &str) -
         created: None,
         own: None,
         compose: None,
+        labels: BTreeMap::new(),
         networks: BTreeMap::new(),
         ports: Vec::new(),
         mounts: Vec::new(),

@@ -86,6 +86,11 @@ impl Progress {
         self.instances.iter().filter_map(|instance| instance.gap.as_ref()).map(|(gap, _)| *gap).reduce(f64::max)
     }
 
+    /// Requests that failed while instances were out, over all whose balancers count them; `None`: none does.
+    pub fn failed_requests(&self) -> Option<u64> {
+        self.steps.iter().filter_map(|step| step.failed_requests).reduce(u64::saturating_add)
+    }
+
     /// The first step that failed.
     pub fn first_failure(&self) -> Option<&StepProgressed> {
         self.steps.iter().filter(|step| step.failed()).min_by_key(|step| step.ended_ms())
@@ -140,6 +145,12 @@ impl Progress {
         }
         if let Some(gap) = self.longest_gap() {
             parts.push(format!("longest gap {gap:.0} ms"));
+        }
+        match self.failed_requests() {
+            Some(0) => parts.push("no request failed at the load balancer".into()),
+            Some(1) => parts.push("1 request failed at the load balancer".into()),
+            Some(failed) => parts.push(format!("{failed} requests failed at the load balancer")),
+            None => {}
         }
         let serial = self.serial_ms();
         if self.finished.as_ref().is_some_and(|finished| serial > finished.took_ms.saturating_mul(11) / 10) {

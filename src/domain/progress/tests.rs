@@ -85,6 +85,7 @@ impl Stream {
         self.now += took_ms;
         let of = self.plan.steps[step].clone();
         self.push(EventKind::StepFinished(StepFinished {
+            failed_requests: None,
             step,
             instance: of.instance,
             batch: of.batch,

@@ -30,8 +30,17 @@ pub fn deploy(
     }
     let policy = pull_policy(options, &spec, facts.images.get(&spec.image));
     let replicas = project.and_then(|project| project.apps.get(&app.id.app)).map(|entry| entry.replicas as usize);
-    let mut plan =
-        Roll { kind: Kind::Deploy, app, spec, image: Image::Reference(policy), project, facts, options }.plan()?;
+    let mut plan = Roll {
+        kind: Kind::Deploy,
+        app,
+        spec,
+        image: Image::Reference(policy),
+        again: Vec::new(),
+        project,
+        facts,
+        options,
+    }
+    .plan()?;
     let there = app.instances.len() - surge::pairs(app).len();
     if let Some(replicas) = replicas.filter(|replicas| *replicas != there) {
         plan.notes.push(format!(

@@ -6,12 +6,13 @@ use super::super::converge::{Aim, Difference, Need};
 use super::super::facts::Facts;
 use super::super::fleet::{App, Instance};
 use super::super::identity::Hold;
+use super::super::ids::InstanceName;
 use super::super::inplace::{Change, blockers, compare};
 use super::super::options::{Options, PullPolicy};
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::super::project::ProjectSpec;
 use super::super::spec::AppSpec;
-use super::draft::{Draft, Slot, known, rivals};
+use super::draft::{Draft, Slot, known, rivals, stop};
 use super::hooks;
 use super::ports::Taken;
 use super::resources::Resources;
@@ -26,6 +27,8 @@ pub(super) struct Roll<'a> {
     pub app: &'a App,
     pub spec: AppSpec,
     pub image: Image,
+    /// Only these, and although they run just that: a restart by new containers. Empty: whoever runs something else.
+    pub again: Vec<InstanceName>,
     /// The file the spec comes from, for its networks and volumes.
     pub project: Option<&'a ProjectSpec>,
     pub facts: &'a Facts,
@@ -62,7 +65,16 @@ impl Roll<'_> {
         // One that takes another's place is handled with it.
         for instance in self.app.instances.iter().filter(|one| pairs.iter().all(|(new, _)| new.name != one.name)) {
             let changes = self.changes(instance);
+            let chosen = self.again.contains(&instance.name);
+            if !chosen && !self.again.is_empty() {
+                beside.others += usize::from(instance.is_ready());
+                continue;
+            }
             match traffic::seen(&draft, instance).need(Aim::Run(self.difference(instance))) {
+                // Whatever an earlier one that broke off has left beside it: a restart always restarts.
+                Need::Nothing | Need::Proof if chosen => {
+                    todo.push(Todo { instance, need: Need::Replace, changes: Vec::new(), successor: None });
+                }
                 Need::Nothing | Need::Leave | Need::Unpause | Need::Start => {
                     beside.others += usize::from(instance.is_ready());
                     beside.broken += usize::from(instance.is_unhealthy());
@@ -138,9 +150,19 @@ impl Roll<'_> {
         let prove = |instance: &&Instance| {
             let (container, sandbox) = (known(instance.app.as_ref()?), known(instance.sandbox.as_ref()?));
             let at = Slot { instance: instance.name.clone(), batch: 1 };
+            // Never let go: the one that serves is not touched by their end.
+            let held: Vec<_> = instance
+                .others
+                .iter()
+                .filter(|other| other.is_alive())
+                .map(|other| {
+                    let cause = format!("{} is held back, and is not wanted any more", other.name);
+                    draft.main(&at, stop(known(other), draft.options), &[], cause)
+                })
+                .collect();
             let cause = format!("{} runs what is wanted, but what began it broke off", instance.name.short());
             let task = readiness.task(container.clone(), Some(sandbox.clone()), draft.options);
-            let ready = draft.main(&at, task, &[], cause);
+            let ready = draft.main(&at, task, &held, cause);
             let hooks = instance.app.as_ref().map(hooks::of).unwrap_or_default();
             let ready = hooks::post_ready(draft, &at, &hooks, &container, ready);
             let rivals = rivals(instance, instance.app.as_ref());

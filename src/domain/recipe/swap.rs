@@ -122,23 +122,20 @@ impl Wanted<'_> {
         let places = traffic::places(draft, instance);
         let drain = places.drain(draft, at, Some(&sandbox), &told);
         let out = hooks.write(draft, at, Moment::PreStop, drain.map_or(told, |drain| vec![drain]));
-        let (stopped, start, begun) = match (held.zip(old), warm) {
-            (Some((held, old)), Some((begun, _))) => {
-                let watch = watch(&self.readiness.probe, Some(self.spec), Some(old));
-                let task = warm::swap(draft, old, held, watch);
-                let cause = format!("revision {} goes, and revision {} takes over", old.revision(), self.revision);
-                let swap = draft.main(at, task, &out, cause);
-                (vec![(old, swap)], swap, begun)
+        let (stopped, start, begun) = if let (Some((held, old)), Some((begun, _))) = (held.zip(old), warm) {
+            let watch = watch(&self.readiness.probe, Some(self.spec), Some(old));
+            let task = warm::swap(draft, old, held, watch);
+            let cause = format!("revision {} goes, and revision {} takes over", old.revision(), self.revision);
+            let swap = draft.main(at, task, &out, cause);
+            (vec![(old, swap)], swap, begun)
+        } else {
+            let stopped = self.stop_running(draft, at, instance, &out);
+            let mut needs: Vec<_> = stopped.iter().map(|(_, step)| *step).collect();
+            if needs.is_empty() {
+                needs = out;
             }
-            _ => {
-                let stopped = self.stop_running(draft, at, instance, &out);
-                let mut needs: Vec<_> = stopped.iter().map(|(_, step)| *step).collect();
-                if needs.is_empty() {
-                    needs = out;
-                }
-                let start = self.start(draft, at, &container, &needs);
-                (stopped, start, start)
-            }
+            let start = self.start(draft, at, &container, &needs);
+            (stopped, start, start)
         };
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, rivals(instance, None), start);
         let verify = places.attach(draft, at, Some(&sandbox), &[verify]).unwrap_or(verify);

@@ -46,6 +46,7 @@ fn planned() -> EventKind {
 
 fn stopped(error: Option<&str>) -> EventKind {
     EventKind::StepFinished(StepFinished {
+        failed_requests: None,
         step: 0,
         instance: Some(InstanceName("shop/web-1".into())),
         batch: Some(1),

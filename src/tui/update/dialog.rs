@@ -7,9 +7,9 @@ use super::super::input::Line;
 use super::super::message::{Command, Refusal};
 use super::super::model::{Ask, Confirm, Dialog, Model, Question};
 use super::super::theme::Role;
-use super::say;
+use super::{bulk, marks, say};
 use crate::domain::event::Urgency;
-use crate::domain::options::{BatchSize, Gate, OnFailure, Options};
+use crate::domain::options::{BatchSize, Gate, OnFailure};
 use crate::domain::plan::{Kind, Plan};
 use crate::domain::project::ProjectSpec;
 use crate::engine::Request;
@@ -45,6 +45,7 @@ pub fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             }
         },
         Some(Dialog::Confirm(_)) => return press_confirm(model, key),
+        Some(Dialog::Bulk(_)) => return bulk::press(model, key),
         Some(Dialog::Refused { .. }) if key.code == KeyCode::Enter => model.dialog = None,
         Some(Dialog::Gate(id)) => match key.code {
             KeyCode::Char('g') => {
@@ -91,9 +92,12 @@ fn cancel_all(model: &Model, urgency: Urgency) -> Vec<Command> {
 
 /// Enter in a line: what was typed becomes a request, or a sentence says what is wrong with it.
 fn answer(model: &mut Model) -> Vec<Command> {
+    if let Some(Dialog::Ask(Ask { question: Question::Images { .. } | Question::Counts { .. }, .. })) = &model.dialog {
+        return answer_all(model);
+    }
+    let options = model.options.clone();
     let Some(Dialog::Ask(ask)) = &mut model.dialog else { return Vec::new() };
     let text = ask.line.text().trim().to_owned();
-    let options = Options::default();
     let (request, what) = match &ask.question {
         Question::Image { app } => match crate::domain::ids::ImageRef::new(text.as_str()) {
             Ok(image) => {
@@ -107,6 +111,7 @@ fn answer(model: &mut Model) -> Vec<Command> {
             Ok(replicas) => (Request::Scale { app: app.clone(), replicas, options }, format!("scale {app} to {text}")),
             Err(_) => return wrong(ask, format!("`{text}` is not a number of instances")),
         },
+        Question::Images { .. } | Question::Counts { .. } => return Vec::new(),
         Question::File if text.is_empty() => return wrong(ask, "which file?".to_owned()),
         Question::File => return vec![Command::Load { path: text }],
         Question::Remove { apps } => {
@@ -120,6 +125,32 @@ fn answer(model: &mut Model) -> Vec<Command> {
         }
     };
     plan(model, request, what)
+}
+
+/// Enter in a line whose answer is for several apps.
+fn answer_all(model: &mut Model) -> Vec<Command> {
+    let Some(Dialog::Ask(ask)) = &model.dialog else { return Vec::new() };
+    let text = ask.line.text().trim().to_owned();
+    let (verb, requests) = match &ask.question {
+        Question::Images { apps } => ("deploy", marks::deployments(model, apps, &text)),
+        Question::Counts { apps } => {
+            let replicas = text.parse::<u32>().map_err(|_| format!("`{text}` is not a number of instances"));
+            let request = |replicas| {
+                let options = || model.options.clone();
+                let one = |app: &String| Request::Scale { app: app.clone(), replicas, options: options() };
+                apps.iter().map(one).collect()
+            };
+            ("scale", replicas.map(request))
+        }
+        _ => return Vec::new(),
+    };
+    match requests {
+        Ok(requests) => bulk::plan(model, verb, requests),
+        Err(what) => match &mut model.dialog {
+            Some(Dialog::Ask(ask)) => wrong(ask, what),
+            _ => Vec::new(),
+        },
+    }
 }
 
 fn wrong(ask: &mut Ask, what: String) -> Vec<Command> {
@@ -146,7 +177,7 @@ pub fn loaded(model: &mut Model, project: Result<Box<ProjectSpec>, String>) -> V
     match project {
         Ok(project) => {
             let what = format!("create {}", project.name);
-            let (services, scale, options) = (Vec::new(), Vec::new(), Options::default());
+            let (services, scale, options) = (Vec::new(), Vec::new(), model.options.clone());
             plan(model, Request::Create { project: *project, services, scale, options }, what)
         }
         Err(message) => {
@@ -162,6 +193,9 @@ pub fn loaded(model: &mut Model, project: Result<Box<ProjectSpec>, String>) -> V
 
 /// The engine has answered: a plan to confirm, a plan to compare, or a refusal. Late answers are for nobody.
 pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) -> Vec<Command> {
+    if matches!(model.dialog, Some(Dialog::Bulk(_))) {
+        return bulk::planned(model, ticket, answer);
+    }
     if ticket != model.ticket {
         return Vec::new();
     }
@@ -188,7 +222,7 @@ pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) ->
         (Ok(plan), shown) => {
             let typed = must_type(&plan, &request).map(|wanted| (Line::default(), wanted));
             let changed = shown.is_some();
-            let confirm = Confirm { request, plan, typed, scroll: 0, checking: false, changed };
+            let confirm = Confirm { request, plan, typed, missed: false, scroll: 0, checking: false, changed };
             model.dialog = Some(Dialog::Confirm(Box::new(confirm)));
             Vec::new()
         }
@@ -199,6 +233,7 @@ pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) ->
 pub fn not_begun(model: &mut Model, refusal: Refusal) -> Vec<Command> {
     let Refusal { message, hint } = refusal;
     model.beginning = model.beginning.saturating_sub(1);
+    model.together = model.together.saturating_sub(1);
     if model.leaving && model.running() == 0 {
         return vec![Command::Quit];
     }
@@ -212,7 +247,7 @@ fn must_type(plan: &Plan, request: &Request) -> Option<String> {
     if matches!(request, Request::Remove { volumes: true, .. }) {
         return Some(plan.app.clone());
     }
-    let instances = plan.batches.iter().map(Vec::len).sum::<usize>();
+    let instances = plan.batch_sizes().sum::<usize>();
     (instances > 1 && plan.kind != Kind::Create).then(|| instances.to_string())
 }
 
@@ -223,7 +258,7 @@ fn choose(model: &mut Model, key: KeyEvent) -> Option<Vec<Command>> {
         return None;
     }
     let (plan, mut request) = (&confirm.plan, (*confirm.request).clone());
-    let batch = plan.batches.iter().map(Vec::len).max().unwrap_or(1);
+    let batch = plan.batch_sizes().max().unwrap_or(1);
     let options = request.options_mut();
     match key.code {
         KeyCode::Char('g') => {
@@ -266,10 +301,12 @@ fn press_confirm(model: &mut Model, key: KeyEvent) -> Vec<Command> {
                 model.ticket = ticket;
                 return vec![Command::Plan { ticket, request }];
             }
+            confirm.missed = true;
         }
         _ => {
             if let Some((line, _)) = &mut confirm.typed {
                 line.press(key);
+                confirm.missed = false;
             }
         }
     }

@@ -4,9 +4,9 @@ use super::super::input::Line;
 use super::super::keymap::Action;
 use super::super::message::Command;
 use super::super::model::{Ask, Dialog, Model, Question, Screen};
-use super::super::rows::{AppKey, Row, RowId, Sort};
+use super::super::rows::{self, AppKey, Row, RowId, Sort};
 use super::super::theme::Role;
-use super::{dialog, moved, open, say};
+use super::{dialog, marks, moved, open, say};
 use crate::domain::options::Options;
 use crate::engine::Request;
 use crossterm::event::{KeyCode, KeyEvent};
@@ -29,24 +29,47 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Open => return open_row(model),
         Action::Back => back(model),
         Action::Fold => fold(model),
-        Action::Mark => mark(model),
-        Action::MarkAll => mark_all(model),
+        Action::FoldAll => fold_all(model),
+        Action::Mark => marks::mark(model),
+        Action::MarkAll => marks::all(model),
+        Action::MarkRange => marks::range(model),
+        Action::Unmark => marks::none(model),
+        Action::Group => {
+            model.list.shown.by_project = !model.list.shown.by_project;
+            model.list.shown.folded.retain(|id| !matches!(id, RowId::Group(_)));
+            settle(model);
+        }
+        Action::Wide => {
+            model.list.shown.flat = !model.list.shown.flat;
+            settle(model);
+        }
+        Action::SortName => sort(model, Sort::Name),
+        Action::SortCpu => sort(model, Sort::Cpu),
+        Action::SortMemory => sort(model, Sort::Memory),
+        Action::SortState => sort(model, Sort::State),
+        Action::SortImage => sort(model, Sort::Image),
+        Action::SortUp => sort(model, Sort::Up),
+        Action::SortNext | Action::SortPrevious => sort_along(model, action == Action::SortNext),
         Action::Filter => {
             let before = model.list.shown.filter.clone();
             model.list.typing = Some((Line::new(&before), before));
         }
         Action::Trouble => {
-            model.list.shown.sort = if model.list.shown.sort == Sort::Trouble { Sort::Name } else { Sort::Trouble };
-            settle(model);
+            let by = if model.list.shown.sort == Sort::Trouble { Sort::Name } else { Sort::Trouble };
+            sort(model, by);
         }
         Action::Inspect => return inspect(model),
         Action::Logs => return logs(model),
-        Restart => return restart(model),
+        Restart => return marks::restart(model),
         Resume | TakeBack => return settle_left(model, action == Resume),
         Create => {
             ask(model, Question::File, "", Vec::new());
             return vec![Command::Files];
         }
+        Deploy if marks::many(model) => marks::ask_image(model),
+        Scale if marks::many(model) => marks::ask_replicas(model),
+        Rollback if marks::many(model) => return marks::roll_back(model),
+        Remove if marks::many(model) => marks::ask_remove(model),
         Deploy => {
             if let Some((app, image)) = managed(model, "deploy") {
                 ask(model, Question::Image { app }, &image, Vec::new());
@@ -61,7 +84,8 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Rollback => {
             if let Some((app, _)) = managed(model, "roll back") {
                 let what = format!("roll back {app}");
-                return dialog::plan(model, Request::Rollback { app, to: None, options: Options::default() }, what);
+                let options = model.options.clone();
+                return dialog::plan(model, Request::Rollback { app, to: None, options }, what);
             }
         }
         Remove => {
@@ -133,7 +157,7 @@ fn settle_left(model: &mut Model, resume: bool) -> Vec<Command> {
     dialog::plan(model, request, what)
 }
 
-fn go_to(model: &mut Model, place: usize) {
+pub fn go_to(model: &mut Model, place: usize) {
     let id = model.rows().get(place).map(Row::id);
     if let Some(id) = id {
         model.list.place = place;
@@ -163,7 +187,7 @@ fn step_across(model: &mut Model, action: Action) {
 
 fn open_row(model: &mut Model) -> Vec<Command> {
     match &model.list.cursor {
-        Some(RowId::Unmanaged) => {
+        Some(RowId::Group(_)) => {
             fold(model);
             Vec::new()
         }
@@ -188,50 +212,71 @@ fn back(model: &mut Model) {
 }
 
 fn fold(model: &mut Model) {
+    let group =
+        model.app().and_then(|app| rows::group(app, &model.list.shown)).map(|name| RowId::Group(name.to_owned()));
+    let alone = model.app().is_some_and(|app| app.instances.len() < 2);
     let target = match &model.list.cursor {
         Some(RowId::Instance(key, _)) => RowId::App(key.clone()),
-        Some(RowId::App(key)) if model.is_wide() && !key.managed => RowId::Unmanaged,
-        Some(RowId::App(key)) if model.app().is_some_and(|app| app.instances.len() < 2) && !key.managed => {
-            RowId::Unmanaged
-        }
+        Some(id @ RowId::App(_)) => group.filter(|_| model.is_wide() || alone).unwrap_or_else(|| id.clone()),
         Some(id) => id.clone(),
         None => return,
     };
     if !model.list.shown.folded.remove(&target) {
         model.list.shown.folded.insert(target.clone());
     }
-    if target == RowId::Unmanaged || matches!(model.list.cursor, Some(RowId::Instance(..))) {
-        model.list.cursor = Some(target);
+    model.list.cursor = Some(target);
+    settle(model);
+}
+
+/// Folds every app and group, or unfolds all when any is folded.
+fn fold_all(model: &mut Model) {
+    if !model.list.shown.folded.is_empty() {
+        model.list.shown.folded.clear();
+    } else if let Some(fleet) = model.state.fleet() {
+        let groups: BTreeSet<RowId> = fleet
+            .apps
+            .iter()
+            .filter_map(|app| rows::group(app, &model.list.shown))
+            .map(|name| RowId::Group(name.to_owned()))
+            .collect();
+        // Two panes show no instances to fold: there, groups are what folds.
+        let apps = fleet.apps.iter().filter(|app| app.instances.len() > 1).map(|app| RowId::App(AppKey::of(app)));
+        let by_project = model.list.shown.by_project;
+        model.list.shown.folded = if by_project || model.is_wide() { groups } else { apps.chain(groups).collect() };
+    }
+    // Its row may have gone below a fold: its heading has it then.
+    if let Some(group) = model.app().and_then(|app| rows::group(app, &model.list.shown)) {
+        let group = RowId::Group(group.to_owned());
+        if model.list.shown.folded.contains(&group) {
+            model.list.cursor = Some(group);
+        }
     }
     settle(model);
 }
 
-fn mark(model: &mut Model) {
-    if let Some(id) = model.list.cursor.clone().filter(|id| *id != RowId::Unmanaged)
-        && !model.list.marks.remove(&id)
-    {
-        model.list.marks.insert(id);
-    }
-    go_to(model, model.list.place + 1);
+/// Sorts by a column, or turns it round.
+fn sort(model: &mut Model, by: Sort) {
+    let shown = &mut model.list.shown;
+    shown.reversed = shown.sort == by && !shown.reversed && by != Sort::Trouble;
+    shown.sort = by;
+    let way = if shown.reversed { ", the other way round" } else { "" };
+    say(model, format!("sorted by {}{way}", by.word()), Role::Dim);
+    settle(model);
 }
 
-/// All that is shown, or none when all are.
-fn mark_all(model: &mut Model) {
-    let shown: BTreeSet<RowId> = model
-        .rows()
-        .iter()
-        .filter(|row| match row {
-            Row::App(app) => model.is_wide() || app.instances.len() < 2,
-            Row::Instance(..) => true,
-            Row::Unmanaged(_) => false,
-        })
-        .map(Row::id)
-        .collect();
-    if shown.is_subset(&model.list.marks) {
-        model.list.marks.clear();
-    } else {
-        model.list.marks.extend(shown);
-    }
+/// By the next column, or the one before.
+fn sort_along(model: &mut Model, forward: bool) {
+    let columns = Sort::COLUMNS;
+    let at = columns.iter().position(|sort| *sort == model.list.shown.sort);
+    let next = match (at, forward) {
+        (None, _) => 0,
+        (Some(at), true) => (at + 1) % columns.len(),
+        (Some(at), false) => (at + columns.len() - 1) % columns.len(),
+    };
+    model.list.shown.reversed = false;
+    model.list.shown.sort = columns[next];
+    say(model, format!("sorted by {}", columns[next].word()), Role::Dim);
+    settle(model);
 }
 
 /// Keys while the filter is typed: Enter keeps it, Esc takes it back.
@@ -256,7 +301,7 @@ pub fn type_filter(model: &mut Model, key: KeyEvent) -> Vec<Command> {
     Vec::new()
 }
 
-fn ask(model: &mut Model, question: Question, text: &str, choices: Vec<String>) {
+pub fn ask(model: &mut Model, question: Question, text: &str, choices: Vec<String>) {
     let line = Line::new(text);
     model.dialog = Some(Dialog::Ask(Ask { question, line, wrong: None, choices, chosen: 0 }));
 }
@@ -283,29 +328,6 @@ fn managed(model: &mut Model, what: &str) -> Option<(String, String)> {
     Some((name, image))
 }
 
-/// The marked ones, else the one under the cursor. Marks of instances whose app is marked too count once.
-fn restart(model: &mut Model) -> Vec<Command> {
-    let marks = &model.list.marks;
-    let covered = |id: &RowId| match id {
-        RowId::Instance(key, _) => marks.contains(&RowId::App(key.clone())),
-        _ => false,
-    };
-    let targets: Vec<String> = if marks.is_empty() {
-        model.list.cursor.iter().filter_map(RowId::target).collect()
-    } else {
-        marks.iter().filter(|id| !covered(id)).filter_map(RowId::target).collect()
-    };
-    if targets.is_empty() {
-        say(model, "nothing to restart here: move to an app or an instance", Role::Warn);
-        return Vec::new();
-    }
-    let what = match &targets[..] {
-        [one] => format!("restart {one}"),
-        many => format!("restart {} marked", many.len()),
-    };
-    dialog::plan(model, Request::Restart { targets, options: Options::default() }, what)
-}
-
 fn inspect(model: &mut Model) -> Vec<Command> {
     let Some((app, instance)) = model.instance() else {
         say(model, "move to one instance to inspect it", Role::Warn);
@@ -319,7 +341,7 @@ fn inspect(model: &mut Model) -> Vec<Command> {
 /// The log of all that is marked, or of what the cursor is on.
 fn logs(model: &mut Model) -> Vec<Command> {
     let targets: Vec<RowId> = if model.list.marks.is_empty() {
-        model.list.cursor.iter().filter(|id| **id != RowId::Unmanaged).cloned().collect()
+        model.list.cursor.iter().filter(|id| !matches!(id, RowId::Group(_))).cloned().collect()
     } else {
         model.list.marks.iter().cloned().collect()
     };

@@ -5,11 +5,14 @@
 //! fleet      keys of the home screen: move, mark, fold, filter, begin an operation
 //! operation  keys and events of operations         page    keys of pages             logs  keys of logs, and lines
 //! dialog     keys while a question is open, and the answers of the engine to it
+//! marks      marks, and what is done to all that is marked           bulk    a plan for each of several apps
 //! ```
 
+mod bulk;
 mod dialog;
 mod fleet;
 mod logs;
+mod marks;
 mod operation;
 mod page;
 
@@ -51,6 +54,13 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
         }
         Msg::Traffic(traffic) => {
             model.traffic = traffic;
+            Vec::new()
+        }
+        Msg::Loads(loads) => {
+            model.loads = loads;
+            if model.list.shown.sort.is_load() {
+                fleet::settle(model);
+            }
             Vec::new()
         }
         Msg::LeftOpen(left) => {

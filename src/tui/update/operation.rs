@@ -15,9 +15,13 @@ use crate::engine::Request;
 pub fn began(model: &mut Model, id: OpId) -> Vec<Command> {
     model.beginning = model.beginning.saturating_sub(1);
     model.operations.push(OpView::new(id.clone(), model.now));
-    model.dialog = None;
-    model.list.marks.clear();
-    open(model, Screen::Operation(id.clone()));
+    if model.together > 0 {
+        model.together -= 1;
+        say(model, format!("{} under way", super::super::text::count(model.running(), "operation")), Role::Busy);
+    } else {
+        model.dialog = None;
+        open(model, Screen::Operation(id.clone()));
+    }
     // The person wanted to leave before it had begun.
     if model.leaving { vec![Command::Cancel(id, Urgency::Finish)] } else { Vec::new() }
 }
@@ -42,6 +46,7 @@ pub fn event(model: &mut Model, event: &OpEvent) -> Vec<Command> {
         _ => {}
     }
     if ended {
+        super::marks::ended(model, event);
         if matches!(&model.dialog, Some(Dialog::Abort(asked)) if *asked == id) {
             model.dialog = None;
         }

@@ -4,7 +4,7 @@ use super::super::model::{Ask, Confirm, Dialog, Model, Question};
 use super::super::text;
 use super::super::theme::Role;
 use super::pen::{Pen, Spans, spans_width};
-use super::{gate, table, waterfall};
+use super::{bulk, gate, table, waterfall};
 use crate::domain::ids::InstanceName;
 use crate::domain::options::{Gate, OnFailure};
 use crate::domain::plan::{Action, Kind, Lane, Plan, Step};
@@ -20,6 +20,7 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
             None
         }
         Dialog::Confirm(confirm) => draw_confirm(pen, confirm, area),
+        Dialog::Bulk(all) => bulk::draw(pen, all, area),
         Dialog::Refused { title, message, hint } => {
             let width = width(area);
             let mut lines = Vec::new();
@@ -108,6 +109,16 @@ fn draw_ask(pen: &mut Pen<'_>, ask: &Ask, area: Rect) -> Option<Position> {
         Question::Replicas { app, now } => {
             (format!("Scale {app}"), format!("number of instances (now {now})"), "those that stay are not touched")
         }
+        Question::Images { apps } => (
+            format!("Deploy {} marked apps", apps.len()),
+            ":tag for each app's own image, or one image for all".to_owned(),
+            "the plans are shown before anything is touched",
+        ),
+        Question::Counts { apps } => (
+            format!("Scale {} marked apps", apps.len()),
+            "number of instances of each".to_owned(),
+            "the plans are shown before anything is touched",
+        ),
         Question::File => (
             "Create".to_owned(),
             "Compose file".to_owned(),
@@ -149,7 +160,8 @@ fn draw_confirm(pen: &mut Pen<'_>, confirm: &Confirm, area: Rect) -> Option<Posi
         _ if confirm.plan.is_empty() => (Vec::new(), vec![key("esc", "close")]),
         None => (Vec::new(), vec![key("esc", "cancel"), key("enter", "run it")]),
         Some((_, wanted)) => {
-            let line = vec![(format!("type {wanted} to run it: "), Role::Warn), (" ".repeat(24), Role::Input)];
+            let mut line = vec![(format!("type {wanted} to run it: "), Role::Warn), (" ".repeat(24), Role::Input)];
+            line.extend(confirm.missed.then(|| (format!("  that is not {wanted}"), Role::Bad)));
             (vec![Vec::new(), line], vec![key("esc", "cancel"), key("enter", "run it, once typed")])
         }
     };
@@ -185,7 +197,7 @@ fn draw_confirm(pen: &mut Pen<'_>, confirm: &Confirm, area: Rect) -> Option<Posi
 /// How it may be done otherwise.
 fn choices(confirm: &Confirm) -> Vec<Spans> {
     let plan = &confirm.plan;
-    let batch = plan.batches.iter().map(Vec::len).max().unwrap_or(1);
+    let batch = plan.batch_sizes().max().unwrap_or(1);
     let gate = match plan.gate {
         Gate::Auto => "auto",
         Gate::First => "first",

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! pen      cells: cut, styled, framed          table    rows in columns
-//! fleet    the home screen                     strip    the last operation, in a few lines
+//! fleet cells  the home screen                 strip    the last operation, in a few lines
 //! operation waterfall detail  one operation    page     help, an instance
 //! logs     lines of instances
 //! dialog   questions over the screen           message  why there are no rows
+//! bulk     plans for several apps
 //! ```
 
+mod bulk;
+mod cells;
 mod detail;
 mod dialog;
 mod fleet;
@@ -21,6 +24,7 @@ mod strip;
 mod table;
 mod waterfall;
 
+pub use fleet::watched;
 pub use page::{length as page_length, room as page_room};
 
 use super::keymap::{Action, Place};
@@ -100,6 +104,13 @@ fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
         if !engine.version.is_empty() {
             facts.push((format!("Docker {}", engine.version), Role::Dim));
         }
+    }
+    if !model.is_wide() && model.screen == Screen::Fleet {
+        let notes = fleet::list_notes(model);
+        facts.splice(
+            usize::from(model.simulated)..usize::from(model.simulated),
+            notes.into_iter().map(|(note, role)| (note.trim().to_owned(), role)),
+        );
     }
     let running = model.running();
     if running > 0 {

@@ -51,24 +51,50 @@ pub struct Style {
     pub focused: bool,
     /// Everything in the role of old news.
     pub stale: bool,
+    /// Titles of the column that decides the order, and whether it is turned round.
+    pub sorted: &'static [&'static str],
+    pub reversed: bool,
 }
 
 const GAP: usize = 2;
 
-/// Draws a heading and as many rows as fit, the selected one among them.
-pub fn draw(pen: &mut Pen<'_>, area: Rect, columns: &[Column], rows: &[Cells], style: Style) {
+/// Rows up to this many decide together how wide columns are; of more, those that are in view.
+const ALL: usize = 200;
+
+/// Draws a heading and as many of `len` rows as fit, the selected one among them; `make` gives a row's cells.
+pub fn draw(
+    pen: &mut Pen<'_>,
+    area: Rect,
+    columns: &[Column],
+    len: usize,
+    make: &dyn Fn(&Pen<'_>, usize) -> Cells,
+    style: Style,
+) {
     if area.height == 0 || area.width < 4 {
         return;
     }
     // One cell on the left for the cursor, which each row's first column leaves free.
-    let places = place(columns, rows, usize::from(area.width).saturating_sub(2));
+    let height = usize::from(area.height - 1);
+    let first = window(style.selected.unwrap_or(0), len, height);
+    let (from, to) = if len <= ALL { (0, len) } else { (first, (first + height).min(len)) };
+    let rows: Vec<Cells> = (from..to).map(|row| make(pen, row)).collect();
+    let arrow = |index: usize| style.sorted.contains(&columns[index].title) && (style.reversed || index > 0);
+    let places = place(columns, &rows, usize::from(area.width).saturating_sub(2), &arrow);
     let left = area.left() + 1;
     for place in &places {
-        cell(pen, left, area.top(), *place, columns, &[(columns[place.0].title.to_owned(), Role::Dim)], false);
+        let column = &columns[place.0];
+        let mut title = vec![(column.title.to_owned(), Role::Dim)];
+        // Upside down, or a column that is not sorted up by nature: an arrow says which one decides.
+        if arrow(place.0) {
+            let arrow = if style.reversed { pen.glyphs().up } else { pen.glyphs().open };
+            title = vec![
+                (text::head(column.title, place.2.saturating_sub(1), ""), Role::Key),
+                (arrow.to_owned(), Role::Key),
+            ];
+        }
+        cell(pen, left, area.top(), *place, columns, &title, false);
     }
-    let height = usize::from(area.height - 1);
-    let first = window(style.selected.unwrap_or(0), rows.len(), height);
-    for (line, row) in rows.iter().enumerate().skip(first).take(height) {
+    for (line, row) in (from..).zip(&rows).skip(first - from).take(height) {
         let y = area.top() + 1 + u16::try_from(line - first).unwrap_or(0);
         // The ground first, so that what is loud keeps its own.
         if style.selected == Some(line) {
@@ -79,7 +105,7 @@ pub fn draw(pen: &mut Pen<'_>, area: Rect, columns: &[Column], rows: &[Cells], s
             cell(pen, left, y, *place, columns, &row[place.0], style.stale);
         }
     }
-    scrollbar(pen, area, first, height, rows.len());
+    scrollbar(pen, area, first, height, len);
 }
 
 /// Where the window over `len` lines begins so that `selected` is inside, in its middle where possible.
@@ -105,13 +131,13 @@ pub fn scrollbar(pen: &mut Pen<'_>, area: Rect, first: usize, height: usize, len
 }
 
 /// Columns shown: (index, offset, width).
-fn place(columns: &[Column], rows: &[Cells], room: usize) -> Vec<(usize, usize, usize)> {
+fn place(columns: &[Column], rows: &[Cells], room: usize, arrow: &dyn Fn(usize) -> bool) -> Vec<(usize, usize, usize)> {
     let mut kept: Vec<(usize, usize)> = columns
         .iter()
         .enumerate()
         .map(|(index, column)| {
             let content = rows.iter().map(|row| spans_width(&row[index])).max().unwrap_or(0);
-            (index, content.max(text::width(column.title)).min(column.most))
+            (index, content.max(text::width(column.title) + usize::from(arrow(index))).min(column.most))
         })
         // A column nobody has anything to say in is not shown.
         .filter(|(index, _)| columns[*index].drop == 0 || rows.iter().any(|row| spans_width(&row[*index]) > 0))
@@ -190,8 +216,9 @@ mod tests {
     fn the_least_important_column_goes_first() {
         let columns = [Column::new("A", 4, 10, 0), Column::new("B", 4, 10, 2), Column::new("C", 4, 10, 1)];
         let row = vec![vec![("aaaaaaaa".to_owned(), Role::Text)]; 3];
-        let shown =
-            |room| place(&columns, std::slice::from_ref(&row), room).iter().map(|p| (p.0, p.2)).collect::<Vec<_>>();
+        let shown = |room| {
+            place(&columns, std::slice::from_ref(&row), room, &|_| false).iter().map(|p| (p.0, p.2)).collect::<Vec<_>>()
+        };
         assert_eq!(shown(28), [(0, 8), (1, 8), (2, 8)]);
         assert_eq!(shown(20), [(0, 8), (1, 4), (2, 4)]);
         assert_eq!(shown(15), [(0, 8), (2, 5)]);

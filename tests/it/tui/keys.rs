@@ -5,6 +5,7 @@ use super::{clock, press, running, showing, text};
 use pitstop::domain::event::{EventKind, Urgency};
 use pitstop::domain::fleet::FleetState;
 use pitstop::domain::options::{BatchSize, Gate, OnFailure};
+use pitstop::domain::plan::Plan;
 use pitstop::engine::Request;
 use pitstop::tui::message::{Command, Msg, Refusal};
 use pitstop::tui::model::{Dialog, Model, Screen};
@@ -22,7 +23,7 @@ fn narrow() -> Model {
 /// The row the cursor is on, in words.
 fn cursor(model: &Model) -> String {
     match &model.list.cursor {
-        Some(RowId::Unmanaged) => "unmanaged".into(),
+        Some(RowId::Group(name)) => name.clone(),
         Some(id) => id.target().unwrap(),
         None => "nothing".into(),
     }
@@ -120,6 +121,217 @@ fn groups_fold() {
     assert_eq!(model.rows().len(), all - 2);
     press(&mut model, "kkz");
     assert_eq!(cursor(&model), "unmanaged");
+}
+
+#[test]
+fn filters_have_fields_and_all_words_count() {
+    let mut fleet = sample::fleet();
+    let api = fleet.apps.iter_mut().find(|app| app.id.app == "api").unwrap();
+    api.instances[0].app.as_mut().unwrap().labels = [("tier".into(), "Gold".into())].into();
+    for (filter, apps, rows) in [
+        ("label:tier", vec!["shop/api"], 2),
+        ("-l tier=gold", vec!["shop/api"], 2),
+        ("label:tier=silver", vec![], 0),
+        ("state:failed", vec!["shop/api", "ci-runner-7"], 4),
+        ("!state:ready", vec!["office/mail", "shop/api", "ci-runner-7", "blog/ghost"], 8),
+        ("image:postgres", vec!["shop/db"], 1),
+        ("held:loose !blog", vec!["redis"], 1),
+        ("shop web-3", vec!["shop/web"], 2),
+        ("shop nothing", vec![], 0),
+    ] {
+        let mut model = showing((80, 24), FleetState::Live(fleet.clone()));
+        press(&mut model, &format!("/{filter}<enter>"));
+        let shown: Vec<String> = model
+            .rows()
+            .iter()
+            .filter(|row| matches!(row, pitstop::tui::rows::Row::App(_)))
+            .filter_map(|row| row.id().target())
+            .collect();
+        assert_eq!((shown, model.rows().len()), (apps.iter().map(ToString::to_string).collect(), rows), "{filter}");
+    }
+}
+
+/// What containers of the sample take: the more, the later they come.
+fn loads(model: &mut Model) {
+    let fleet = model.fleet().unwrap().clone();
+    let running = fleet.apps.iter().flat_map(|app| &app.instances).filter_map(|one| one.app.as_ref());
+    let load = |n: u64| pitstop::domain::load::Load { cpu: Some(n * 37), memory: (30 - n) << 20, limit: 16 << 30 };
+    let loads = running.filter(|app| app.is_running()).zip(1..).map(|(app, n)| (app.id.clone(), load(n))).collect();
+    update(model, Msg::Loads(loads));
+}
+
+#[test]
+fn rows_are_sorted_by_any_column_and_turned_round() {
+    let order = |keys: &str| {
+        let mut model = wide();
+        loads(&mut model);
+        press(&mut model, keys);
+        model.rows().iter().filter_map(|row| row.id().target()).collect::<Vec<_>>()
+    };
+    assert_eq!(order("N")[..4], ["shop/web", "shop/db", "shop/api", "office/mail"]);
+    assert_eq!(order("NN")[..4], ["office/mail", "shop/api", "shop/db", "shop/web"]);
+    assert_eq!(order("P")[0], "shop/web");
+    assert_eq!(order("M")[0], "shop/web");
+    assert_eq!(order("I")[0], "office/mail");
+    assert_eq!(order("E")[0], "office/mail");
+    assert_eq!(order("Y")[0], "office/mail", "what started last");
+    assert_eq!(order(">>")[0], "shop/web", "by address, after by state");
+    assert_eq!(order("P<"), order(">>>"), "the column before CPU is held");
+    // In one list, instances are sorted as well, and the heading says by what.
+    let mut model = narrow();
+    loads(&mut model);
+    press(&mut model, "PZ");
+    press(&mut model, "w");
+    assert!(text(&model).contains("CPU▾"), "{}", text(&model));
+    press(&mut model, "P");
+    assert!(text(&model).contains("CPU▴"), "{}", text(&model));
+}
+
+#[test]
+fn projects_have_headings_that_fold() {
+    let mut model = narrow();
+    press(&mut model, "p");
+    let heads = |model: &Model| {
+        let rows = model.rows();
+        let name = |row: &pitstop::tui::rows::Row<'_>| match row.id() {
+            RowId::Group(name) => Some(name),
+            _ => None,
+        };
+        (rows.iter().filter_map(name).collect::<Vec<_>>(), rows.len())
+    };
+    assert_eq!(heads(&model), (["blog", "office", "shop", "unmanaged"].map(String::from).to_vec(), 22));
+    press(&mut model, "Z");
+    assert_eq!(heads(&model).1, 4);
+    assert!(matches!(model.list.cursor, Some(RowId::Group(_))), "{:?}", model.list.cursor);
+    press(&mut model, "z");
+    assert!(heads(&model).1 > 4);
+    press(&mut model, "ZZp");
+    assert_eq!(heads(&model).0, ["unmanaged"]);
+}
+
+#[test]
+fn ranges_are_marked_and_their_number_is_always_said() {
+    for (size, keys, marked) in
+        [((120, 36), "j<right><space>jV", 3), ((80, 24), "jjjj<space>jV", 3), ((80, 24), "*", 14), ((120, 36), "*-", 0)]
+    {
+        let mut model = showing(size, FleetState::Live(sample::fleet()));
+        press(&mut model, keys);
+        assert_eq!(model.list.marks.len(), marked, "{keys} {:?}", model.list.marks);
+        let said = format!("{marked} marked");
+        assert_eq!(text(&model).contains(&said), marked > 0, "{}", text(&model));
+    }
+    let mut model = wide();
+    press(&mut model, "V");
+    assert!(text(&model).contains("mark the first row"), "{}", text(&model));
+}
+
+/// Answers every plan asked for with its own.
+fn answered(
+    model: &mut Model,
+    commands: &[Command],
+    answer: impl Fn(&Request) -> Result<Plan, Refusal>,
+) -> Vec<Command> {
+    let asked: Vec<(u64, Request)> = commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::Plan { ticket, request } => Some((*ticket, (**request).clone())),
+            _ => None,
+        })
+        .collect();
+    asked
+        .into_iter()
+        .flat_map(|(ticket, request)| update(model, Msg::Planned { ticket, answer: answer(&request) }))
+        .collect()
+}
+
+/// A plan of so many instances.
+fn plan_of(request: &Request, instances: usize) -> Plan {
+    let mut plan = sample::deploy_plan();
+    plan.app = request.subject();
+    plan.batches.truncate(instances);
+    plan
+}
+
+#[test]
+fn marked_apps_are_deployed_each_by_its_own_plan() {
+    let mut model = wide();
+    press(&mut model, "j<space>j<space>");
+    let commands = press(&mut model, "D9<enter>");
+    let images: Vec<_> = commands
+        .iter()
+        .map(|command| match command {
+            Command::Plan { request, .. } => match &**request {
+                Request::Deploy { app, image: Some(image), .. } => format!("{app} {image}"),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(images, ["shop/api shop/api:9", "shop/web registry.local:5000/shop/web:9"]);
+    let no = Refusal { message: "shop/api is locked by anna@ops1".into(), hint: None };
+    let answer = |request: &Request| {
+        if request.subject() == "shop/api" { Err(no.clone()) } else { Ok(plan_of(request, 3)) }
+    };
+    assert!(answered(&mut model, &commands, answer).is_empty());
+    let shown = text(&model);
+    assert!(shown.contains("locked by anna@ops1") && shown.contains("type 3 to run all"), "{shown}");
+    assert!(press(&mut model, "<enter>2<enter>").is_empty(), "the number has to be right");
+    let commands = press(&mut model, "<backspace>3<enter>");
+    assert_eq!(commands.len(), 2, "all are checked again");
+    let runs = answered(&mut model, &commands, answer);
+    assert!(matches!(&runs[..], [Command::Run(plan, _)] if plan.app == "shop/web"), "{runs:?}");
+    assert_eq!((model.running(), &model.screen), (1, &Screen::Fleet));
+    // It goes on in the background.
+    let op = sample::events(&sample::deploy_plan(), Course::default())[0].op.clone();
+    update(&mut model, Msg::Began(op));
+    assert_eq!(model.screen, Screen::Fleet);
+}
+
+#[test]
+fn several_plans_that_have_changed_are_shown_again() {
+    let mut model = wide();
+    press(&mut model, "j<space>j<space>");
+    let commands = press(&mut model, "S6<enter>");
+    answered(&mut model, &commands, |request| Ok(plan_of(request, 2)));
+    let commands = press(&mut model, "4<enter>");
+    assert!(answered(&mut model, &commands, |request| Ok(plan_of(request, 3))).is_empty());
+    assert!(
+        text(&model).contains("The fleet has changed since") && text(&model).contains("type 6"),
+        "{}",
+        text(&model)
+    );
+    assert!(press(&mut model, "<esc>").is_empty() && model.dialog.is_none());
+}
+
+#[test]
+fn what_is_done_loses_its_mark_and_what_failed_keeps_it() {
+    let mut model = wide();
+    press(&mut model, "jjj<tab>*");
+    assert_eq!(model.list.marks.len(), 4);
+    let events = sample::events(&sample::deploy_plan(), Course { fails: Some("web-2"), ..Course::default() });
+    update(&mut model, Msg::Began(events[0].op.clone()));
+    for event in events {
+        update(&mut model, Msg::Op(event));
+    }
+    let left: Vec<String> = model.list.marks.iter().filter_map(RowId::target).collect();
+    assert_eq!(left, ["shop/web-2", "shop/web-3", "shop/web-4"], "web-1 is done");
+}
+
+#[test]
+fn only_what_is_on_screen_is_measured() {
+    let watched = |keys: &str, size| {
+        let mut model = showing(size, FleetState::Live(sample::fleet()));
+        press(&mut model, keys);
+        pitstop::tui::view::watched(&model).len()
+    };
+    assert_eq!(watched("jjj", (120, 36)), 4, "the app's instances");
+    assert_eq!(watched("", (80, 24)), 12, "all that run");
+    assert_eq!(watched("", (80, 10)), 4, "rows in view");
+    assert_eq!(watched("?", (80, 24)), 0);
+    assert_eq!(watched("P", (120, 36)), 12, "sorting by load needs all");
+    let mut model = wide();
+    update(&mut model, Msg::Fleet(FleetState::Loading));
+    assert!(pitstop::tui::view::watched(&model).is_empty());
 }
 
 fn request(commands: &[Command]) -> &Request {
@@ -224,7 +436,7 @@ fn confirming() -> Model {
     model
 }
 
-fn answer(model: &mut Model, answer: Result<pitstop::domain::plan::Plan, Refusal>) -> Vec<Command> {
+fn answer(model: &mut Model, answer: Result<Plan, Refusal>) -> Vec<Command> {
     let ticket = model.ticket;
     update(model, Msg::Planned { ticket, answer })
 }
@@ -234,6 +446,10 @@ fn what_runs_is_what_was_confirmed() {
     let mut model = confirming();
     assert!(press(&mut model, "<enter>").is_empty(), "four instances need their number typed");
     assert!(press(&mut model, "3<enter>").is_empty());
+    assert!(text(&model).contains("that is not 4"), "{}", text(&model));
+    press(&mut model, "<left>");
+    assert!(!text(&model).contains("that is not 4"));
+    press(&mut model, "<right>");
     assert!(matches!(press(&mut model, "<backspace>4<enter>")[..], [Command::Plan { .. }]));
     assert!(press(&mut model, "<enter><enter>").is_empty(), "it is being checked");
     assert!(matches!(answer(&mut model, Ok(sample::deploy_plan()))[..], [Command::Run(..)]));
@@ -433,4 +649,23 @@ fn a_read_only_console_asks_for_nothing() {
         assert!(press(&mut model, &format!("jjj{key}")).is_empty());
         assert!(model.dialog.is_none() && model.notice.is_some(), "{key}");
     }
+}
+
+#[test]
+fn what_the_settings_say_counts_here_too() {
+    let mut model = wide();
+    model.options.batch = Some(BatchSize::Count(3));
+    let batch = |commands: Vec<Command>| match commands.into_iter().next() {
+        Some(Command::Plan { mut request, .. }) => request.options_mut().batch.map(|batch| batch.to_string()),
+        other => panic!("{other:?}"),
+    };
+    press(&mut model, "jjj");
+    let asked = press(&mut model, "D<enter>");
+    assert_eq!(batch(asked).as_deref(), Some("3"));
+    press(&mut model, "<esc>");
+    let asked = press(&mut model, "U");
+    assert_eq!(batch(asked).as_deref(), Some("3"));
+    press(&mut model, "<esc>");
+    let asked = press(&mut model, "r");
+    assert_eq!(batch(asked).as_deref(), Some("3"));
 }

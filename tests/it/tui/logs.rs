@@ -221,7 +221,7 @@ fn a_log_goes_on_in_what_replaces_its_container() {
     // The same container, started again: from right after its last line.
     clock(&mut model, 500);
     let commands = {
-        let now = std::time::Duration::from_millis(5000);
+        let now = std::time::Duration::from_secs(5);
         update(&mut model, Msg::Clock { wall: sample::now(), now })
     };
     let read = wanted(&commands);

@@ -3,6 +3,7 @@
 use super::sample::Course;
 use super::{at_a_gate, clock, console, draw, picture, press, running, sample, showing, text};
 use pitstop::domain::fleet::{Fleet, FleetState};
+use pitstop::domain::load::Load;
 use pitstop::tui::message::{Msg, Refusal};
 use pitstop::tui::model::Model;
 use pitstop::tui::update::update;
@@ -52,6 +53,51 @@ fn fleet_behind_a_balancer() {
         let mut model = showing(size, live());
         update(&mut model, Msg::Traffic(sample::traffic()));
         press(&mut model, "jjj");
+        model
+    });
+}
+
+/// What the sample's containers take.
+fn with_loads(mut model: Model) -> Model {
+    let fleet = model.fleet().unwrap().clone();
+    let running = fleet.apps.iter().flat_map(|app| &app.instances).filter_map(|one| one.app.as_ref());
+    let load = |n: u64| Load { cpu: Some(n * n * 13), memory: (20 + n * n * n) << 20, limit: 16 << 30 };
+    let loads = running.filter(|app| app.is_running()).zip(0..).map(|(app, n)| (app.id.clone(), load(n))).collect();
+    update(&mut model, Msg::Loads(loads));
+    model
+}
+
+#[test]
+fn fleet_and_what_it_takes() {
+    look("fleet_loads", |size| {
+        let mut model = with_loads(showing(size, live()));
+        press(&mut model, "jjj");
+        model
+    });
+    look("fleet_other", |size| {
+        let mut model = with_loads(showing(size, live()));
+        update(&mut model, Msg::Traffic(sample::traffic()));
+        press(&mut model, "wpMjj<space>j<space>");
+        model
+    });
+}
+
+#[test]
+fn several_apps_at_once() {
+    look("bulk", |size| {
+        let mut model = showing(size, live());
+        press(&mut model, if size.0 >= 110 { "j<space>j<space><space>" } else { "Zj<space><space><space>" });
+        press(&mut model, "Dv3<enter>");
+        let tickets = model.ticket - 2..=model.ticket;
+        for (i, ticket) in tickets.enumerate() {
+            let refusal = Refusal {
+                message: "shop/api: anna@ops1 works on it since 12:03, deploy; it ends by itself".into(),
+                hint: None,
+            };
+            let answer = if i == 0 { Err(refusal) } else { Ok(sample::deploy_plan()) };
+            update(&mut model, Msg::Planned { ticket, answer });
+        }
+        press(&mut model, "8");
         model
     });
 }
@@ -121,6 +167,24 @@ fn an_operation_under_way() {
         press(&mut model, "jj");
         model
     });
+}
+
+#[test]
+fn an_operation_behind_a_balancer() {
+    let at = |size, until: Option<u64>| {
+        let plan = sample::balanced_plan();
+        let mut model = showing(size, live());
+        let events = sample::events(&plan, Course { until, ..Course::default() });
+        update(&mut model, Msg::Began(events[0].op.clone()));
+        for event in events {
+            clock(&mut model, event.elapsed_ms);
+            update(&mut model, Msg::Op(event));
+        }
+        press(&mut model, "jj");
+        model
+    };
+    look("operation_draining", |size| at(size, Some(1060)));
+    look("operation_drained", |size| at(size, None));
 }
 
 #[test]

@@ -192,7 +192,7 @@ impl Engine {
             Task::Unpause { container } => self.of(container).state = State::Running,
             Task::Stop { container, .. } => {
                 let stopped = self.of(container).clone();
-                see(!self.is_sent_requests(&stopped), || {
+                see(self.is_held(&stopped) || !self.is_sent_requests(&stopped), || {
                     format!("{} is stopped while it is sent requests", stopped.name)
                 })?;
                 self.of(container).state = State::Exited;
@@ -258,6 +258,19 @@ impl Engine {
         for server in servers.filter(|server| places.iter().any(|place| place.server == server.name)) {
             server.admin = Some(admin);
         }
+    }
+
+    /// Its sandbox holds it back, for an older one serves.
+    fn is_held(&self, container: &Container) -> bool {
+        let Some(own) = container.own.as_ref().filter(|own| own.held) else { return false };
+        self.containers.iter().any(|one| {
+            let older = one.own.as_ref().is_some_and(|other| {
+                other.role == Role::App
+                    && (&other.app, other.number) == (&own.app, own.number)
+                    && other.revision < own.revision
+            });
+            older && one.is_running()
+        })
     }
 
     /// A balancer sends requests to the instance that this container makes answer.

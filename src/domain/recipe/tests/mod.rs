@@ -10,4 +10,5 @@ mod resume;
 mod surge;
 mod tables;
 mod traffic;
+mod warm;
 mod world;

@@ -29,6 +29,7 @@ pub fn container(n: u32, name: &str, state: State) -> Container {
         created: None,
         own: None,
         compose: None,
+        labels: BTreeMap::new(),
         networks: BTreeMap::new(),
         ports: Vec::new(),
         mounts: Vec::new(),
@@ -179,7 +180,12 @@ impl Seed {
             made.push(app(self.revision - 1, State::Exited));
         }
         if let Some((revision, state)) = self.beside {
-            made.push(app(revision, state));
+            let mut one = app(revision, state);
+            // A newer one that runs is held back.
+            if let Some(own) = &mut one.own {
+                own.held = revision > self.revision && state == State::Running;
+            }
+            made.push(one);
         }
         made
     }

@@ -1,0 +1,191 @@
+//! Marks, and what is done to all that is marked.
+
+use super::super::message::Command;
+use super::super::model::{Model, Question};
+use super::super::rows::{AppKey, Row, RowId};
+use super::super::theme::Role;
+use super::{bulk, dialog, fleet, say};
+use crate::domain::event::OpEvent;
+use crate::domain::ids::ImageRef;
+use crate::domain::progress::Phase;
+use crate::engine::Request;
+use std::collections::BTreeSet;
+
+/// Marks the row, or takes its mark away, and moves on.
+pub fn mark(model: &mut Model) {
+    if let Some(id) = model.list.cursor.clone().filter(|id| !matches!(id, RowId::Group(_))) {
+        model.list.last_mark = Some(id.clone());
+        if !model.list.marks.remove(&id) {
+            model.list.marks.insert(id);
+        }
+    }
+    fleet::go_to(model, model.list.place + 1);
+}
+
+/// All that is shown, or none when all are.
+pub fn all(model: &mut Model) {
+    let shown = markable(model, 0, usize::MAX);
+    if shown.is_subset(&model.list.marks) {
+        model.list.marks.clear();
+    } else {
+        model.list.marks.extend(shown);
+    }
+}
+
+/// From the row that was marked last to this one.
+pub fn range(model: &mut Model) {
+    let rows = model.rows();
+    let at = |wanted: &Option<RowId>| wanted.as_ref().and_then(|id| rows.iter().position(|row| row.id() == *id));
+    let Some((from, to)) = at(&model.list.last_mark).zip(at(&model.list.cursor)) else {
+        say(model, "mark the first row of the range, then go to its last", Role::Dim);
+        return;
+    };
+    let shown = markable(model, from.min(to), from.max(to));
+    model.list.marks.extend(shown);
+    model.list.last_mark.clone_from(&model.list.cursor);
+}
+
+/// No marks any more.
+pub fn none(model: &mut Model) {
+    model.list.marks.clear();
+}
+
+/// Rows of these places that stand for themselves: instances, and apps whose instances have no rows.
+fn markable(model: &Model, from: usize, to: usize) -> BTreeSet<RowId> {
+    let folded = |app: &crate::domain::fleet::App| model.list.shown.folded.contains(&RowId::App(AppKey::of(app)));
+    let stands = |row: &&Row<'_>| match row {
+        Row::App(app) => model.is_wide() || app.instances.len() < 2 || folded(app),
+        Row::Instance(..) => true,
+        Row::Group(..) => false,
+    };
+    let rows = model.rows();
+    rows.iter()
+        .enumerate()
+        .filter(|(i, _)| (from..=to).contains(i))
+        .map(|(_, row)| row)
+        .filter(stands)
+        .map(Row::id)
+        .collect()
+}
+
+/// Apps that marks touch, each once, as far as they are pitstop's own.
+fn apps(model: &Model) -> Vec<String> {
+    let keys: BTreeSet<&AppKey> = model.list.marks.iter().filter_map(RowId::app).filter(|key| key.managed).collect();
+    keys.into_iter().map(|key| key.id.to_string()).collect()
+}
+
+/// Marks touch more than one app, so what is done to an app is done to each of them.
+pub fn many(model: &Model) -> bool {
+    apps(model).len() > 1
+}
+
+/// Which image, for all marked apps.
+pub fn ask_image(model: &mut Model) {
+    let apps = apps(model);
+    fleet::ask(model, Question::Images { apps }, ":", Vec::new());
+}
+
+/// How many instances, for all marked apps.
+pub fn ask_replicas(model: &mut Model) {
+    let apps = apps(model);
+    fleet::ask(model, Question::Counts { apps }, "", Vec::new());
+}
+
+/// Whether all marked apps shall go.
+pub fn ask_remove(model: &mut Model) {
+    let apps = apps(model);
+    fleet::ask(model, Question::Remove { apps }, "", Vec::new());
+}
+
+/// Each marked app back to its revision before.
+pub fn roll_back(model: &mut Model) -> Vec<Command> {
+    let request = |app| Request::Rollback { app, to: None, options: model.options.clone() };
+    let requests = apps(model).into_iter().map(request).collect();
+    bulk::plan(model, "roll back", requests)
+}
+
+/// The requests that an answer means for several apps. The error is a sentence.
+pub fn deployments(model: &Model, apps: &[String], text: &str) -> Result<Vec<Request>, String> {
+    let image_of = |name: &str| {
+        let fleet = model.fleet()?;
+        fleet.apps.iter().find(|app| app.managed && app.id.to_string() == name)?.image()
+    };
+    let request = |app: &String| {
+        let image = match text.strip_prefix(':') {
+            // The same tag for each app's own image.
+            Some(tag) => format!("{}:{tag}", without_tag(image_of(app).unwrap_or_default())),
+            None => text.to_owned(),
+        };
+        let image = ImageRef::new(image.as_str()).map_err(|error| error.to_string())?;
+        Ok(Request::Deploy {
+            app: app.clone(),
+            image: Some(image.to_string()),
+            project: None,
+            options: model.options.clone(),
+        })
+    };
+    apps.iter().map(request).collect()
+}
+
+fn without_tag(image: &str) -> &str {
+    let image = image.split_once('@').map_or(image, |(name, _)| name);
+    match image.rsplit_once(':') {
+        // The colon of a registry's port stands before a slash.
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => image,
+    }
+}
+
+/// The marked ones, else the one under the cursor. Marks of instances whose app is marked too count once.
+pub fn restart(model: &mut Model) -> Vec<Command> {
+    let marks = &model.list.marks;
+    let covered = |id: &RowId| match id {
+        RowId::Instance(key, _) => marks.contains(&RowId::App(key.clone())),
+        _ => false,
+    };
+    let targets: Vec<String> = if marks.is_empty() {
+        model.list.cursor.iter().filter_map(RowId::target).collect()
+    } else {
+        marks.iter().filter(|id| !covered(id)).filter_map(RowId::target).collect()
+    };
+    if targets.is_empty() {
+        say(model, "nothing to restart here: move to an app or an instance", Role::Warn);
+        return Vec::new();
+    }
+    let what = match &targets[..] {
+        [one] => format!("restart {one}"),
+        many => format!("restart {} marked", many.len()),
+    };
+    let options = model.options.clone();
+    dialog::plan(model, Request::Restart { targets, options }, what)
+}
+
+/// An operation has ended: what it has done loses its mark, what failed or was not begun keeps it.
+pub fn ended(model: &mut Model, event: &OpEvent) {
+    let Some(op) = model.operations.iter().find(|op| op.id == event.op) else { return };
+    let failed: BTreeSet<&str> = op
+        .progress
+        .instances
+        .iter()
+        .filter(|instance| op.phase(instance) != Phase::Done)
+        .map(|instance| instance.name.0.as_str())
+        .collect();
+    let of_op: BTreeSet<&str> = op.progress.instances.iter().map(|instance| instance.name.0.as_str()).collect();
+    let instances = |key: &AppKey| {
+        let app = model.fleet().and_then(|fleet| super::super::rows::app(fleet, key));
+        app.map_or_else(Vec::new, |app| app.instances.iter().map(|one| one.name.0.clone()).collect::<Vec<_>>())
+    };
+    let done = |mark: &RowId| match mark {
+        RowId::Instance(_, name) => of_op.contains(name.0.as_str()) && !failed.contains(name.0.as_str()),
+        RowId::App(key) => {
+            let all = instances(key);
+            all.iter().any(|name| of_op.contains(name.as_str()))
+                && !all.iter().any(|name| failed.contains(name.as_str()))
+        }
+        RowId::Group(_) => false,
+    };
+    let gone: Vec<RowId> = model.list.marks.iter().filter(|mark| done(mark)).cloned().collect();
+    for mark in gone {
+        model.list.marks.remove(&mark);
+    }
+}
