@@ -19,6 +19,9 @@ pub(super) const PLACE: &str = "/.pitstop";
 /// The program in there.
 pub(super) const PROGRAM: &str = "/.pitstop/guest";
 
+/// How often it is begun anew.
+const TRIES: u32 = 20;
+
 const FILL: &str = "put the guest into a volume";
 
 impl Changes {
@@ -32,25 +35,38 @@ impl Changes {
         }
         let digest = sandbox_image::ID.trim_start_matches("sha256:").get(..12).unwrap_or_default();
         let name = ObjectName::new(format!("pitstop-guest-{digest}")).map_err(|error| invalid(&error.to_string()))?;
-        let filler = self.filler(&name, sandbox_image).await?;
-        let filled = self.fill(&filler, &name).await;
-        let removed = self.remove(&filler, false).await;
-        filled?;
-        match removed {
-            // Who asks again removes it.
-            Err(left) if left.is_unreachable() || left.is_unknown_outcome() || left.failure == Failure::Server => {
-                return Err(left);
+        for _ in 0..TRIES {
+            // Another console may be at it, and take away what both fill.
+            let Some(filler) = self.filler(&name, sandbox_image).await? else { continue };
+            let filled = self.fill(&filler, &name).await;
+            let removed = self.remove(&filler, false).await;
+            match filled {
+                Err(error) if error.failure == Failure::NotFound => continue,
+                other => other?,
             }
-            Err(left) => {
-                tracing::warn!(%left, "the container that fills the guest's volume stays behind; it does nothing");
-            }
-            Ok(()) => {}
+            return match removed {
+                // Who asks again removes it.
+                Err(left) if left.is_unreachable() || left.is_unknown_outcome() || left.failure == Failure::Server => {
+                    Err(left)
+                }
+                Err(left) => {
+                    tracing::warn!(%left, "the container that fills the guest's volume stays behind; it does nothing");
+                    Ok(name)
+                }
+                Ok(()) => Ok(name),
+            };
         }
-        Ok(name)
+        Err(DockerError::new(
+            FILL,
+            name.as_str(),
+            Failure::Conflict,
+            "others keep taking away the container that fills it",
+        ))
     }
 
     /// A container that is never started, with the volume in it; one of that name that somebody left serves as well.
-    async fn filler(&self, volume: &ObjectName, image: &ImageRef) -> Result<ContainerId, DockerError> {
+    /// `None`: it was there a moment ago.
+    async fn filler(&self, volume: &ObjectName, image: &ImageRef) -> Result<Option<ContainerId>, DockerError> {
         let mount = Mount {
             typ: Some(MountType::VOLUME),
             source: Some(volume.to_string()),
@@ -67,11 +83,8 @@ impl Changes {
             ..ContainerCreateBody::default()
         };
         match self.create(FILL, volume, body).await {
-            Err(error) if error.failure == Failure::Conflict => match self.find(volume).await? {
-                Some(there) => Ok(there.id),
-                None => Err(error),
-            },
-            made => made,
+            Err(error) if error.failure == Failure::Conflict => Ok(self.find(volume).await?.map(|there| there.id)),
+            made => made.map(Some),
         }
     }
 

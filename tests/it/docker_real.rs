@@ -550,3 +550,16 @@ async fn the_live_fleet_follows_the_engine() {
     bench.docker.remove(&sandbox, false).await.unwrap();
     until("removed", &|instance| instance.is_none()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_fill_the_guest_s_volume_at_once() {
+    let bench = Bench::new().await;
+    let image = bench.docker.ensure_sandbox_image(None).await.unwrap();
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (docker, image) = (bench.docker.clone(), image.clone());
+        all.spawn(async move { docker.ensure_guest_volume(&image).await.unwrap() });
+    }
+    let names = all.join_all().await;
+    assert!(names.iter().all(|name| *name == names[0]), "{names:?}");
+}
