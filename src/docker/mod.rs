@@ -15,8 +15,9 @@
 //! hold         a new version held back by its sandbox, and let go      guest_volume   the guest where apps find it
 //! drain_note   that an instance was taken out of its balancers, kept in the sandbox
 //! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
+//! lock         one container a lock, held by its standard input      place    a container that holds an address
+//! original     a stranger's container, as what an instance can be made from
 //! stats        what containers take of the machine while somebody looks
-//! lock         one container a lock, held by its standard input
 //! demo         what only the demo needs
 //! read, write  conversions: the engine's models to domain values and back
 //! ```
@@ -42,6 +43,8 @@ mod location;
 mod lock;
 mod logs;
 mod networks;
+mod original;
+mod place;
 mod read;
 mod revisions;
 pub mod sandbox_image;
@@ -61,6 +64,7 @@ pub use images::PullProgress;
 pub use location::Location;
 pub use lock::{LockLine, LockSeen};
 pub use logs::{LogLine, LogOptions, LogStream};
+pub use place::PlaceCreation;
 pub use stats::LoadStream;
 pub use watch::{Watch, WatchLine};
 pub use write::is_predefined;

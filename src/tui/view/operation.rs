@@ -333,6 +333,7 @@ fn doing(action: Action) -> &'static str {
         Action::Park => "parking",
         Action::Remove => "removing",
         Action::Rename => "renaming",
+        Action::Reserve => "reserving addresses",
     }
 }
 
