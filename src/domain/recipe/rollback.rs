@@ -1,13 +1,15 @@
 //! Rollback: an in-place deployment of an earlier revision, with exactly the image it had.
 
 use super::super::facts::Facts;
-use super::super::fleet::App;
+use super::super::fleet::{App, Instance};
 use super::super::options::{Options, PullPolicy};
 use super::super::plan::{Kind, Plan, Refusal, RevisionRecord};
+use super::super::unfinished::app_containers;
 use super::draft::{Draft, all};
 use super::managed;
 use super::roll::{Image, Roll};
 use super::settle::{newest, spec_of};
+use super::swap::as_record;
 
 /// Plans it. `to` a revision; `None`: the newest one before the one that runs.
 pub fn rollback(app: &str, to: Option<u32>, facts: &Facts, options: &Options) -> Result<Plan, Refusal> {
@@ -19,7 +21,7 @@ pub fn rollback(app: &str, to: Option<u32>, facts: &Facts, options: &Options) ->
         )));
     };
     let current = now.revision();
-    let records = facts.revisions.get(&app.id).map_or(&[][..], Vec::as_slice);
+    let records = &known(app, facts, current);
     let record = match to {
         // An instance may be at the current revision while another is not: the roll sees to that.
         Some(to) if to == current => RevisionRecord {
@@ -44,7 +46,11 @@ pub fn rollback(app: &str, to: Option<u32>, facts: &Facts, options: &Options) ->
     };
     let (image, record) = image(app, record, facts)?;
     let target = record.revision;
-    if target == current && app.instances.iter().all(|one| one.revision() == Some(current) && one.is_ready()) {
+    let well = |one: &Instance| {
+        let left = !one.others.is_empty() || facts.left_drained.contains_key(&one.name);
+        one.revision() == Some(current) && one.is_ready() && !left
+    };
+    if target == current && app.instances.iter().all(well) {
         let mut draft = Draft::new(Kind::Rollback, app.id.to_string(), &record.spec.rollout, facts, options);
         draft.note(format!("{} runs revision {current} already: nothing to do", app.id));
         return Ok(draft.finish());
@@ -57,6 +63,19 @@ pub fn rollback(app: &str, to: Option<u32>, facts: &Facts, options: &Options) ->
         plan.notes.insert(0, format!("what revision {target} was becomes a new revision; numbers only go up"));
     }
     Ok(plan)
+}
+
+/// The revisions that are kept, and those that containers still there were made with: what a deployment replaces is written
+/// down only on its way.
+fn known(app: &App, facts: &Facts, current: u32) -> Vec<RevisionRecord> {
+    let mut records = facts.revisions.get(&app.id).cloned().unwrap_or_default();
+    for container in app.instances.iter().flat_map(app_containers) {
+        let revision = container.revision();
+        let new = ![0, current].contains(&revision) && records.iter().all(|record| record.revision != revision);
+        records.extend(as_record(facts, container).filter(|_| new));
+    }
+    records.sort_by_key(|record| std::cmp::Reverse(record.revision));
+    records
 }
 
 /// The very image of that revision: there, or to be had by its digest.

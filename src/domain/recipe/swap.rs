@@ -384,7 +384,7 @@ pub(super) fn move_records(
 }
 
 /// What a container runs, for a later rollback.
-fn as_record(facts: &Facts, old: &Container) -> Option<RevisionRecord> {
+pub(super) fn as_record(facts: &Facts, old: &Container) -> Option<RevisionRecord> {
     let image = facts.images.get(&*old.image_id);
     Some(RevisionRecord {
         revision: old.revision(),

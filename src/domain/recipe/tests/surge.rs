@@ -1,6 +1,6 @@
 //! New instances first: what is planned, what is refused, and that planning again goes on from wherever it broke off.
 
-use super::super::{deploy, finish, repair, take_back};
+use super::super::{deploy, finish, repair, rollback, take_back};
 use super::engine::Engine;
 use super::tables::shape;
 use super::world::{Seed, Told, behind, file, spec, web};
@@ -234,7 +234,7 @@ fn an_app_may_wish_it_and_the_person_is_asked_first() {
 }
 
 /// Who goes on with a surge that broke off.
-const THEN: [(&str, Ask, &str); 6] = [
+const THEN: [(&str, Ask, &str); 7] = [
     ("the same again", |facts| to("web:v2", facts), "web:v2"),
     (
         "the same without --surge",
@@ -243,6 +243,8 @@ const THEN: [(&str, Ask, &str); 6] = [
     ),
     ("a third version", |facts| to("reg/web:latest", facts), "reg/web:latest"),
     ("back to the first", |facts| to("web:v1", facts), "web:v1"),
+    // As an abort by the record asks for it, also before anything was written down.
+    ("back to revision 1", |facts| rollback("shop/web", Some(1), facts, &options()), "web:v1"),
     ("what labels say, forward", |facts| finish("shop/web", facts, &options()), ""),
     ("what labels say, back", |facts| take_back("shop/web", facts, &options()), ""),
 ];
@@ -274,6 +276,10 @@ fn it_is_gone_on_from_wherever_it_broke_off() {
             let moments = Engine::moments(&facts, &first).unwrap();
             for died in moments {
                 for (name, then, image) in THEN {
+                    // There one revision means two specs, and which one is meant nobody can tell.
+                    if name == "back to revision 1" && seeds.iter().any(|seed| seed.hostname.is_some()) {
+                        continue;
+                    }
                     walked += 1;
                     let when = format!("{seeds:?} {told:?}, died after {died}, {name}");
                     comes_to_its_end(&facts, &first, died, then, image).unwrap_or_else(|why| panic!("{when}: {why}"));
