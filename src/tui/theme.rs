@@ -10,9 +10,20 @@ use toml::Spanned;
 
 const DEFAULT: &str = include_str!("../../themes/default.toml");
 const MONO: &str = include_str!("../../themes/mono.toml");
+const DAYLIGHT: &str = include_str!("../../themes/daylight.toml");
+const CONTRAST: &str = include_str!("../../themes/contrast.toml");
+const FJORD: &str = include_str!("../../themes/fjord.toml");
+const EMBER: &str = include_str!("../../themes/ember.toml");
 
 /// The themes that are always there, by name.
-pub const BUILT_IN: [(&str, &str); 2] = [("default", DEFAULT), ("mono", MONO)];
+pub const BUILT_IN: [(&str, &str); 6] = [
+    ("default", DEFAULT),
+    ("daylight", DAYLIGHT),
+    ("contrast", CONTRAST),
+    ("fjord", FJORD),
+    ("ember", EMBER),
+    ("mono", MONO),
+];
 
 macro_rules! roles {
     ($($role:ident = $name:literal),* $(,)?) => {
