@@ -116,6 +116,9 @@ struct Filter {
     /// Question and port; 0: nobody knows.
     waiting: [(u64, u16); CALLS],
     count: usize,
+    /// Ports it has got lately, where it is now itself who has them: servers bind each port for both families.
+    passed: [u16; CALLS],
+    next: usize,
 }
 
 pub struct Arbiter {
@@ -243,7 +246,8 @@ impl Arbiter {
             hold.state = State::Begun;
             hold.tell();
         }
-        let filter = Filter { listener, processes, token, waiting: [(0, 0); CALLS], count: 0 };
+        let filter =
+            Filter { listener, processes, token, waiting: [(0, 0); CALLS], count: 0, passed: [0; CALLS], next: 0 };
         // With no room the listener is closed, and the program can bind nothing: better it fails than that it is lost. Eight
         // programs in one sandbox are more than two versions.
         if let Some(slot) = self.filters.iter_mut().find(|slot| slot.is_none()) {
@@ -295,15 +299,19 @@ impl Arbiter {
         };
         let port = match named(filter.processes.as_ref(), &asked) {
             // Another port that the old version has is as good a place to wait as its own.
+            Named::Tcp(port) if filter.passed.contains(&port) => {
+                return notify::let_pass(&filter.listener, asked.id);
+            }
             Named::Tcp(port) if (port == hold.port && !hold.is_over()) || !port::is_free(port) => port,
             Named::Tcp(port) if port != hold.port => {
-                notify::let_pass(&filter.listener, asked.id);
+                filter.pass(asked.id, port);
                 hold.other = port;
                 return hold.tell_other();
             }
             // Held too long is better than let go too early: the old version serves meanwhile.
             Named::Unknown if !hold.is_over() => 0,
-            Named::Tcp(_) | Named::Other | Named::Unknown => return notify::let_pass(&filter.listener, asked.id),
+            Named::Tcp(port) => return filter.pass(asked.id, port),
+            Named::Other | Named::Unknown => return notify::let_pass(&filter.listener, asked.id),
         };
         if filter.count == CALLS {
             // The oldest was interrupted and asked anew, or there are more callers than any program has.
@@ -470,13 +478,19 @@ impl Arbiter {
 }
 
 impl Filter {
+    fn pass(&mut self, id: u64, port: u16) {
+        notify::let_pass(&self.listener, id);
+        self.passed[self.next % CALLS] = port;
+        self.next += 1;
+    }
+
     /// Lets those go on whose port `may`, at most so many.
     fn let_pass(&mut self, may: impl Fn(u16) -> bool, most: usize) {
         let (mut kept, mut passed) = (0, 0);
         for at in 0..self.count {
             let (id, port) = self.waiting[at];
             if passed < most && may(port) {
-                notify::let_pass(&self.listener, id);
+                self.pass(id, port);
                 passed += 1;
             } else {
                 self.waiting[kept] = (id, port);

@@ -43,6 +43,7 @@ async fn console(mut start: cli::console::Start) -> u8 {
         read_only: start.read_only,
         trust_commands: start.trust_commands,
         on_hangup: start.on_hangup,
+        options: start.options,
         records: start.records,
         demo: start.demo.map(|demo| tui::Demo {
             files: demo.files,

@@ -10,6 +10,7 @@ use crate::domain::clean::Clean;
 use crate::domain::ids::ServerName;
 use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -21,9 +22,10 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// Longest answer read: a backend of 10,000 servers has about 4 MB.
 const LONGEST: u64 = 16 << 20;
 
-/// Bits of `srv_admin_state` (management guide, `show servers state`): maintenance by command, by a tracked server, by the
-/// configuration, by a name that does not resolve; drain by command, by a tracked server.
-const MAINT: u32 = 0x01 | 0x02 | 0x04 | 0x20;
+/// Bits of `srv_admin_state` (management guide, `show servers state`): maintenance by command, by a tracked server, by a name
+/// that does not resolve; drain by command, by a tracked server. That the configuration began it in maintenance (0x04) stays
+/// set when it serves.
+const MAINT: u32 = 0x01 | 0x02 | 0x20;
 const DRAIN: u32 = 0x08 | 0x10;
 
 /// One backend of an HAProxy.
@@ -63,6 +65,14 @@ impl Haproxy {
 
     pub(super) async fn set(&self, server: &ServerName, admin: Admin) -> Result<(), BalancerError> {
         self.command(&format!("set server {}/{server} state {}", self.backend, admin.as_str())).await
+    }
+
+    /// It answers with what it changed, or that there was nothing to change.
+    pub(super) async fn set_address(&self, server: &ServerName, address: SocketAddr) -> Result<(), BalancerError> {
+        let (ip, port) = (address.ip(), address.port());
+        let answer = self.ask(&format!("set server {}/{server} addr {ip} port {port}", self.backend)).await?;
+        let done = ["changed from", "no need to change"].iter().any(|words| answer.contains(words));
+        if done || answer.trim().is_empty() { Ok(()) } else { Err(self.refusal(&answer)) }
     }
 
     pub(super) async fn cut(&self, server: &ServerName) -> Result<(), BalancerError> {
@@ -171,9 +181,11 @@ mod tests {
         web,web-1,0,2,17,1,2,UP,L7OK,172.30.0.2:80,3,1,1,\n\
         web,web-2,4,0,5,0,0,DRAIN,L4OK,172.30.0.3:80,0,0,0,\n\
         web,web-3,0,0,0,0,0,MAINT,,[fd00::3]:80,0,0,0,\n\
-        web,web-4,0,0,0,0,0,DOWN 1/2,L4CON,172.30.0.5:80,0,0,0,\n\n";
+        web,web-4,0,0,0,0,0,DOWN 1/2,L4CON,172.30.0.5:80,0,0,0,\n\
+        web,web-5,0,0,0,0,0,UP,L4OK,172.30.0.6:80,0,0,0,\n\n";
     const STATE: &str = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n\
-        3 web 1 web-1 172.30.0.2 2 0\n3 web 2 web-2 172.30.0.3 2 8\n3 web 3 web-3 fd00::3 0 1\n3 web 4 web-4 172.30.0.5 0 0\n\n";
+        3 web 1 web-1 172.30.0.2 2 0\n3 web 2 web-2 172.30.0.3 2 8\n3 web 3 web-3 fd00::3 0 1\n3 web 4 web-4 172.30.0.5 0 0\n\
+        3 web 5 web-5 172.30.0.6 2 4\n\n";
 
     fn haproxy() -> Haproxy {
         Haproxy::new("/run/x.sock", ServerName::new("web").unwrap())
@@ -190,6 +202,8 @@ mod tests {
                 ("web-2", Some(Admin::Drain), true, "DRAIN, L4OK"),
                 ("web-3", Some(Admin::Maint), false, "MAINT"),
                 ("web-4", Some(Admin::Ready), false, "DOWN 1/2, L4CON"),
+                // It was `disabled` in the configuration, and somebody has put it in.
+                ("web-5", Some(Admin::Ready), true, "UP, L4OK"),
             ]
         );
         let traffic = Traffic { sessions: 2, queued: 0, idle: 1, total: 17, errors: 6 };

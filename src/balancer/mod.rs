@@ -14,10 +14,12 @@ mod program;
 pub use error::BalancerError;
 
 use crate::domain::balancer::{Admin, BalancerSpec, Member, Server};
+use crate::domain::ids::ServerName;
 use caddy::Caddy;
 use command::Command;
 use haproxy::Haproxy;
 use nginx::Nginx;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A load balancer, ready to be asked. Cheap to clone; it holds no connection.
@@ -63,6 +65,15 @@ impl Balancer {
             Self::Caddy(caddy) => caddy.set(&member.name, admin).await,
             Self::Command(command) => command.set(member, admin).await,
             Self::None => Ok(()),
+        }
+    }
+
+    /// Has a server send its requests somewhere else from now on.
+    pub async fn set_address(&self, server: &ServerName, address: SocketAddr) -> Result<(), BalancerError> {
+        match self {
+            Self::Haproxy(haproxy) => haproxy.set_address(server, address).await,
+            // These are told an instance's address whenever they are told anything, or learn of no new one at all.
+            Self::Nginx(_) | Self::Caddy(_) | Self::Command(_) | Self::None => Ok(()),
         }
     }
 

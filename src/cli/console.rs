@@ -10,6 +10,7 @@ use crate::config::file::{self, Unreadable};
 use crate::config::paths;
 use crate::config::settings::{Color, OnHangup};
 use crate::domain::ids::ImageRef;
+use crate::domain::options::Options;
 use crate::engine::{Location, Records};
 use std::io::IsTerminal;
 use std::path::{Component, Path};
@@ -31,6 +32,8 @@ pub struct Start {
     pub read_only: bool,
     pub trust_commands: bool,
     pub on_hangup: OnHangup,
+    /// How operations are done, where nothing else is said.
+    pub options: Options,
     /// Where records of operations are kept.
     pub records: Option<Records>,
     /// The engine is simulated.
@@ -93,6 +96,7 @@ pub(super) fn start(cli: &Cli) -> Result<Start, CliError> {
         read_only: settings.read_only.unwrap_or(false),
         trust_commands: settings.trust_commands.unwrap_or(false),
         on_hangup: settings.on_hangup.unwrap_or_default(),
+        options: settings.defaults.clone().options(false, None),
         records: if demo.is_some() { None } else { history::records() },
         demo,
     })

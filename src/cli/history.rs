@@ -184,6 +184,7 @@ pub fn show(out: &mut Output, args: &ShowArgs) -> Result<u8, CliError> {
 fn whole(record: &Record, summary: &Summary, glyphs: Glyphs) -> Vec<String> {
     let progress = Progress::of(&record.events);
     let planned = progress.planned.clone().unwrap_or_else(|| crate::domain::event::Planned {
+        replaces: std::collections::BTreeMap::new(),
         kind: crate::domain::plan::Kind::Deploy,
         app: "unknown".into(),
         from: None,
@@ -196,6 +197,7 @@ fn whole(record: &Record, summary: &Summary, glyphs: Glyphs) -> Vec<String> {
         resumes: None,
     });
     let names = Names::of(&crate::domain::event::Planned {
+        replaces: std::collections::BTreeMap::new(),
         steps: progress.steps.iter().map(|step| step.plan.clone()).collect(),
         ..planned.clone()
     });

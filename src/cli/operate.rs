@@ -180,7 +180,7 @@ fn agreed(out: &mut Output, verb: &Verb, plan: &Plan) -> Result<bool, CliError> 
     if args.yes || plan.is_empty() || !out.can_ask() {
         return Ok(true);
     }
-    let instances = preview::count(plan.batches.iter().map(Vec::len).sum(), "instance");
+    let instances = preview::count(plan.batch_sizes().sum(), "instance");
     let data = if args.volumes { " and the data in their volumes" } else { "" };
     out.ask(&format!("remove {}: {instances}{data}? [y/N]", plan.app));
     let mut answer = String::new();

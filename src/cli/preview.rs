@@ -18,7 +18,7 @@ pub fn headline(planned: &Planned, glyphs: Glyphs) -> String {
         (_, Some(image)) | (Some(image), None) => parts.push(image.clone()),
         (None, None) => {}
     }
-    let instances = count(planned.batches.iter().map(Vec::len).sum(), "instance");
+    let instances = count(planned.batches.iter().map(Vec::len).sum::<usize>() - planned.replaces.len(), "instance");
     match planned.batches.len() {
         0 => {}
         1 => parts.push(instances),

@@ -66,7 +66,7 @@ pub fn options(args: &OperationArgs, settings: &Settings) -> Options {
         engine_grace: args.engine_grace,
         warm: args.warm.map(|warm| warm.0),
     };
-    said.over(settings.defaults.clone()).options(args.allow_recreate.unwrap_or(false))
+    said.over(settings.defaults.clone()).options(args.allow_recreate.unwrap_or(false), args.surge)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub fn code(progress: &Progress, terminated: bool) -> u8 {
     let kind = progress.planned.as_ref().map_or(Kind::Deploy, |planned| planned.kind);
     let outcome = progress.finished.as_ref().map_or(Outcome::Interrupted, |finished| finished.outcome);
     let judged = |instance: &InstanceProgress| Judged { existed: instance.before.is_some(), verdict: instance.verdict };
-    exit::code(kind, outcome, &progress.instances.iter().map(judged).collect::<Vec<_>>(), terminated)
+    exit::code(kind, outcome, &progress.stay().map(judged).collect::<Vec<_>>(), terminated)
 }
 
 /// The closing sentence.

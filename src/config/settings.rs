@@ -119,7 +119,7 @@ impl Choices {
     }
 
     /// The options of an operation; what was not said is the default or the app's own.
-    pub fn options(self, allow_recreate: bool) -> Options {
+    pub fn options(self, allow_recreate: bool, surge: Option<bool>) -> Options {
         let default = Options::default();
         Options {
             batch: self.batch,
@@ -140,6 +140,7 @@ impl Choices {
             engine_grace: self.engine_grace.unwrap_or(default.engine_grace),
             warm: self.warm,
             allow_recreate,
+            surge,
         }
     }
 }
@@ -269,9 +270,9 @@ mod tests {
         assert_eq!(settings.defaults, want);
         // What is said wins, and what nobody says is the default.
         let flags = Choices { batch: Some(BatchSize::Count(2)), ..Choices::default() };
-        let options = flags.over(settings.defaults).options(true);
+        let options = flags.over(settings.defaults).options(true, None);
         assert_eq!((options.batch, options.parallel), (Some(BatchSize::Count(2)), Some(3)));
-        assert_eq!(Choices::default().options(false), Options::default());
+        assert_eq!(Choices::default().options(false, None), Options::default());
         assert_eq!(read(""), Ok(Settings::default()));
         assert_eq!(read("defaults.batch = 2").unwrap().defaults.batch, Some(BatchSize::Count(2)));
     }

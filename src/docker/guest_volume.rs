@@ -36,8 +36,15 @@ impl Changes {
         let filled = self.fill(&filler, &name).await;
         let removed = self.remove(&filler, false).await;
         filled?;
-        if let Err(left) = removed {
-            tracing::warn!(%left, "the container that fills the guest's volume stays behind; it does nothing");
+        match removed {
+            // Who asks again removes it.
+            Err(left) if left.is_unreachable() || left.is_unknown_outcome() || left.failure == Failure::Server => {
+                return Err(left);
+            }
+            Err(left) => {
+                tracing::warn!(%left, "the container that fills the guest's volume stays behind; it does nothing");
+            }
+            Ok(()) => {}
         }
         Ok(name)
     }

@@ -23,11 +23,11 @@ const FOLDER: &str = "pitstop/revisions";
 const MAX_ARCHIVE: usize = 8 << 20;
 
 impl Changes {
-    /// Keeps a revision in a sandbox, running or not.
-    pub async fn write_revision(&self, sandbox: &ContainerId, record: &RevisionRecord) -> Result<(), DockerError> {
-        const WRITE: &str = "record revision in";
+    /// Keeps revisions in a sandbox, running or not.
+    pub async fn write_revisions(&self, sandbox: &ContainerId, records: &[RevisionRecord]) -> Result<(), DockerError> {
+        const WRITE: &str = "record revisions in";
         let name = self.name(sandbox);
-        let archive = pack(record).map_err(|error| {
+        let archive = pack(records).map_err(|error| {
             DockerError::new(WRITE, &name, Failure::Invalid, &format!("it can't be packed: {error}"))
         })?;
         let options = UploadToContainerOptions { path: "/".to_owned(), ..UploadToContainerOptions::default() };
@@ -66,14 +66,16 @@ pub(super) async fn collect(chunks: impl Stream<Item = Result<Bytes, ClientError
     chunks.try_fold(Vec::new(), grow).await
 }
 
-/// The record at its place, readable by root alone: it holds the environment's values.
-fn pack(record: &RevisionRecord) -> io::Result<Vec<u8>> {
-    let text = serde_json::to_vec(record)?;
+/// The records at their places, readable by root alone: they hold the environment's values.
+fn pack(records: &[RevisionRecord]) -> io::Result<Vec<u8>> {
     let mut archive = folders(FOLDER)?;
-    let mut header = tar::Header::new_ustar();
-    header.set_mode(0o600);
-    header.set_size(text.len() as u64);
-    archive.append_data(&mut header, format!("{FOLDER}/{}.json", record.revision % KEPT), text.as_slice())?;
+    for record in records {
+        let text = serde_json::to_vec(record)?;
+        let mut header = tar::Header::new_ustar();
+        header.set_mode(0o600);
+        header.set_size(text.len() as u64);
+        archive.append_data(&mut header, format!("{FOLDER}/{}.json", record.revision % KEPT), text.as_slice())?;
+    }
     archive.into_inner()
 }
 
@@ -114,12 +116,13 @@ mod tests {
     fn a_record_survives_its_archive_and_rubbish_does_not_hurt() {
         let mut record = RevisionRecord { revision: 12, image_id: "sha256:ab".into(), ..RevisionRecord::default() };
         record.spec.container.environment.insert("TOKEN".into(), "hush".into());
-        let archive = pack(&record).unwrap();
-        assert_eq!(unpack(&archive).unwrap(), [record]);
+        let later = RevisionRecord { revision: 13, ..RevisionRecord::default() };
+        let archive = pack(&[record.clone(), later.clone()]).unwrap();
+        assert_eq!(unpack(&archive).unwrap(), [later, record]);
         let mut entries = tar::Archive::new(archive.as_slice());
         let paths: Vec<_> =
             entries.entries().unwrap().map(|e| e.unwrap().path().unwrap().display().to_string()).collect();
-        assert_eq!(paths, ["pitstop/", "pitstop/revisions/", "pitstop/revisions/2.json"]);
+        assert_eq!(paths, ["pitstop/", "pitstop/revisions/", "pitstop/revisions/2.json", "pitstop/revisions/3.json"]);
         assert!(unpack(b"").unwrap().is_empty());
         assert!(unpack(&[7; 1024]).is_err());
     }

@@ -3,9 +3,11 @@
 //! What the `balancer` floor reads becomes these values, and the decisions about them are made here: may this server be
 //! drained, is it drained, who took it out. Must not know any balancer's protocol.
 
+mod seat;
 mod spec;
 mod wanted;
 
+pub use seat::Seat;
 pub use spec::{BalancerSpec, Hooks, Nginx, Place, SETTLE_MS, TIMEOUT_MS};
 pub use wanted::{Member, Reach, Wanted};
 

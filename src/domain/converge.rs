@@ -33,6 +33,8 @@ pub enum Beside {
     Nothing,
     /// Containers that do not run: put aside, or made and never started.
     Asleep,
+    /// A newer one that its sandbox holds back, because what serves has not left its port.
+    Held,
     /// One that has processes: two programs share one sandbox, and nobody can tell which one answers.
     Alive,
 }
@@ -126,7 +128,7 @@ impl Seen {
         let as_wanted = self.footing == Footing::Serves && difference == Difference::Nothing;
         match (self.beside, difference) {
             (Beside::Nothing, _) if as_wanted && !self.left_out => Need::Nothing,
-            (Beside::Nothing | Beside::Asleep, _) if as_wanted => Need::Proof,
+            (Beside::Nothing | Beside::Asleep | Beside::Held, _) if as_wanted => Need::Proof,
             (_, Difference::Sandbox) if self.has_sandbox => Need::Recreate,
             _ if self.footing == Footing::Empty => Need::Make,
             _ => Need::Replace,
@@ -184,8 +186,18 @@ impl Beside {
     pub fn of(instance: &Instance) -> Self {
         match instance.others.as_slice() {
             [] => Self::Nothing,
-            others if others.iter().any(Container::is_alive) => Self::Alive,
-            _ => Self::Asleep,
+            others => {
+                let revision = instance.app.as_ref().filter(|app| app.is_running()).map(Container::revision);
+                let held = |one: &&Container| {
+                    one.own.as_ref().is_some_and(|own| own.held && revision.is_some_and(|serves| serves < own.revision))
+                };
+                let (held, alive): (Vec<_>, Vec<_>) = others.iter().filter(|one| one.is_alive()).partition(held);
+                match (held.as_slice(), alive.as_slice()) {
+                    ([], []) => Self::Asleep,
+                    (_, []) => Self::Held,
+                    _ => Self::Alive,
+                }
+            }
         }
     }
 }

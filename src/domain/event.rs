@@ -10,6 +10,7 @@ use super::options::{Gate, OnFailure};
 use super::plan::{Action, Kind, Lane, Plan, StepId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The version of the envelope.
 pub const VERSION: u32 = 1;
@@ -92,6 +93,9 @@ pub struct Planned {
     pub on_failure: OnFailure,
     #[serde(default)]
     pub notes: Vec<String>,
+    /// New instances, each with the one whose place it takes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub replaces: BTreeMap<InstanceName, InstanceName>,
     /// The operation that this one goes on with or takes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumes: Option<OpId>,
@@ -156,6 +160,9 @@ pub struct StepFinished {
     /// What there is to say about a success: `exit 0`, `already there`, `probe http 200` …
     #[serde(default)]
     pub detail: Option<String>,
+    /// An `attach`: requests that failed at the instance's servers since its drain, where the balancers count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_requests: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -254,6 +261,7 @@ impl Planned {
             gate: plan.gate,
             on_failure: plan.on_failure,
             notes: plan.notes.iter().map(|note| clean(note)).collect(),
+            replaces: plan.replaces.clone(),
             resumes: plan.resumes.clone(),
         }
     }

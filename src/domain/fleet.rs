@@ -221,6 +221,17 @@ impl Instance {
         self.sandbox.as_ref().or(self.app.as_ref())
     }
 
+    /// It was made to take the place of the instance that this container belongs to.
+    pub fn replaces(&self) -> Option<&ContainerId> {
+        let all = self.sandbox.iter().chain(&self.app).chain(&self.others);
+        all.filter_map(|container| container.own.as_ref()).find_map(|own| own.replaces.as_ref())
+    }
+
+    /// That container is a part of it.
+    pub fn has(&self, id: &ContainerId) -> bool {
+        self.sandbox.iter().chain(&self.app).chain(&self.others).any(|container| container.id == *id)
+    }
+
     /// In which state a person would say it is.
     pub fn state(&self) -> State {
         self.app.as_ref().map_or(State::Created, |app| app.state)

@@ -2,7 +2,7 @@
 //!
 //! A label set by a stranger may be anything; what does not parse makes a container unmanaged, never an error.
 
-use super::ids::{AppId, is_project_name, is_service_name};
+use super::ids::{AppId, ContainerId, is_project_name, is_service_name};
 use super::spec::AppSpec;
 use std::collections::BTreeMap;
 
@@ -17,6 +17,8 @@ pub const SPEC_HASH: &str = "io.pitstop.spec-hash";
 /// On app containers: the addresses of the sandbox by network, so that they are known when the sandbox is gone.
 pub const ADDRESSES: &str = "io.pitstop.addresses";
 
+/// On a new instance, until the one whose place it takes is gone: that one's sandbox, or what else there is of it.
+pub const REPLACES: &str = "io.pitstop.replaces";
 /// On app containers that were made to be held back: at their `start`, or at their `bind`.
 pub const HOLD: &str = "io.pitstop.hold";
 /// On the guest's images and so on sandboxes: what their guest can do.
@@ -69,6 +71,8 @@ pub struct OwnLabels {
     /// Environment values left out.
     pub spec: Option<AppSpec>,
     pub spec_hash: String,
+    /// A container of the instance whose place its own one takes.
+    pub replaces: Option<ContainerId>,
 }
 
 impl OwnLabels {
@@ -94,6 +98,7 @@ impl OwnLabels {
             held: labels.contains_key(HOLD),
             spec: serde_json::from_str(get(SPEC)).ok(),
             spec_hash: super::clean::clean(get(SPEC_HASH)),
+            replaces: ContainerId::new(get(REPLACES)).ok(),
         })
     }
 
@@ -107,6 +112,9 @@ impl OwnLabels {
             (OPERATION.to_owned(), self.operation.clone()),
             (SPEC_HASH.to_owned(), self.spec_hash.clone()),
         ]);
+        if let Some(replaced) = &self.replaces {
+            labels.insert(REPLACES.to_owned(), replaced.to_string());
+        }
         if self.role == Role::App {
             labels.insert(REVISION.to_owned(), self.revision.to_string());
         }
@@ -132,6 +140,7 @@ mod tests {
             held: false,
             spec: Some(AppSpec { image: "web:v1".into(), ..AppSpec::default() }),
             spec_hash: "ab".into(),
+            replaces: Some(ContainerId::new("c".repeat(64)).unwrap()),
         };
         assert_eq!(OwnLabels::read(&own.write()), Some(own));
     }

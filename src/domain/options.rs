@@ -156,6 +156,8 @@ pub struct Options {
     pub warm: Option<Warm>,
     /// Changes that need a new sandbox (another address may result) are allowed.
     pub allow_recreate: bool,
+    /// New instances first, at addresses of their own, then the old ones go; `None`: the app's own, else not.
+    pub surge: Option<bool>,
 }
 
 impl Default for Options {
@@ -179,6 +181,7 @@ impl Default for Options {
             engine_grace: Duration::from_secs(60),
             warm: None,
             allow_recreate: false,
+            surge: None,
         }
     }
 }
@@ -209,6 +212,7 @@ impl Options {
             engine_grace: self.engine_grace,
             warm: self.warm.or(earlier.warm),
             allow_recreate: self.allow_recreate || earlier.allow_recreate,
+            surge: self.surge.or(earlier.surge),
         }
     }
 }

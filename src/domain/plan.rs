@@ -4,7 +4,7 @@
 //! action on the engine with its cause and its deadline, and carries everything the executor needs: performing a
 //! step decides nothing. Batches are edges, not a second concept.
 
-use super::balancer::{BalancerSpec, Place};
+use super::balancer::{BalancerSpec, Place, Seat};
 use super::fleet::MountSeen;
 use super::hook::{Hook, Moment};
 use super::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName, OpId};
@@ -91,6 +91,8 @@ pub struct Plan {
     /// How, as far as a person said so, for the same reason.
     pub options: Options,
     pub batches: Vec<Vec<InstanceName>>,
+    /// New instances, each with the one whose place it takes: the two succeed or fail together.
+    pub replaces: BTreeMap<InstanceName, InstanceName>,
     pub steps: Vec<Step>,
     /// Where a person is asked, settled from options and spec.
     pub gate: Gate,
@@ -184,6 +186,8 @@ pub enum Task {
         balancers: Vec<BalancerSpec>,
         sandbox: Target,
         timeout: Duration,
+        /// Servers that are its own from now on, wherever they sent requests before: it has to serve there.
+        seats: Vec<Seat>,
     },
     /// Runs one of the app's own commands in its container, which has to end with 0 in time.
     Hook {
@@ -251,10 +255,10 @@ pub enum Task {
     Unpause {
         container: Target,
     },
-    /// Writes a revision down in the sandbox, for a later rollback.
+    /// Writes revisions down in the sandbox, for a later rollback.
     Record {
         sandbox: Target,
-        record: Box<RevisionRecord>,
+        records: Vec<RevisionRecord>,
     },
     /// Keeps the old container as the way back until all is done: without a restart policy.
     Park {
@@ -292,6 +296,8 @@ pub struct SandboxDraft {
     pub spec_hash: String,
     /// Addresses to ask for again, by network (a sandbox that is replaced).
     pub addresses: BTreeMap<String, String>,
+    /// A container of the instance whose place this one takes.
+    pub replaces: Option<ContainerId>,
 }
 
 /// An app container to create.
@@ -308,6 +314,8 @@ pub struct AppDraft {
     pub sandbox: Target,
     /// Anonymous volumes of the container it replaces, carried over by name.
     pub carry: Vec<MountSeen>,
+    /// A container of the instance whose place this one takes.
+    pub replaces: Option<ContainerId>,
     /// It is going to be held back, so the guest stands in front of its program.
     pub hold: Option<HoldAt>,
 }
@@ -439,6 +447,7 @@ impl Plan {
             goal: None,
             options: Options::default(),
             batches: Vec::new(),
+            replaces: BTreeMap::new(),
             steps: Vec::new(),
             gate: Gate::default(),
             on_failure: OnFailure::default(),
@@ -451,6 +460,12 @@ impl Plan {
     /// One that does nothing, and says why.
     pub fn nothing(kind: Kind, app: impl Into<String>, why: impl Into<String>) -> Self {
         Self { notes: vec![why.into()], ..Self::empty(kind, app) }
+    }
+
+    /// How many instances each batch handles; one that makes room for another is counted with that one.
+    pub fn batch_sizes(&self) -> impl Iterator<Item = usize> {
+        let old = |name: &&InstanceName| self.replaces.values().any(|old| old == *name);
+        self.batches.iter().map(move |batch| batch.iter().filter(|name| !old(name)).count())
     }
 
     /// Nothing to do.

@@ -71,6 +71,8 @@ pub struct StepProgressed {
     pub progress: Option<(u64, u64, String)>,
     pub error: Option<String>,
     pub detail: Option<String>,
+    /// Requests that failed while its instance was out, where the balancers count them.
+    pub failed_requests: Option<u64>,
 }
 
 /// One instance.
@@ -86,6 +88,8 @@ pub struct InstanceProgress {
     pub reasons: Vec<String>,
     /// Milliseconds without a good answer, and the probe that was watched.
     pub gap: Option<(f64, String)>,
+    /// The new one that takes its place: it goes, so it has no verdict.
+    pub successor: Option<InstanceName>,
 }
 
 /// What an instance is doing.
@@ -174,6 +178,7 @@ impl Progress {
                 verdict: None,
                 reasons: Vec::new(),
                 gap: None,
+                successor: planned.replaces.iter().find(|(_, old)| *old == name).map(|(new, _)| new.clone()),
             })
             .collect();
         self.steps = steps.into_iter().map(StepProgressed::new).collect();
@@ -195,6 +200,7 @@ impl Progress {
         step.waited_ms = finished.waited_ms;
         step.error.clone_from(&finished.error);
         step.detail.clone_from(&finished.detail);
+        step.failed_requests = finished.failed_requests;
         let ran = step.started_ms.is_some() || matches!(finished.result, StepResult::Ok | StepResult::Failed);
         if ran {
             step.took_ms = Some(finished.took_ms);
@@ -289,10 +295,15 @@ impl Progress {
         })
     }
 
+    /// Instances but those that make room for a new one.
+    pub fn stay(&self) -> impl Iterator<Item = &InstanceProgress> {
+        self.instances.iter().filter(|instance| instance.successor.is_none())
+    }
+
     /// Instances by verdict and failure, as `finished` tells them.
     pub fn counts(&self) -> Counts {
         let mut counts =
-            Counts { instances: u32::try_from(self.instances.len()).unwrap_or(u32::MAX), ..Counts::default() };
+            Counts { instances: u32::try_from(self.stay().count()).unwrap_or(u32::MAX), ..Counts::default() };
         for instance in &self.instances {
             match instance.verdict {
                 Some(Verdict::Kept) => counts.kept += 1,
@@ -321,6 +332,7 @@ impl StepProgressed {
             progress: None,
             error: None,
             detail: None,
+            failed_requests: None,
         }
     }
 

@@ -90,7 +90,10 @@ impl Schedule {
     pub fn new(plan: &Plan) -> Self {
         let mut parts: BTreeMap<InstanceName, usize> = BTreeMap::new();
         let mut instances: Vec<Part> = Vec::new();
+        let taken_over: BTreeMap<_, _> = plan.replaces.iter().map(|(new, old)| (old.clone(), new.clone())).collect();
         let mut part_of = |name: &InstanceName, batch: Option<usize>| {
+            // One that takes another's place and that other one are one part: they succeed or fail together.
+            let name = taken_over.get(name).unwrap_or(name);
             let part = *parts.entry(name.clone()).or_insert_with(|| {
                 instances.push(Part { batch: 0, failed: false });
                 instances.len() - 1
@@ -98,6 +101,7 @@ impl Schedule {
             instances[part].batch = instances[part].batch.max(batch.unwrap_or(0));
             part
         };
+        let is_old = |name: &InstanceName| plan.replaces.values().any(|old| old == name);
         let steps = plan.steps.iter().map(|step| Slot {
             state: State::Waiting,
             started: false,
@@ -120,7 +124,12 @@ impl Schedule {
                 ),
             prepares: matches!(step.task, Task::Create { .. } | Task::Record { .. }),
             completes: step.lane == Lane::Main
-                && matches!(step.task, Task::Verify { .. } | Task::Attach { .. } | Task::Join { .. }),
+                && match step.task {
+                    Task::Verify { .. } | Task::Attach { .. } | Task::Join { .. } => true,
+                    // The one that is replaced is out of the way.
+                    Task::Park { .. } => step.instance.as_ref().is_some_and(is_old),
+                    _ => false,
+                },
         });
         let steps = steps.collect();
         Self {

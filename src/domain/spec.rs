@@ -201,6 +201,7 @@ pub struct Rollout {
     pub gate: Option<Gate>,
     pub on_failure: Option<OnFailure>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub surge: Option<bool>,
     pub warm: Option<Warm>,
     pub min_ready_ms: Option<u64>,
     pub pull: Option<PullPolicy>,

@@ -108,6 +108,7 @@ mod tests {
                 held: false,
                 spec: None,
                 spec_hash: String::new(),
+                replaces: None,
             }),
             compose: None,
             labels: std::collections::BTreeMap::new(),

@@ -17,9 +17,9 @@ pub enum Warm {
     /// Old stops, then new starts.
     #[default]
     Off,
-    /// HoldAt its start.
+    /// Hold its start.
     Start,
-    /// HoldAt its `bind`.
+    /// Hold its `bind`.
     Bind,
     /// What is possible and safe.
     Auto,

@@ -60,7 +60,7 @@ enum Change<'a> {
     Volume(&'a VolumeSpec, &'a str),
     RemoveNetwork(&'a ObjectName),
     RemoveVolume(&'a ObjectName),
-    Revision(&'a ContainerId, &'a RevisionRecord),
+    Revisions(&'a ContainerId, &'a [RevisionRecord]),
     DrainNote(&'a ContainerId, Option<&'a DrainNote>),
     SandboxImage(Option<&'a ImageRef>),
 }
@@ -72,10 +72,6 @@ enum Made {
     Stopped(Stopped),
     Image(ImageRef),
 }
-
-/// When a container started last; `None`: never.
-#[derive(Clone, Copy)]
-struct Started(Option<Timestamp>);
 
 /// Reads that go on as soon as the engine is there.
 macro_rules! reads {
@@ -199,8 +195,8 @@ impl Certain {
         self.carry_out(Change::RemoveVolume(name)).await.map(drop)
     }
 
-    pub async fn write_revision(&self, sandbox: &ContainerId, record: &RevisionRecord) -> Result<(), DockerError> {
-        self.carry_out(Change::Revision(sandbox, record)).await.map(drop)
+    pub async fn write_revisions(&self, sandbox: &ContainerId, records: &[RevisionRecord]) -> Result<(), DockerError> {
+        self.carry_out(Change::Revisions(sandbox, records)).await.map(drop)
     }
 
     pub async fn write_drain_note(&self, sandbox: &ContainerId, note: Option<&DrainNote>) -> Result<(), DockerError> {
@@ -243,11 +239,11 @@ impl Certain {
 
     /// Sends it until it is known to be done, or known to have failed. The deadline is the step's.
     async fn carry_out(&self, change: Change<'_>) -> Result<Made, DockerError> {
-        // When it started last, so that a start that was followed by an end is seen.
-        let mut started: Option<Started> = None;
-        if let Change::Start(id) = change {
-            started = Some(Started(self.inspect(id).await?.and_then(|seen| seen.started_at())));
-        }
+        // When it was started last, so that a start that was followed by an end is seen.
+        let started = match change {
+            Change::Start(id) => self.inspect(id).await?.and_then(|seen| seen.started_at()),
+            _ => None,
+        };
         let mut doubt = false;
         loop {
             let count = self.outage.count();
@@ -270,7 +266,7 @@ impl Certain {
         change: &Change<'_>,
         reply: Reply,
         error: &DockerError,
-        started: Option<Started>,
+        started: Option<Timestamp>,
         count: u32,
     ) -> Result<Next, DockerError> {
         let (asked, kind) = (clock::instant(), self.kind(change).await);
@@ -312,7 +308,7 @@ impl Certain {
             Change::Volume(spec, project) => to.create_volume(spec, project).await,
             Change::RemoveNetwork(name) => to.remove_network(name).await,
             Change::RemoveVolume(name) => to.remove_volume(name).await,
-            Change::Revision(sandbox, record) => to.write_revision(sandbox, record).await,
+            Change::Revisions(sandbox, records) => to.write_revisions(sandbox, records).await,
             Change::DrainNote(sandbox, note) => to.write_drain_note(sandbox, note).await,
         }
         .map(|()| Made::Nothing)
@@ -353,11 +349,11 @@ impl Certain {
             Change::Restart(..) => unknown::Change::Update,
             Change::Network(..) | Change::Volume(..) => unknown::Change::Provide,
             Change::RemoveNetwork(_) | Change::RemoveVolume(_) => unknown::Change::Withdraw,
-            Change::Revision(..) | Change::DrainNote(..) | Change::SandboxImage(_) => unknown::Change::Repeatable,
+            Change::Revisions(..) | Change::DrainNote(..) | Change::SandboxImage(_) => unknown::Change::Repeatable,
         }
     }
 
-    async fn look(&self, change: &Change<'_>, started: Option<Started>) -> Result<Seen, DockerError> {
+    async fn look(&self, change: &Change<'_>, started: Option<Timestamp>) -> Result<Seen, DockerError> {
         let at = &self.changes;
         let there = |there: bool| Seen { state: there.then_some(State::Created), ..Seen::default() };
         let of = |container: Option<Container>, judge: &dyn Fn(&Container, Seen) -> Seen| {
@@ -376,7 +372,7 @@ impl Certain {
                 ..seen
             }),
             Change::Start(id) => of(at.inspect(id).await?, &|container, seen| Seen {
-                started: started.is_some_and(|before| before.0 != container.started_at()),
+                started: started != container.started_at(),
                 ..seen
             }),
             Change::Stop(id, _) | Change::Remove(id, _) => of(at.inspect(id).await?, &|_, seen| seen),
@@ -395,7 +391,7 @@ impl Certain {
             Change::RemoveNetwork(name) => there(at.network(name).await?.is_some()),
             Change::Volume(spec, _) => there(self.has_volume(&spec.name).await?),
             Change::RemoveVolume(name) => there(self.has_volume(name.as_str()).await?),
-            Change::Revision(..) | Change::DrainNote(..) | Change::SandboxImage(_) => Seen::default(),
+            Change::Revisions(..) | Change::DrainNote(..) | Change::SandboxImage(_) => Seen::default(),
         })
     }
 

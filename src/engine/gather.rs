@@ -135,7 +135,24 @@ async fn revisions_for(
     apps: &[&App],
 ) -> Result<BTreeMap<AppId, Vec<RevisionRecord>>, DockerError> {
     let mut revisions = BTreeMap::new();
-    if !matches!(request, Request::Rollback { .. }) {
+    // Whoever goes back to one, and whoever makes sandboxes go, in which they stand.
+    let wanted = match request {
+        Request::Rollback { .. } | Request::Scale { .. } => true,
+        Request::Deploy { options, .. } | Request::Finish { options, .. } | Request::TakeBack { options, .. } => {
+            let by_itself = |app: &&App| {
+                let rollouts = app
+                    .instances
+                    .iter()
+                    .filter_map(|one| Some(&one.app.as_ref()?.own.as_ref()?.spec.as_ref()?.rollout));
+                let in_file = request.spec_in_file(&app.id).map(|spec| &spec.rollout);
+                rollouts.chain(in_file).any(|rollout| rollout.surge == Some(true))
+                    || app.instances.iter().any(|one| one.replaces().is_some())
+            };
+            options.allow_recreate || options.surge == Some(true) || apps.iter().any(by_itself)
+        }
+        _ => false,
+    };
+    if !wanted {
         return Ok(revisions);
     }
     for app in apps {

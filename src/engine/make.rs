@@ -53,6 +53,7 @@ pub(super) async fn sandbox(context: &Context, draft: &SandboxDraft) -> Outcome 
         // Only the sandbox's own part: the app container's label has the rest.
         spec: Some(AppSpec { sandbox: draft.spec.clone(), ..AppSpec::default() }),
         spec_hash: draft.spec_hash.clone(),
+        replaces: draft.replaces.clone(),
     };
     let mut creation = SandboxCreation {
         name: valid_name(&name)?,
@@ -166,6 +167,7 @@ pub(super) async fn app(context: &Context, job: &Job, draft: &AppDraft) -> Outco
         held: false,
         spec: Some(draft.spec.clone()),
         spec_hash: draft.spec.hash(),
+        replaces: draft.replaces.clone(),
     };
     let sandbox = job.container(&draft.sandbox)?;
     let mut labels = own.write();

@@ -12,7 +12,7 @@ use super::make;
 use super::pins::Pins;
 use super::ready::{self, Wait};
 use super::traffic::{self, Patience};
-use super::warm::Held;
+use super::warm::{Held, Takeover};
 use crate::docker::{DockerError, PullProgress, Stopped};
 use crate::domain::fleet::{Instance, State};
 use crate::domain::identity::{Hold, Identity, Judgement, judge};
@@ -25,6 +25,9 @@ use crate::domain::warm::{self, HoldAt};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::{OnceCell, mpsc, watch};
+
+/// A probe of the watch that has just begun may have to time out first.
+const WATCH_SEES: Duration = Duration::from_millis(1500);
 
 /// What all steps of an operation share.
 pub(super) struct Context {
@@ -72,8 +75,9 @@ pub(super) struct Done {
     pub detail: Option<String>,
     pub before: Option<Identity>,
     pub gap: Option<GapWatch>,
-    /// The new version took over in one moment; and how long nobody took connections, in µs, where that was seen.
-    pub swapped: Option<Option<u64>>,
+    /// Requests that failed since the drain, as the balancers count them.
+    pub failed_requests: Option<u64>,
+    pub takeover: Option<Takeover>,
     pub judged: Option<(Judgement, Option<Identity>)>,
 }
 
@@ -130,14 +134,16 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             let tell = move |so_far| drop(progress.send((step, so_far)));
             let patience = Patience { timeout: *timeout, then: *on_timeout };
             let sandbox = job.sandbox(sandbox.as_ref())?;
-            traffic::drain(context, job.instance.as_ref(), places, sandbox.as_ref(), patience, tell).await
+            let found = look(docker, &job, None, sandbox.as_ref()).await?;
+            let places = traffic::at_its_address(places, &found);
+            traffic::drain(context, job.instance.as_ref(), &places, sandbox.as_ref(), patience, tell).await
         }
         Task::Attach { only_with: Some(app), .. } if !runs(docker, &job, app).await? => {
             Ok(Done::saying(format!("{} does not run any more, so it stays out", app.name())))
         }
-        Task::Join { balancers, sandbox, timeout } => {
+        Task::Join { balancers, sandbox, timeout, seats } => {
             let found = look(docker, &job, None, Some(&job.container(sandbox)?)).await?;
-            traffic::join(context, balancers, &found, *timeout).await
+            traffic::join(context, balancers, seats, &found, *timeout).await
         }
         Task::Attach { places, sandbox, timeout, .. } => {
             let sandbox = job.sandbox(sandbox.as_ref())?;
@@ -180,7 +186,7 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             Ok(Done {
                 detail: Some(detail.into_iter().flatten().collect::<Vec<_>>().join("; ")),
                 gap: swapped.gap,
-                swapped: Some(swapped.gap_us),
+                takeover: Some(Takeover { gap_us: swapped.gap_us }),
                 ..Done::default()
             })
         }
@@ -205,15 +211,22 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
         }
         Task::Verify { container, sandbox, rivals } => {
             no_rival(docker, &job, container, rivals).await?;
+            if let Some(mut watched) = job.watched.clone() {
+                // What was ready by an answer of its own is seen by the watch of the gap in a moment.
+                let up = watched.seen.wait_for(|seen| seen.up == Some(true) || seen.ended.is_some());
+                let _ = tokio::time::timeout(WATCH_SEES, up).await;
+            }
             verify(docker, &job, container, sandbox.as_ref()).await
         }
         Task::Unpause { container } => {
             docker.unpause(&job.container(container)?).await?;
             Ok(Done::saying(format!("{} goes on; somebody had paused it", container.name())))
         }
-        Task::Record { sandbox, record } => {
-            docker.write_revision(&job.container(sandbox)?, record).await?;
-            Ok(Done::saying(format!("revision {} is kept for a rollback", record.revision)))
+        Task::Record { sandbox, records } => {
+            docker.write_revisions(&job.container(sandbox)?, records).await?;
+            let numbers: Vec<_> = records.iter().map(|record| record.revision.to_string()).collect();
+            let (s, is) = if numbers.len() == 1 { ("", "is") } else { ("s", "are") };
+            Ok(Done::saying(format!("revision{s} {} {is} kept for a rollback", numbers.join(", "))))
         }
         Task::Unpark { container, restart } => {
             docker.set_restart(&job.container(container)?, restart).await?;

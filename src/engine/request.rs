@@ -78,6 +78,26 @@ pub enum Request {
     },
 }
 
+/// The options of a request, borrowed as the request is.
+macro_rules! options_of {
+    ($request:expr) => {
+        match $request {
+            Self::Create { options, .. }
+            | Self::Deploy { options, .. }
+            | Self::Restart { options, .. }
+            | Self::Rollback { options, .. }
+            | Self::Scale { options, .. }
+            | Self::Remove { options, .. }
+            | Self::Repair { options, .. }
+            | Self::Finish { options, .. }
+            | Self::TakeBack { options, .. }
+            | Self::Resume { options, .. }
+            | Self::Retry { options, .. }
+            | Self::Abort { options, .. } => options,
+        }
+    };
+}
+
 impl Request {
     /// The operation that it goes on with or takes back.
     pub(super) fn resumes(&self) -> Option<&OpId> {
@@ -104,38 +124,12 @@ impl Request {
 
     /// How it is to be done, to be chosen anew.
     pub fn options_mut(&mut self) -> &mut Options {
-        match self {
-            Self::Create { options, .. }
-            | Self::Deploy { options, .. }
-            | Self::Restart { options, .. }
-            | Self::Rollback { options, .. }
-            | Self::Scale { options, .. }
-            | Self::Remove { options, .. }
-            | Self::Repair { options, .. }
-            | Self::Finish { options, .. }
-            | Self::TakeBack { options, .. }
-            | Self::Resume { options, .. }
-            | Self::Retry { options, .. }
-            | Self::Abort { options, .. } => options,
-        }
+        options_of!(self)
     }
 
     /// How it is to be done.
     pub(super) fn options(&self) -> &Options {
-        match self {
-            Self::Create { options, .. }
-            | Self::Deploy { options, .. }
-            | Self::Restart { options, .. }
-            | Self::Rollback { options, .. }
-            | Self::Scale { options, .. }
-            | Self::Remove { options, .. }
-            | Self::Repair { options, .. }
-            | Self::Finish { options, .. }
-            | Self::TakeBack { options, .. }
-            | Self::Resume { options, .. }
-            | Self::Retry { options, .. }
-            | Self::Abort { options, .. } => options,
-        }
+        options_of!(self)
     }
 
     /// The app as the request's file has it, if it brings one.

@@ -11,6 +11,7 @@ use super::perform::{Context, Done, Failed, Job, Product, perform};
 use super::record::{Intents, Pending, Recorder, Records};
 use super::request::{Command, Control, Operation};
 use super::state;
+use super::warm::Takeover;
 use crate::docker::PullProgress;
 use crate::domain::clean::clean;
 use crate::domain::control::{Order, Reply};
@@ -131,8 +132,8 @@ struct Part {
     gap: Option<GapWatch>,
     /// Transitions of the watch when the old container was about to stop.
     mark: u64,
-    /// A warm swap has taken place; with the gap that the sandbox has seen, in µs.
-    swapped: Option<Option<u64>>,
+    /// A warm swap has taken place.
+    takeover: Option<Takeover>,
     verdict: Option<Verdict>,
 }
 
@@ -233,7 +234,7 @@ impl Run {
             self.times[step].ready = Some(now);
         }
         for step in advance.skipped {
-            self.tell_finished(step, StepResult::Skipped, None, None);
+            self.tell_finished(step, StepResult::Skipped, None, None, None);
         }
         for step in advance.start {
             self.start_step(step, now);
@@ -285,7 +286,7 @@ impl Run {
             gap: part.and_then(|part| {
                 // A watch of something else tells nothing of what this step asks; and after a swap without a gap that a watch could
                 // see, an answer must have been asked for afterwards.
-                let asks = |gap: &&GapWatch| step.task.probe() == Some(&gap.probe) && part.swapped.is_none();
+                let asks = |gap: &&GapWatch| step.task.probe() == Some(&gap.probe) && part.takeover.is_none();
                 let gap = part.gap.as_ref().filter(asks)?;
                 Some((gap.subscribe(), part.mark))
             }),
@@ -349,7 +350,7 @@ impl Run {
         if result == StepResult::Failed && self.error.is_none() {
             self.error = Some(self.in_context(id, &error));
         }
-        self.tell_finished(id, result, Some(error), None);
+        self.tell_finished(id, result, Some(error), None, None);
     }
 
     fn succeeded(&mut self, id: StepId, done: Done) {
@@ -364,7 +365,7 @@ impl Run {
             self.failed(id, StepResult::Failed, &why);
         } else {
             self.schedule.finish(id, StepResult::Ok);
-            self.tell_finished(id, StepResult::Ok, None, done.detail);
+            self.tell_finished(id, StepResult::Ok, None, done.detail, done.failed_requests);
         }
         let Some(name) = self.plan.steps[id].instance.clone() else { return };
         let part = self.parts.entry(name.clone()).or_default();
@@ -374,12 +375,12 @@ impl Run {
         if done.gap.is_some() {
             (part.gap, part.mark) = (done.gap, 0);
         }
-        part.swapped = done.swapped.or(part.swapped);
+        part.takeover = done.takeover.or(part.takeover);
         if let Some((judgement, after)) = done.judged {
             part.verdict = Some(judgement.verdict);
             let before = part.before.clone();
             let gap = part.gap.take();
-            let swapped = part.swapped.take();
+            let takeover = part.takeover.take();
             self.teller.tell(EventKind::IdentityJudged(IdentityJudged {
                 instance: name.clone(),
                 verdict: judgement.verdict,
@@ -388,7 +389,7 @@ impl Run {
                 reasons: judgement.reasons,
             }));
             // Of a gap too short for the watch, only the sandbox knows.
-            let seen = swapped.flatten().map(gap::millis);
+            let seen = takeover.and_then(|takeover| takeover.gap_us).map(gap::millis);
             if let Some((gap, gap_ms)) =
                 gap.as_ref().and_then(|gap| Some((gap, gap.gap_ms().into_iter().chain(seen).reduce(f64::max)?)))
             {
@@ -463,7 +464,14 @@ impl Run {
         self.teller.tell(EventKind::StepProgress(StepProgress { step, done, total, note }));
     }
 
-    fn tell_finished(&mut self, id: StepId, result: StepResult, error: Option<String>, detail: Option<String>) {
+    fn tell_finished(
+        &mut self,
+        id: StepId,
+        result: StepResult,
+        error: Option<String>,
+        detail: Option<String>,
+        failed_requests: Option<u64>,
+    ) {
         let (step, times) = (&self.plan.steps[id], self.times[id]);
         let took_ms = times.started.map_or(0, clock::since);
         self.serial_ms += took_ms;
@@ -478,6 +486,7 @@ impl Run {
             waited_ms: times.waited_ms,
             error,
             detail,
+            failed_requests,
         }));
     }
 
@@ -526,7 +535,7 @@ impl Run {
         };
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let counts = Counts {
-            instances: small(self.plan.batches.iter().map(Vec::len).sum()),
+            instances: small(self.plan.batch_sizes().sum()),
             kept: count(&[Verdict::Kept]),
             changed: count(&[Verdict::Changed]),
             lost: count(&[Verdict::Lost, Verdict::Orphaned]),

@@ -9,12 +9,13 @@ use super::guard::Guard;
 use super::perform::{Context, Done, Failed, Outcome};
 use crate::balancer::{Balancer, BalancerError};
 use crate::docker::{DrainNote, PullProgress};
-use crate::domain::balancer::{Admin, BalancerSpec, Place, Server, Wanted};
+use crate::domain::balancer::{Admin, BalancerSpec, Place, Seat, Server, Wanted};
 use crate::domain::duration::{human, millis};
 use crate::domain::fleet::Instance;
 use crate::domain::ids::{ContainerId, InstanceName};
 use crate::domain::options::OnDrainTimeout;
 use futures_util::future::{join_all, try_join_all};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -91,20 +92,21 @@ pub(super) async fn attach(
         context.docker.write_drain_note(sandbox, None).await?;
     }
     let names: Vec<String> = places.iter().map(|place| place.server.to_string()).collect();
-    let mut words = format!("{} serving", names.join(", "));
+    let (mut words, mut failed_requests) = (format!("{} serving", names.join(", ")), None);
     if let Some((before, again)) = guarded {
         let counted = servers.iter().all(|server| server.as_ref().is_some_and(|server| server.traffic.is_some()));
         let now: u64 = servers.iter().flatten().filter_map(|server| server.traffic).map(|traffic| traffic.errors).sum();
-        match now.checked_sub(before) {
-            Some(0) if counted => words.push_str(", no request failed there meanwhile"),
-            Some(failed) if counted => words = format!("{words}, {failed} requests failed there meanwhile"),
-            _ => {}
+        failed_requests = now.checked_sub(before).filter(|_| counted);
+        match failed_requests {
+            Some(0) => words.push_str(", no request failed there meanwhile"),
+            Some(failed) => words = format!("{words}, {failed} requests failed there meanwhile"),
+            None => {}
         }
         if again > 0 {
             words.push_str("; a balancer had forgotten that it was out, and was told again");
         }
     }
-    Ok(Done::saying(words))
+    Ok(Done { failed_requests, ..Done::saying(words) })
 }
 
 /// Puts a new instance in wherever its place is out. A balancer that is not there yet, or does not know it, is said and holds
@@ -112,12 +114,19 @@ pub(super) async fn attach(
 pub(super) async fn join(
     context: &Context,
     balancers: &[BalancerSpec],
+    seats: &[Seat],
     instance: &Instance,
     timeout: Duration,
 ) -> Outcome {
     let wanted = Wanted::of(instance);
     let member = wanted.member();
     let (mut places, mut said) = (Vec::new(), Vec::new());
+    for seat in seats {
+        let place = Place { address: member.as_ref().and_then(|member| member.address), ..seat.place() };
+        take(&place, seat.port).await?;
+        places.push(place);
+    }
+    let balancers = balancers.iter().filter(|spec| seats.iter().all(|seat| seat.balancer != **spec));
     for spec in balancers {
         match Balancer::of(spec).servers(member.as_slice()).await {
             Ok(servers) => {
@@ -137,6 +146,34 @@ pub(super) async fn join(
         said.splice(0..0, done.detail);
     }
     Ok(Done::saying(said.join("; ")))
+}
+
+/// Makes a server that was nobody's the instance's own: from now on it sends requests to its address.
+async fn take(place: &Place, port: Option<u16>) -> Result<(), Failed> {
+    let Some(port) = port else { return Ok(()) };
+    let address = place.address.ok_or_else(|| {
+        Failed::new(format!("the new instance has no address that {} could be sent to", place.server))
+    })?;
+    let (address, deadline) = (SocketAddr::new(address, port), clock::instant() + BACK);
+    loop {
+        let told = async {
+            if look(place).await?.address == Some(address) {
+                return Ok(());
+            }
+            driver(place).set_address(&place.server, address).await
+        };
+        match told.await {
+            Ok(()) => return Ok(()),
+            Err(error) if error.passing && clock::instant() < deadline => tokio::time::sleep(ABSENT).await,
+            Err(error) => return Err(Failed::new(error.to_string())),
+        }
+    }
+}
+
+/// Places of an instance that was not there when they were planned, with its address.
+pub(super) fn at_its_address(places: &[Place], instance: &Instance) -> Vec<Place> {
+    let address = Wanted::of(instance).member().and_then(|member| member.address);
+    places.iter().map(|place| Place { address: place.address.or(address), ..place.clone() }).collect()
 }
 
 /// A place an instance is being taken out of.

@@ -146,8 +146,7 @@ impl Held<'_> {
         let mut holding = self.ask().await?;
         // It may have died while sessions were drained.
         match holding.next().await? {
-            HoldLine::Held(_) => {}
-            HoldLine::Free | HoldLine::Served { .. } => {}
+            HoldLine::Held(_) | HoldLine::Free | HoldLine::Served { .. } => {}
             _ => {
                 let why = format!("{} does not stand ready any more; the old version was not touched", self.name);
                 return Err(self.with_last_lines(why).await);
@@ -193,6 +192,13 @@ impl Held<'_> {
         }
         Ok(Swapped { stopped, gap, gap_us })
     }
+}
+
+/// The new version took over in one moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Takeover {
+    /// How long nobody took connections, in µs, where the sandbox has seen it.
+    pub gap_us: Option<u64>,
 }
 
 /// What came of a swap.

@@ -18,6 +18,7 @@ use crate::config::settings::OnHangup;
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ContainerId, ImageRef};
+use crate::domain::options::Options;
 use crate::engine::{Location, Operator, Records, Shell, clock};
 use crossterm::event::{Event, KeyCode};
 use futures_util::StreamExt;
@@ -55,6 +56,8 @@ pub struct Settings {
     /// Commands that labels name, for a load balancer, may be run here.
     pub trust_commands: bool,
     pub on_hangup: OnHangup,
+    /// How operations are done, where nothing else is said.
+    pub options: Options,
     /// Where records of operations are kept.
     pub records: Option<Records>,
     /// What the engine is simulated for.
@@ -114,6 +117,7 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
     model.themes = settings.themes;
     model.zone = jiff::tz::TimeZone::system();
     model.read_only = settings.read_only;
+    model.options = settings.options.clone();
     model.simulated = settings.demo.is_some();
     let (files, tour) = settings.demo.map_or((Vec::new(), None), |demo| (demo.files, demo.tour));
     let tour = tour.as_ref().map(Tour::of).transpose().map_err(|error| StartError(vec![error]))?;

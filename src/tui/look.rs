@@ -113,7 +113,8 @@ mod tests {
     fn an_unknown_theme_is_an_error() {
         let wanted = Wanted { theme: Some("neon".into()), ..Wanted::default() };
         assert!(
-            of(&wanted, |_| None).unwrap_err()[0].starts_with("there is no theme `neon`; built in are default, mono")
+            of(&wanted, |_| None).unwrap_err()[0]
+                .starts_with("there is no theme `neon`; built in are default, daylight")
         );
     }
 }

@@ -15,6 +15,7 @@ use super::theme::{BUILT_IN, Role, Theme};
 use crate::domain::balancer::TrafficSeen;
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
 use crate::domain::ids::OpId;
+use crate::domain::options::Options;
 use crate::domain::plan::{Kind, Plan};
 use crate::domain::record::Summary;
 use crate::engine::Request;
@@ -78,6 +79,8 @@ pub struct Model {
     pub leaving: bool,
     /// Nothing may be changed from here.
     pub read_only: bool,
+    /// How operations asked for here are done, where nothing else is said.
+    pub options: Options,
     /// The engine is none.
     pub simulated: bool,
     /// What a tour says at the moment.
@@ -226,6 +229,8 @@ pub struct Confirm {
     pub plan: Plan,
     /// What has to be typed; `None`: Enter is enough.
     pub typed: Option<(Line, String)>,
+    /// Something else was typed.
+    pub missed: bool,
     pub scroll: usize,
     /// It was confirmed and is being checked against the engine again.
     pub checking: bool,
@@ -237,7 +242,7 @@ impl Confirm {
     /// Batch by batch, so batch size, gate and what a failure does can be chosen.
     pub fn is_rollout(&self) -> bool {
         matches!(self.plan.kind, Kind::Deploy | Kind::Rollback | Kind::Restart)
-            && self.plan.batches.iter().map(Vec::len).sum::<usize>() > 1
+            && self.plan.batch_sizes().sum::<usize>() > 1
     }
 }
 
@@ -286,6 +291,7 @@ impl Model {
             ticket: 0,
             leaving: false,
             read_only: false,
+            options: Options::default(),
             simulated: false,
             caption: None,
         }

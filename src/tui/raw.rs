@@ -58,8 +58,7 @@ fn read(tell: &mpsc::Sender<Vec<u8>>, over: &AtomicBool) {
     while !over.load(Ordering::SeqCst) {
         let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
         match poll(&mut fds, Some(&LOOK)) {
-            Ok(0) => continue,
-            Err(rustix::io::Errno::INTR) => continue,
+            Ok(0) | Err(rustix::io::Errno::INTR) => continue,
             Err(_) => return,
             Ok(_) => {}
         }

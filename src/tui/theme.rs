@@ -295,6 +295,31 @@ mod tests {
         assert!(Theme::standard(Depth::True).colourful && !Theme::mono().colourful);
     }
 
+    /// Relative luminance, as WCAG reckons it.
+    fn light(colour: Option<Color>) -> Option<f64> {
+        let Some(Color::Rgb(r, g, b)) = colour else { return None };
+        let part = |c: u8| {
+            let c = f64::from(c) / 255.0;
+            if c <= 0.040_45 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+        };
+        Some(0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b))
+    }
+
+    #[test]
+    fn what_is_said_can_be_read_on_every_ground() {
+        let words = [Role::Text, Role::Title, Role::Key, Role::Good, Role::Busy, Role::Warn, Role::Bad];
+        for (name, text) in BUILT_IN {
+            let theme = Theme::parse(name, text, Depth::True).unwrap();
+            for ground in [Role::Base, Role::Selected, Role::Idle, Role::Surface] {
+                for word in words {
+                    let Some((a, b)) = light(theme.style(word).fg).zip(light(theme.style(ground).bg)) else { continue };
+                    let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+                    assert!(contrast >= 3.0, "{name}: {word:?} on {ground:?} has a contrast of {contrast:.1}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_is_wrong_is_said_with_its_line() {
         let text = "[palette]\nred = \"#ff00\"\n[roles]\ngood = \"sage\"\nselcted = \"bold\"\nbad = \"on\"\n";

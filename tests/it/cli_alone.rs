@@ -18,7 +18,7 @@ fn help_and_version_go_to_standard_output() {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{verb}: {}", help.stdout);
         assert!(pitstop.run(&[verb, "--help"]).expect_code(0).stderr.is_empty());
     }
-    for later in ["adopt", "bench", "themes"] {
+    for later in ["adopt", "bench"] {
         assert!(!help.stdout.contains(&format!("\n  {later} ")), "{later} is listed but does not work");
         pitstop.run(&[later]).expect_code(2);
     }
@@ -65,7 +65,7 @@ fn usage_errors_name_what_is_wrong() {
     let cases: [(&[&str], &str); 8] = [
         (&["restart"], "<TARGET>"),
         (&["restart", "web", "--batch", "0"], "--batch"),
-        (&["restart", "web", "--warm", "bind"], "warm swap is not built yet"),
+        (&["restart", "web", "--warm", "hot"], "--warm"),
         (&["scale", "web"], "NAME=N"),
         (&["create"], "name one with -f"),
         (&["ps", "--sandbox-image", "a b"], "sandbox image"),

@@ -53,6 +53,7 @@ impl Bench {
             held: false,
             spec: None,
             spec_hash: String::new(),
+            replaces: None,
         };
         own.write()
     }
@@ -479,12 +480,12 @@ async fn revisions_come_back_also_from_a_stopped_sandbox() {
         record
     };
     for revision in 1..=12 {
-        bench.docker.write_revision(&sandbox, &record(revision)).await.unwrap();
+        bench.docker.write_revisions(&sandbox, &[record(revision)]).await.unwrap();
     }
     bench.docker.stop(&sandbox, None).await.unwrap();
     let want: Vec<_> = (3..=12).rev().map(record).collect();
     assert_eq!(bench.docker.read_revisions(&sandbox).await.unwrap(), want);
-    bench.docker.write_revision(&sandbox, &record(13)).await.unwrap();
+    bench.docker.write_revisions(&sandbox, &[record(13)]).await.unwrap();
     assert_eq!(bench.docker.read_revisions(&sandbox).await.unwrap()[0], record(13));
 }
 

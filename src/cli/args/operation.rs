@@ -83,6 +83,11 @@ pub struct OperationArgs {
         num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true,
         value_parser = BoolishValueParser::new())]
     pub allow_recreate: Option<bool>,
+    /// deploy, rollback: new instances first, at addresses of their own; then the old ones go [default: the app's own, else false]
+    #[arg(long, value_name = "BOOL", env = "PITSTOP_SURGE", hide_env_values = true, help_heading = ROLLOUT,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true,
+        value_parser = BoolishValueParser::new())]
+    pub surge: Option<bool>,
     /// Print the plan and touch nothing
     #[arg(long, help_heading = REPORT)]
     pub dry_run: bool,

@@ -35,7 +35,17 @@ fn container(digit: char, name: &str, image: &str, state: State, status: &str) -
 
 fn own(app: &AppId, number: u32, role: Role, revision: u32) -> OwnLabels {
     let operation = "20261122-090000-000000".to_owned();
-    OwnLabels { app: app.clone(), number, role, revision, operation, held: false, spec: None, spec_hash: String::new() }
+    OwnLabels {
+        app: app.clone(),
+        number,
+        role,
+        revision,
+        operation,
+        held: false,
+        spec: None,
+        spec_hash: String::new(),
+        replaces: None,
+    }
 }
 
 fn address(ipv4: &str) -> BTreeMap<String, Address> {

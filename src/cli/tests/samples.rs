@@ -45,6 +45,7 @@ pub fn planned() -> Planned {
         cause: cause.to_owned(),
     };
     Planned {
+        replaces: BTreeMap::new(),
         kind: Kind::Deploy,
         app: "shop/web".into(),
         from: Some("web:v1".into()),
@@ -76,6 +77,7 @@ pub fn finished(step: usize, result: StepResult, took_ms: u64, waited_ms: u64, s
     let failed = matches!(result, StepResult::Failed | StepResult::Cancelled);
     let (error, detail) = if failed { (said, None) } else { (None, said) };
     EventKind::StepFinished(StepFinished {
+        failed_requests: None,
         step,
         instance: planned.instance,
         batch: planned.batch,

@@ -39,6 +39,7 @@ const PITSTOP: Keys = Keys {
         "gate",
         "min_ready",
         "on_failure",
+        "surge",
         "warm",
         "drain",
         "balancer",
@@ -95,6 +96,7 @@ pub(super) fn x_pitstop(owner: &Fields<'_>) -> Rollout {
     rollout.gate = fields.get("gate").and_then(|at| at.parsed(gate));
     rollout.min_ready_ms = fields.get("min_ready").and_then(|at| at.duration_ms());
     rollout.on_failure = fields.get("on_failure").and_then(|at| at.parsed(on_failure));
+    rollout.surge = fields.get("surge").and_then(|at| at.flag());
     rollout.hooks = fields.get("hooks").and_then(|at| hooks(&at)).unwrap_or_default();
     rollout.balancers = fields
         .get("balancer")
@@ -174,7 +176,10 @@ fn update_config(fields: &Fields<'_>, rollout: &mut Rollout) {
     if let Some(at) = fields.get("order") {
         match at.text().as_deref() {
             Some("stop-first") | None => {}
-            Some("start-first") => at.warn("is passed over: in place, the old version stops before the new one starts"),
+            Some("start-first") => at.warn(
+                "is passed over: in place, the old version stops before the new one starts; \
+                 `x-pitstop: {surge: true}` starts new instances first, at other addresses",
+            ),
             Some(other) => at.error(format!("`{other}` is not an order; use stop-first")),
         }
     }
@@ -188,6 +193,7 @@ fn over(rollout: &mut Rollout, later: Rollout) {
     rollout.min_available = later.min_available.or(rollout.min_available);
     rollout.gate = later.gate.or(rollout.gate);
     rollout.on_failure = later.on_failure.or(rollout.on_failure);
+    rollout.surge = later.surge.or(rollout.surge);
     rollout.warm = later.warm.or(rollout.warm);
     rollout.min_ready_ms = later.min_ready_ms.or(rollout.min_ready_ms);
     rollout.pull = later.pull.or(rollout.pull);

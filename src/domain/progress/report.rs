@@ -3,6 +3,7 @@
 use super::{Progress, Status, StepProgressed};
 use crate::domain::duration::human;
 use crate::domain::event::{Outcome, StepResult};
+use crate::domain::identity::Verdict;
 use crate::domain::plan::{Action, Kind, Lane, StepId};
 
 impl Progress {
@@ -16,7 +17,7 @@ impl Progress {
 
     /// Instances done, of all.
     pub fn done(&self) -> (usize, usize) {
-        (self.instances.iter().filter(|instance| self.is_complete(instance)).count(), self.instances.len())
+        (self.stay().filter(|instance| self.is_complete(instance)).count(), self.stay().count())
     }
 
     /// Main steps ended, of all: how far the bar is.
@@ -85,6 +86,11 @@ impl Progress {
         self.instances.iter().filter_map(|instance| instance.gap.as_ref()).map(|(gap, _)| *gap).reduce(f64::max)
     }
 
+    /// Requests that failed while instances were out, over all whose balancers count them; `None`: none does.
+    pub fn failed_requests(&self) -> Option<u64> {
+        self.steps.iter().filter_map(|step| step.failed_requests).reduce(u64::saturating_add)
+    }
+
     /// The first step that failed.
     pub fn first_failure(&self) -> Option<&StepProgressed> {
         self.steps.iter().filter(|step| step.failed()).min_by_key(|step| step.ended_ms())
@@ -118,8 +124,15 @@ impl Progress {
             }
         }
         let counts = self.counts();
+        // Those that took another's place have kept nothing, even if what they have is held.
+        let came = self.instances.iter().filter_map(|one| self.instance(one.successor.as_ref()?));
+        let judged: Vec<_> = came.filter(|new| self.is_complete(new)).filter_map(|new| new.verdict).collect();
+        let new = u32::try_from(judged.len()).unwrap_or(u32::MAX);
+        let held =
+            u32::try_from(judged.iter().filter(|verdict| **verdict == Verdict::Kept).count()).unwrap_or(u32::MAX);
         let figures = [
-            (counts.kept, "kept"),
+            (new, "replaced by new ones at other addresses"),
+            (counts.kept.saturating_sub(held), "kept"),
             (counts.unprotected, "same address but unprotected"),
             (counts.changed, "changed"),
             (counts.lost, "lost"),
@@ -132,6 +145,12 @@ impl Progress {
         }
         if let Some(gap) = self.longest_gap() {
             parts.push(format!("longest gap {gap:.0} ms"));
+        }
+        match self.failed_requests() {
+            Some(0) => parts.push("no request failed at the load balancer".into()),
+            Some(1) => parts.push("1 request failed at the load balancer".into()),
+            Some(failed) => parts.push(format!("{failed} requests failed at the load balancer")),
+            None => {}
         }
         let serial = self.serial_ms();
         if self.finished.as_ref().is_some_and(|finished| serial > finished.took_ms.saturating_mul(11) / 10) {

@@ -37,6 +37,7 @@ fn planned(instances: usize) -> Planned {
         push(Some(number), Action::Start, &[], Lane::Undo);
     }
     Planned {
+        replaces: BTreeMap::new(),
         kind: Kind::Deploy,
         app: "shop/web".into(),
         from: Some("web:v1".into()),
@@ -84,6 +85,7 @@ impl Stream {
         self.now += took_ms;
         let of = self.plan.steps[step].clone();
         self.push(EventKind::StepFinished(StepFinished {
+            failed_requests: None,
             step,
             instance: of.instance,
             batch: of.batch,

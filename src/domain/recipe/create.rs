@@ -164,7 +164,7 @@ impl Creation<'_> {
             Some(app) => newest(app).map_or_else(|| next_revision(app, draft.facts), Container::revision),
             None => 1,
         };
-        Ok(Some(Wanted { app: id, spec, revision, source, readiness, at_once: 1, networks, volumes }))
+        Ok(Some(Wanted { app: id, spec, revision, source, readiness, at_once: 1, networks, volumes, replaces: None }))
     }
 
     /// Refuses what is there and different.
@@ -236,7 +236,7 @@ impl Creation<'_> {
 }
 
 impl Wanted<'_> {
-    /// An instance from nothing, or from its sandbox alone; the steps that start it and prove it ready.
+    /// An instance from nothing, or from its sandbox alone, with its way back; the steps that start it and prove it ready.
     pub fn bring_up(
         &self,
         draft: &mut Draft<'_>,
@@ -246,34 +246,70 @@ impl Wanted<'_> {
         after: &[StepId],
     ) -> Result<(StepId, StepId), Refusal> {
         let why = format!("{} is wanted and not there", at.instance);
+        let up = self.go_up(draft, taken, at, instance, &[], after, &why)?;
+        traffic::join(draft, at, self, &up.sandbox, up.verify);
+        up.take_away(draft, at);
+        Ok((up.start, up.ready))
+    }
+
+    /// The same without its way back, and without a place in a balancer; nothing of it is made before `first`, it is not
+    /// started before `after`.
+    #[allow(clippy::too_many_arguments)]
+    pub fn go_up(
+        &self,
+        draft: &mut Draft<'_>,
+        taken: &mut Taken,
+        at: &Slot,
+        instance: &Instance,
+        first: &[StepId],
+        after: &[StepId],
+        why: &str,
+    ) -> Result<Up, Refusal> {
         let (sandbox, up) = if let Some(there) = &instance.sandbox {
-            let up = (!there.is_running()).then(|| bring_up(draft, at, there, &[]));
+            let up = (!there.is_running()).then(|| bring_up(draft, at, there, first));
             (known(there), up)
         } else {
             let name = self.app.sandbox_name(instance.number);
             free_name(draft.facts, &name)?;
             let spec = ports::of_instance(self.app, &self.spec.sandbox, instance.number)?;
             taken.take(draft.facts, &at.instance.0, &spec)?;
-            let made = self.sandbox_create(draft, at, instance.number, former(instance), &[], &why)?;
+            let made = self.sandbox_create(draft, at, instance.number, former(instance), first, why)?;
             let target = Target::Made { step: made, name };
             let up = sandbox_start(draft, at, &target, made);
             (target, Some(up))
         };
-        let create = self.create(draft, at, instance, (sandbox.clone(), None), &[], &why)?;
+        let create = self.create(draft, at, instance, (sandbox.clone(), None), first, why)?;
         let container = Target::Made { step: create, name: self.container_name(instance) };
         let needs: Vec<_> = after.iter().copied().chain(up).collect();
         let start = self.start(draft, at, &container, &needs);
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, rivals(instance, None), start);
-        traffic::join(draft, at, self, &sandbox, verify);
+        Ok(Up { sandbox, sandbox_start: up, container, create, start, ready, verify })
+    }
+}
 
+/// An instance that comes up, and the steps that bring it.
+pub(super) struct Up {
+    pub sandbox: Target,
+    /// Starts the sandbox; `None`: it runs.
+    sandbox_start: Option<StepId>,
+    container: Target,
+    create: StepId,
+    pub start: StepId,
+    pub ready: StepId,
+    pub verify: StepId,
+}
+
+impl Up {
+    /// Writes its way back.
+    pub fn take_away(&self, draft: &mut Draft<'_>, at: &Slot) {
+        let Self { sandbox, sandbox_start: up, container, create, start, .. } = self;
         let cause = "what was made for a failed instance is taken away again";
-        draft.undo(at, stop(container.clone(), draft.options), &[start], cause);
-        draft.undo(at, Task::Remove { container, volumes: true }, &[create], cause);
+        draft.undo(at, stop(container.clone(), draft.options), &[*start], cause);
+        draft.undo(at, Task::Remove { container: container.clone(), volumes: true }, &[*create], cause);
         if let (Target::Made { step, .. }, Some(up)) = (&sandbox, up) {
-            draft.undo(at, stop(sandbox.clone(), draft.options), &[up], cause);
+            draft.undo(at, stop(sandbox.clone(), draft.options), &[*up], cause);
             draft.undo(at, Task::Remove { container: sandbox.clone(), volumes: false }, &[*step], cause);
         }
-        Ok((start, ready))
     }
 }
 

@@ -10,6 +10,7 @@ use super::draft::image_ref;
 use super::managed;
 use super::roll::{Image, Roll};
 use super::settle::{newest, pull_policy, spec_of};
+use super::surge;
 
 /// Plans it. Without an image and without a file the same spec is wanted, with what its image reference means now.
 pub fn deploy(
@@ -29,14 +30,22 @@ pub fn deploy(
     }
     let policy = pull_policy(options, &spec, facts.images.get(&spec.image));
     let replicas = project.and_then(|project| project.apps.get(&app.id.app)).map(|entry| entry.replicas as usize);
-    let mut plan =
-        Roll { kind: Kind::Deploy, app, spec, image: Image::Reference(policy), project, facts, options }.plan()?;
-    if let Some(replicas) = replicas.filter(|replicas| *replicas != app.instances.len()) {
+    let mut plan = Roll {
+        kind: Kind::Deploy,
+        app,
+        spec,
+        image: Image::Reference(policy),
+        again: Vec::new(),
+        project,
+        facts,
+        options,
+    }
+    .plan()?;
+    let there = app.instances.len() - surge::pairs(app).len();
+    if let Some(replicas) = replicas.filter(|replicas| *replicas != there) {
         plan.notes.push(format!(
             "the file wants {replicas} instances of {}, there are {}: `pitstop scale {}={replicas}` changes that",
-            app.id,
-            app.instances.len(),
-            app.id
+            app.id, there, app.id
         ));
     }
     Ok(plan)

@@ -8,7 +8,7 @@ use super::super::fleet::{Container, Instance, State};
 use super::super::ids::{ImageRef, InstanceName, ObjectName};
 use super::super::labels::Role;
 use super::super::options::{DRAIN_TIMEOUT, OnDrainTimeout, OnFailure, Options};
-use super::super::plan::{Kind, Lane, Plan, Refusal, Step, StepId, Target, Task};
+use super::super::plan::{Kind, Lane, Plan, Refusal, RevisionRecord, Step, StepId, Target, Task};
 use super::super::spec::Rollout;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,7 +46,8 @@ pub(super) struct Slot {
 impl<'a> Draft<'a> {
     /// Whether that earlier revision is written down by a step already.
     pub fn records(&self, revision: u32) -> bool {
-        let same = |task: &Task| matches!(task, Task::Record { record, .. } if record.revision == revision);
+        let of = |record: &RevisionRecord| record.revision == revision;
+        let same = |task: &Task| matches!(task, Task::Record { records, .. } if records.iter().any(of));
         self.plan.steps.iter().any(|step| same(&step.task))
     }
 
@@ -101,6 +102,13 @@ impl<'a> Draft<'a> {
         let needs = self.undo.get(&at.instance).copied().into_iter().collect();
         let id = self.push(Some(at), Lane::Undo, task, needs, undoes.to_vec(), cause.into());
         self.undo.insert(at.instance.clone(), id);
+    }
+
+    /// The way back of one instance begins when that of another has ended.
+    pub fn undo_follows(&mut self, later: &Slot, earlier: &Slot) {
+        if let Some(last) = self.undo.get(&earlier.instance).copied() {
+            self.undo.insert(later.instance.clone(), last);
+        }
     }
 
     fn push(

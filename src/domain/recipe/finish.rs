@@ -41,7 +41,7 @@ fn roll(kind: Kind, app: &App, wanted: &Container, facts: &Facts, options: &Opti
         ))
     })?;
     let image = Image::Id(wanted.image_id.to_string());
-    Roll { kind, app, spec, image, project: None, facts, options }.plan()
+    Roll { kind, app, spec, image, again: Vec::new(), project: None, facts, options }.plan()
 }
 
 fn nothing_made(app: &App) -> Refusal {

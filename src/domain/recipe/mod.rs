@@ -22,6 +22,7 @@ mod roll;
 mod rollback;
 mod scale;
 mod settle;
+mod surge;
 mod swap;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use super::super::plan::{Refusal, Target, Task};
 use super::super::spec::AppSpec;
 use super::draft::{Draft, Slot, aside, known, object_name, rivals, stop};
 use super::hooks;
-use super::swap::{Before, Source, Swapped, Wanted, WayBack, park, record, sandbox_start};
+use super::swap::{Before, Source, Swapped, Wanted, WayBack, move_records, park, sandbox_start};
 use super::traffic;
 use std::collections::BTreeMap;
 
@@ -63,14 +63,14 @@ impl Wanted<'_> {
         let start = self.start(draft, at, &container, &[up]);
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, rivals(instance, None), start);
         let verify = places.attach(draft, at, Some(&known(old_sandbox)), &[verify]).unwrap_or(verify);
-        let record = old.and_then(|old| record(draft, at, old, &sandbox, &[verify]));
+        let record = move_records(draft, at, self.app, old, &sandbox, &[verify]);
         let park = old.map(|old| park(draft, at, old, &[record.unwrap_or(verify)]));
 
         let cause = format!("revision {} did not work out", self.revision);
         draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
         draft.undo(at, Task::Remove { container, volumes: false }, &[create], &*cause);
         draft.undo(at, stop(sandbox.clone(), draft.options), &[up], &*cause);
-        draft.undo(at, Task::Remove { container: sandbox, volumes: false }, &[made], cause);
+        draft.undo(at, Task::Remove { container: sandbox.clone(), volumes: false }, &[made], cause);
         let to = object_name(&old_sandbox.name)?;
         draft.undo(
             at,
@@ -86,7 +86,7 @@ impl Wanted<'_> {
         self.serve_again(draft, at, instance, &way_back);
         places.undo(draft, at, Some(&known(old_sandbox)), drain);
         let replaced = old.into_iter().chain(&instance.others).chain([old_sandbox]).map(known).collect();
-        Ok(Swapped { prepared, start, ready, verify, done: park.unwrap_or(verify), replaced })
+        Ok(Swapped { prepared, sandbox, start, ready, verify, done: park.or(record).unwrap_or(verify), replaced })
     }
 }
 

@@ -40,7 +40,12 @@ pub fn remove(apps: &[String], volumes: bool, facts: &Facts, options: &Options) 
     for (app, instance) in &chosen {
         let at = Slot { instance: instance.name.clone(), batch: 1 };
         let cause = format!("{} is to be removed", app.id);
-        removed.extend(take_down(&mut draft, &at, instance, volumes, &cause, false));
+        removed.extend(take_down(
+            &mut draft,
+            &at,
+            instance,
+            &Going { volumes, hooks: false, cause: &cause, after: &[] },
+        ));
     }
     let gone: BTreeSet<&AppId> = gone.iter().map(|app| &app.id).collect();
     let staying: Vec<(&App, &Container)> = facts
@@ -57,21 +62,25 @@ pub fn remove(apps: &[String], volumes: bool, facts: &Facts, options: &Options) 
     Ok(draft.finish())
 }
 
-/// Drains an instance and removes every container of it, its sandbox last; the removals are returned. `hooks`: those of the
-/// app's own that come before its end are run.
-pub(super) fn take_down(
-    draft: &mut Draft<'_>,
-    at: &Slot,
-    instance: &Instance,
-    volumes: bool,
-    cause: &str,
-    hooks: bool,
-) -> Vec<StepId> {
+/// How an instance goes.
+pub(super) struct Going<'a> {
+    /// With its anonymous volumes.
+    pub volumes: bool,
+    /// The app's own hooks that come before its end are run.
+    pub hooks: bool,
+    pub cause: &'a str,
+    /// Nothing of it is touched before these.
+    pub after: &'a [StepId],
+}
+
+/// Drains an instance and removes every container of it, its sandbox last; the removals are returned.
+pub(super) fn take_down(draft: &mut Draft<'_>, at: &Slot, instance: &Instance, going: &Going<'_>) -> Vec<StepId> {
+    let Going { volumes, hooks, cause, after } = *going;
     let mut removed = Vec::new();
     let serves = instance.app.as_ref().is_some_and(Container::is_alive);
     let places = if serves { traffic::places(draft, instance) } else { Places::default() };
     let mut hooks = hooks::Before::new(instance.app.as_ref().filter(|_| hooks));
-    let told = hooks.write(draft, at, Moment::PreDrain, Vec::new());
+    let told = hooks.write(draft, at, Moment::PreDrain, after.to_vec());
     let drain = places.drain(draft, at, instance.sandbox.as_ref().map(known).as_ref(), &told);
     let out = hooks.write(draft, at, Moment::PreStop, drain.map_or(told, |drain| vec![drain]));
     for container in instance.app.iter().chain(&instance.others) {
@@ -80,7 +89,7 @@ pub(super) fn take_down(
         removed.push(draft.main(at, Task::Remove { container: known(container), volumes }, &needs, cause));
     }
     if let Some(sandbox) = &instance.sandbox {
-        let mut needs = removed.clone();
+        let mut needs = if removed.is_empty() { out } else { removed.clone() };
         let stopped = sandbox.is_alive().then(|| draft.main(at, stop(known(sandbox), draft.options), &needs, cause));
         needs.extend(stopped);
         removed.push(draft.main(at, Task::Remove { container: known(sandbox), volumes }, &needs, cause));

@@ -258,6 +258,7 @@ fn wanted<'w>(draft: &Draft<'_>, app: &'w App, spec: &'w AppSpec, like: &Contain
         at_once: 1,
         networks: first.clone(),
         volumes: first,
+        replaces: None,
     }
 }
 

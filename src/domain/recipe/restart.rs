@@ -13,8 +13,10 @@ use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal, StepId, Target, Task};
 use super::super::probe::ProbeSpec;
 use super::super::spec::{AppSpec, Rollout};
+use super::super::warm::Warm;
 use super::draft::{Draft, Slot, bring_up, former_if_down, known, rivals, stop};
 use super::hooks;
+use super::roll::{Image, Roll};
 use super::settle::{NO_PROBE_MIN_READY, Readiness, batches, beside, readiness, spec_of, watch};
 use super::swap::Before;
 use super::traffic;
@@ -25,18 +27,24 @@ use std::collections::BTreeSet;
 /// Plans it for apps and single instances.
 pub fn restart(targets: &[String], facts: &Facts, options: &Options) -> Result<Plan, Refusal> {
     let chosen = instances(targets, facts)?;
+    if options.warm.is_some_and(|warm| warm != Warm::Off) {
+        return by_new_containers(&chosen, facts, options);
+    }
     let managed: Vec<_> = chosen.iter().copied().filter(|(app, _)| app.managed).collect();
     let unmanaged: Vec<_> = chosen.iter().copied().filter(|(app, _)| !app.managed).map(|(_, one)| one).collect();
     let rollout = managed.first().map(|(app, _)| rollout_of(app)).unwrap_or_default();
     let mut draft = Draft::new(Kind::Restart, subject(&chosen), &rollout, facts, options);
 
+    if options.surge == Some(true) {
+        draft.note("--surge is for deploy and rollback: a restart is in place");
+    }
     let mut rounds: Vec<Vec<&Instance>> = Vec::new();
     let mut done = BTreeSet::new();
     for (app, _) in managed.iter().filter(|(app, _)| done.insert(&app.id)) {
         traffic::reachable(app, facts, options)?;
         let of_app: Vec<_> = managed.iter().filter(|(one, _)| one.id == app.id).map(|(_, one)| *one).collect();
         of_app.iter().try_for_each(|instance| restartable(app, instance))?;
-        rounds.extend(batches(&mut draft, app, &of_app, &beside(app, &of_app), &rollout_of(app))?);
+        rounds.extend(batches(&mut draft, app, &of_app, &beside(app, &of_app), &rollout_of(app), false)?);
     }
     unmanaged::check(&unmanaged, options)?;
     unmanaged::note_risks(&mut draft, &unmanaged);
@@ -56,6 +64,46 @@ pub fn restart(targets: &[String], facts: &Facts, options: &Options) -> Result<P
         before = now;
     }
     Ok(draft.finish())
+}
+
+/// A warm restart: new containers of the same spec and image boot beside the old ones, as in a deployment.
+fn by_new_containers(chosen: &[(&App, &Instance)], facts: &Facts, options: &Options) -> Result<Plan, Refusal> {
+    let Some((app, _)) = chosen.first() else { return Err(Refusal::Usage("nothing to restart".into())) };
+    if chosen.iter().any(|(other, _)| other.id != app.id) {
+        return Err(Refusal::Usage("a warm restart is of one app at a time".into()));
+    }
+    let newest = super::settle::newest(app).filter(|_| app.managed);
+    let Some((newest, spec)) = newest.and_then(|newest| Some((newest, spec_of(newest)?))) else {
+        return Err(Refusal::Refused(format!(
+            "{} has no sandbox that could hold a new container back; without --warm the same container is restarted",
+            app.id
+        )));
+    };
+    let differs = |instance: &&Instance| {
+        let same = |own: &Container| {
+            own.image_id == newest.image_id
+                && own.own.as_ref().map(|own| &own.spec_hash) == newest.own.as_ref().map(|own| &own.spec_hash)
+        };
+        !instance.app.as_ref().is_some_and(same)
+    };
+    let mut instances = chosen.iter().map(|(_, instance)| *instance);
+    if let Some(other) = instances.find(differs) {
+        return Err(Refusal::Refused(format!(
+            "{} does not run what {} runs in revision {}; `pitstop deploy {}` comes first, or restart it without --warm",
+            other.name,
+            app.id,
+            newest.revision(),
+            app.id
+        )));
+    }
+    let again = chosen.iter().map(|(_, instance)| instance.name.clone()).collect();
+    let image = Image::Id(newest.image_id.to_string());
+    let mut plan = Roll { kind: Kind::Restart, app, spec, image, again, project: None, facts, options }.plan()?;
+    plan.notes.insert(
+        0,
+        "warm: new containers of the same spec and image take over from the old ones, as a new revision".into(),
+    );
+    Ok(plan)
 }
 
 /// The app's own wishes, from its newest container.

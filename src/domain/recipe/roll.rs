@@ -6,15 +6,18 @@ use super::super::converge::{Aim, Difference, Need};
 use super::super::facts::Facts;
 use super::super::fleet::{App, Instance};
 use super::super::identity::Hold;
+use super::super::ids::InstanceName;
 use super::super::inplace::{Change, blockers, compare};
 use super::super::options::{Options, PullPolicy};
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::super::project::ProjectSpec;
 use super::super::spec::AppSpec;
-use super::draft::{Draft, Slot, known, rivals};
+use super::draft::{Draft, Slot, known, rivals, stop};
 use super::hooks;
+use super::ports::Taken;
 use super::resources::Resources;
 use super::settle::{Readiness, batches, newest, next_revision, readiness, spec_of};
+use super::surge::{self, Replaced, Successor};
 use super::swap::{Before, Source, Swapped, Wanted};
 use super::traffic;
 
@@ -24,6 +27,8 @@ pub(super) struct Roll<'a> {
     pub app: &'a App,
     pub spec: AppSpec,
     pub image: Image,
+    /// Only these, and although they run just that: a restart by new containers. Empty: whoever runs something else.
+    pub again: Vec<InstanceName>,
     /// The file the spec comes from, for its networks and volumes.
     pub project: Option<&'a ProjectSpec>,
     pub facts: &'a Facts,
@@ -36,6 +41,8 @@ struct Todo<'a> {
     need: Need,
     /// What it runs otherwise than wanted, as far as that can be told.
     changes: Vec<Change>,
+    /// Who takes its place, where it is not to be replaced in place.
+    successor: Option<Successor>,
 }
 
 /// Which image exactly.
@@ -53,10 +60,21 @@ impl Roll<'_> {
         draft.plan.from = newest(self.app).map(|container| container.image_name().to_owned());
         draft.plan.to = Some(self.spec.image.clone());
         let (mut todo, mut unproven, mut beside) = (Vec::new(), Vec::new(), Standing::default());
-        for instance in &self.app.instances {
+        let pairs = surge::pairs(self.app);
+        let mut surplus = pairs.clone();
+        // One that takes another's place is handled with it.
+        for instance in self.app.instances.iter().filter(|one| pairs.iter().all(|(new, _)| new.name != one.name)) {
             let changes = self.changes(instance);
-            let difference = changes.as_deref().map_or(Difference::App, Difference::of);
-            match traffic::seen(&draft, instance).need(Aim::Run(difference)) {
+            let chosen = self.again.contains(&instance.name);
+            if !chosen && !self.again.is_empty() {
+                beside.others += usize::from(instance.is_ready());
+                continue;
+            }
+            match traffic::seen(&draft, instance).need(Aim::Run(self.difference(instance))) {
+                // Whatever an earlier one that broke off has left beside it: a restart always restarts.
+                Need::Nothing | Need::Proof if chosen => {
+                    todo.push(Todo { instance, need: Need::Replace, changes: Vec::new(), successor: None });
+                }
                 Need::Nothing | Need::Leave | Need::Unpause | Need::Start => {
                     beside.others += usize::from(instance.is_ready());
                     beside.broken += usize::from(instance.is_unhealthy());
@@ -67,11 +85,14 @@ impl Roll<'_> {
                     beside.others += 1;
                 }
                 need @ (Need::Replace | Need::Recreate | Need::Make) => {
-                    todo.push(Todo { instance, need, changes: changes.unwrap_or_default() });
+                    let new = pairs.iter().find(|(_, old)| old.name == instance.name).map(|(new, _)| *new);
+                    surplus.retain(|(_, old)| old.name != instance.name);
+                    let successor = new.map(|new| Successor::there(&draft, new, self.difference(new)));
+                    todo.push(Todo { instance, need, changes: changes.unwrap_or_default(), successor });
                 }
             }
         }
-        if todo.is_empty() && unproven.is_empty() {
+        if todo.is_empty() && unproven.is_empty() && surplus.is_empty() {
             draft.note(format!("every instance of {} runs {} as wanted: nothing to do", self.app.id, self.spec.image));
             let known = balancer::of_app(self.app);
             if balancer::distinct(&self.spec.rollout.balancers).iter().any(|spec| !known.contains(spec)) {
@@ -83,16 +104,43 @@ impl Roll<'_> {
             return Ok(draft.finish());
         }
         traffic::reachable(self.app, self.facts, self.options)?;
-        let swapped = self.prove_again(&mut draft, &unproven);
-        if todo.is_empty() {
-            remove_replaced(&mut draft, &swapped);
-            return Ok(draft.finish());
+        let mut swapped = self.prove_again(&mut draft, &unproven);
+        let mut replaced = Vec::new();
+        if !todo.is_empty() {
+            if self.surges() {
+                let bare = todo.iter_mut().filter(|one| one.successor.is_none());
+                let bare: Vec<_> = bare.collect();
+                let made = Successor::made(self.app, bare.len());
+                bare.into_iter().zip(made).for_each(|(one, made)| one.successor = Some(made));
+            }
+            self.check(&mut draft, &todo)?;
+            let chosen: Vec<_> = todo.iter().map(|one| one.instance).collect();
+            let batches = batches(&mut draft, self.app, &chosen, &beside, &self.spec.rollout, self.surges())?;
+            replaced = self.write(&mut draft, &batches, &todo, &mut swapped)?;
         }
-        self.check_in_place(&mut draft, &todo)?;
-        let chosen: Vec<_> = todo.iter().map(|one| one.instance).collect();
-        let batches = batches(&mut draft, self.app, &chosen, &beside, &self.spec.rollout)?;
-        self.write(&mut draft, &batches, &todo, swapped)?;
+        let all: Vec<StepId> = swapped.iter().map(|(_, swapped)| swapped.done).collect();
+        remove_replaced(&mut draft, &swapped, &all);
+        surge::clear(&mut draft, &replaced, &all);
+        surge::take_back(&mut draft, &surplus, &all);
         Ok(draft.finish())
+    }
+
+    /// New instances first.
+    fn surges(&self) -> bool {
+        self.options.surge.or(self.spec.rollout.surge).unwrap_or(false)
+    }
+
+    /// How an instance differs from what is wanted.
+    fn difference(&self, instance: &Instance) -> Difference {
+        self.changes(instance).as_deref().map_or(Difference::App, Difference::of)
+    }
+
+    fn check(&self, draft: &mut Draft<'_>, todo: &[Todo<'_>]) -> Result<(), Refusal> {
+        let pairs: Vec<_> = todo.iter().filter_map(|one| Some((one.instance, one.successor.as_ref()?))).collect();
+        if !pairs.is_empty() {
+            surge::check(draft, &self.app.id, &self.spec, &pairs)?;
+        }
+        if pairs.len() < todo.len() { self.check_in_place(draft, todo) } else { Ok(()) }
     }
 
     /// A batch of their own for instances that run what is wanted although the operation that began it broke off: they
@@ -102,19 +150,30 @@ impl Roll<'_> {
         let prove = |instance: &&Instance| {
             let (container, sandbox) = (known(instance.app.as_ref()?), known(instance.sandbox.as_ref()?));
             let at = Slot { instance: instance.name.clone(), batch: 1 };
+            // Never let go: the one that serves is not touched by their end.
+            let held: Vec<_> = instance
+                .others
+                .iter()
+                .filter(|other| other.is_alive())
+                .map(|other| {
+                    let cause = format!("{} is held back, and is not wanted any more", other.name);
+                    draft.main(&at, stop(known(other), draft.options), &[], cause)
+                })
+                .collect();
             let cause = format!("{} runs what is wanted, but what began it broke off", instance.name.short());
             let task = readiness.task(container.clone(), Some(sandbox.clone()), draft.options);
-            let ready = draft.main(&at, task, &[], cause);
+            let ready = draft.main(&at, task, &held, cause);
             let hooks = instance.app.as_ref().map(hooks::of).unwrap_or_default();
             let ready = hooks::post_ready(draft, &at, &hooks, &container, ready);
             let rivals = rivals(instance, instance.app.as_ref());
-            let task = Task::Verify { container, sandbox: Some(sandbox), rivals };
+            let task = Task::Verify { container, sandbox: Some(sandbox.clone()), rivals };
             let verify = draft.main(&at, task, &[ready], "nobody has judged its identity yet");
             let left = traffic::left(draft, instance);
             let verify =
                 left.attach(draft, &at, instance.sandbox.as_ref().map(known).as_ref(), &[verify]).unwrap_or(verify);
             let replaced = instance.others.iter().map(known).collect();
-            Some((at, Swapped { prepared: Vec::new(), start: ready, ready, verify, done: verify, replaced }))
+            let prepared = Vec::new();
+            Some((at, Swapped { prepared, sandbox, start: ready, ready, verify, done: verify, replaced }))
         };
         let proven: Vec<_> = unproven.iter().filter_map(prove).collect();
         if !proven.is_empty() {
@@ -147,7 +206,7 @@ impl Roll<'_> {
     }
 
     fn check_in_place(&self, draft: &mut Draft<'_>, todo: &[Todo<'_>]) -> Result<(), Refusal> {
-        let recreated = todo.iter().filter(|one| one.need == Need::Recreate);
+        let recreated = todo.iter().filter(|one| one.need == Need::Recreate && one.successor.is_none());
         let mut lines: Vec<String> = recreated.flat_map(|one| blockers(&one.changes)).collect();
         lines.sort();
         lines.dedup();
@@ -163,17 +222,17 @@ impl Roll<'_> {
             )));
         }
         draft.note(format!("not in place, sandboxes are replaced and addresses may change: {}", lines.join("; ")));
-        draft.note("a rollback to revisions before this one is not possible: their records go with the old sandboxes");
         Ok(())
     }
 
-    fn write(
+    /// Writes the steps of all batches; gives the instances that go once all is done.
+    fn write<'i>(
         &self,
         draft: &mut Draft<'_>,
         batches: &[Vec<&Instance>],
-        todo: &[Todo<'_>],
-        mut swapped: Vec<(Slot, Swapped)>,
-    ) -> Result<(), Refusal> {
+        todo: &[Todo<'i>],
+        swapped: &mut Vec<(Slot, Swapped)>,
+    ) -> Result<Vec<Replaced<'i>>, Refusal> {
         let source = match &self.image {
             Image::Id(id) => Source::Id(id.clone()),
             Image::Reference(policy) => {
@@ -200,17 +259,31 @@ impl Roll<'_> {
             at_once: batches.iter().map(Vec::len).max().unwrap_or(1),
             networks,
             volumes,
+            replaces: None,
         };
+        let (mut taken, mut gone) = (Taken::default(), Vec::new());
         let mut before =
             Before { verifies: swapped.iter().map(|(_, proven)| proven.verify).collect(), ..Before::default() };
         for batch in batches {
-            draft.plan.batches.push(batch.iter().map(|instance| instance.name.clone()).collect());
+            let mine = || todo.iter().filter(|one| batch.iter().any(|instance| instance.name == one.instance.name));
+            let names = mine().flat_map(|one| {
+                one.successor.iter().map(|successor| &successor.new.name).chain([&one.instance.name]).cloned()
+            });
+            draft.plan.batches.push(names.collect());
             let number = draft.plan.batches.len();
             let mut now = Before::default();
-            for one in todo.iter().filter(|one| batch.iter().any(|instance| instance.name == one.instance.name)) {
-                let Todo { instance, need, changes } = one;
+            for one in mine() {
+                let Todo { instance, need, changes, successor } = one;
                 let at = Slot { instance: instance.name.clone(), batch: number };
                 let cause = cause(instance, changes, wanted.revision);
+                if let Some(successor) = successor {
+                    let pair = (*instance, successor);
+                    let (done, replaced) = wanted.surge(draft, &mut taken, number, pair, &before, &cause)?;
+                    now.verifies.push(done.done);
+                    gone.push(replaced);
+                    swapped.push((Slot { instance: successor.new.name.clone(), batch: number }, done));
+                    continue;
+                }
                 let done = match instance.sandbox.as_ref().filter(|_| *need == Need::Recreate) {
                     Some(sandbox) => wanted.recreate(draft, &at, instance, sandbox, &before, &cause)?,
                     None => wanted.swap(draft, &at, instance, &before, &cause)?,
@@ -221,18 +294,16 @@ impl Roll<'_> {
             }
             before = now;
         }
-        remove_replaced(draft, &swapped);
-        Ok(())
+        Ok(gone)
     }
 }
 
 /// Once every instance is verified and its old container parked, what was replaced goes.
-fn remove_replaced(draft: &mut Draft<'_>, swapped: &[(Slot, Swapped)]) {
-    let all: Vec<StepId> = swapped.iter().map(|(_, swapped)| swapped.done).collect();
+fn remove_replaced(draft: &mut Draft<'_>, swapped: &[(Slot, Swapped)], all: &[StepId]) {
     for (at, swapped) in swapped {
         for target in &swapped.replaced {
             let task = Task::Remove { container: target.clone(), volumes: false };
-            draft.main(at, task, &all, "every instance is verified, so the old way back is no longer needed");
+            draft.main(at, task, all, "every instance is verified, so the old way back is no longer needed");
         }
     }
 }

@@ -50,7 +50,8 @@ pub fn rollback(app: &str, to: Option<u32>, facts: &Facts, options: &Options) ->
         return Ok(draft.finish());
     }
     let mut plan =
-        Roll { kind: Kind::Rollback, app, spec: record.spec, image, project: None, facts, options }.plan()?;
+        Roll { kind: Kind::Rollback, app, spec: record.spec, image, again: Vec::new(), project: None, facts, options }
+            .plan()?;
     plan.revision = Some(target);
     if !plan.is_empty() {
         plan.notes.insert(0, format!("what revision {target} was becomes a new revision; numbers only go up"));

@@ -5,13 +5,13 @@ use super::super::converge::Footing;
 use super::super::facts::Facts;
 use super::super::fleet::{App, Instance};
 use super::super::options::Options;
-use super::super::plan::{Kind, Plan, Refusal};
+use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::address;
 use super::create::absent;
-use super::draft::{Draft, Slot};
+use super::draft::{Draft, Slot, known};
 use super::managed;
 use super::ports::Taken;
-use super::remove::take_down;
+use super::remove::{Going, take_down};
 use super::restart::{self, restartable};
 use super::settle::{newest, readiness, spec_of};
 use super::swap::{Before, Source, Wanted};
@@ -50,9 +50,12 @@ fn down(draft: &mut Draft<'_>, app: &App, replicas: usize) {
     surplus.sort_by_key(|instance| !is_half_made(instance));
     surplus.truncate(app.instances.len() - replicas);
     draft.plan.batches = vec![surplus.iter().map(|instance| instance.name.clone()).collect()];
+    let kept = keep_revisions(draft, app, &surplus);
     for instance in surplus {
         let at = Slot { instance: instance.name.clone(), batch: 1 };
-        take_down(draft, &at, instance, false, &format!("{replicas} instances of {} are wanted", app.id), true);
+        let cause = format!("{replicas} instances of {} are wanted", app.id);
+        let going = Going { volumes: false, hooks: true, cause: &cause, after: kept.as_slice() };
+        take_down(draft, &at, instance, &going);
     }
     draft.note("volumes stay");
     if replicas == 0 {
@@ -61,6 +64,15 @@ fn down(draft: &mut Draft<'_>, app: &App, replicas: usize) {
             app.id
         ));
     }
+}
+
+/// Earlier revisions stand in sandboxes, each in one of them: they move to one that stays.
+fn keep_revisions(draft: &mut Draft<'_>, app: &App, surplus: &[&Instance]) -> Option<StepId> {
+    let records = draft.facts.revisions.get(&app.id).filter(|records| !records.is_empty())?.clone();
+    let stays = |instance: &&Instance| !surplus.iter().any(|gone| gone.name == instance.name);
+    let sandbox = app.instances.iter().filter(stays).find_map(|instance| instance.sandbox.as_ref())?;
+    let task = Task::Record { sandbox: known(sandbox), records };
+    Some(draft.shared(task, &[], "earlier revisions are kept where an instance stays, for a rollback"))
 }
 
 fn up(draft: &mut Draft<'_>, app: &App, replicas: usize) -> Result<(), Refusal> {
@@ -97,6 +109,7 @@ fn up(draft: &mut Draft<'_>, app: &App, replicas: usize) -> Result<(), Refusal> 
         at_once: 1,
         networks: Vec::new(),
         volumes: Vec::new(),
+        replaces: None,
     };
     let mut taken = Taken::default();
     draft.plan.batches = vec![todo.iter().map(|instance| instance.name.clone()).collect()];

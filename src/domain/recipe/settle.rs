@@ -136,6 +136,7 @@ pub(super) fn batches<'a>(
     chosen: &[&'a Instance],
     beside: &Standing,
     rollout: &Rollout,
+    surges: bool,
 ) -> Result<Vec<Vec<&'a Instance>>, Refusal> {
     let total = app.instances.len();
     let (options, now) = (draft.options, |instance: &&Instance| instance.is_ready());
@@ -143,11 +144,15 @@ pub(super) fn batches<'a>(
     let canary = options.canary.or(rollout.canary).map(|canary| canary.of(total));
     let asked = options.min_available.or(rollout.min_available);
     let keep = asked.map_or_else(|| MinAvailable::default_of(total), |asked| asked.of(total));
-    let budget = Budget { size: wish.of(total), canary, keep, strict: asked.is_some() };
+    // Where new ones come first, nothing is taken out that serves.
+    let (keep, strict) = if surges { (0, false) } else { (keep, asked.is_some()) };
+    let budget = Budget { size: wish.of(total), canary, keep, strict };
     let standing = Standing { handled: chosen.iter().map(now).collect(), ..beside.clone() };
     let split = budget.split(&standing).map_err(|few| Refusal::Refused(too_few(app, few, budget, wish, chosen)))?;
-    for note in budget_notes(&split, budget, total, chosen) {
-        draft.note(note);
+    if !surges {
+        for note in budget_notes(&split, budget, total, chosen) {
+            draft.note(note);
+        }
     }
     Ok(split.batches.iter().map(|batch| batch.iter().map(|place| chosen[*place]).collect()).collect())
 }

@@ -6,7 +6,7 @@
 use super::super::facts::Facts;
 use super::super::fleet::{Container, Instance, MountSeen};
 use super::super::hook::Moment;
-use super::super::ids::AppId;
+use super::super::ids::{AppId, ContainerId};
 use super::super::options::PullPolicy;
 use super::super::plan::{AppDraft, Refusal, RevisionRecord, SandboxDraft, StepId, Target, Task};
 use super::super::spec::{AppSpec, MountKind};
@@ -50,6 +50,8 @@ pub(super) struct Wanted<'a> {
     pub networks: Vec<StepId>,
     /// Volumes to be made first.
     pub volumes: Vec<StepId>,
+    /// A container of the instance whose place what is made takes.
+    pub replaces: Option<ContainerId>,
 }
 
 /// The batch before: what the next one waits for.
@@ -74,6 +76,7 @@ pub(super) struct WayBack<'i> {
 pub(super) struct Swapped {
     /// What the swap waited for.
     pub prepared: Vec<StepId>,
+    pub sandbox: Target,
     pub start: StepId,
     pub ready: StepId,
     pub verify: StepId,
@@ -119,23 +122,20 @@ impl Wanted<'_> {
         let places = traffic::places(draft, instance);
         let drain = places.drain(draft, at, Some(&sandbox), &told);
         let out = hooks.write(draft, at, Moment::PreStop, drain.map_or(told, |drain| vec![drain]));
-        let (stopped, start, begun) = match (held.zip(old), warm) {
-            (Some((held, old)), Some((begun, _))) => {
-                let watch = watch(&self.readiness.probe, Some(self.spec), Some(old));
-                let task = warm::swap(draft, old, held, watch);
-                let cause = format!("revision {} goes, and revision {} takes over", old.revision(), self.revision);
-                let swap = draft.main(at, task, &out, cause);
-                (vec![(old, swap)], swap, begun)
+        let (stopped, start, begun) = if let (Some((held, old)), Some((begun, _))) = (held.zip(old), warm) {
+            let watch = watch(&self.readiness.probe, Some(self.spec), Some(old));
+            let task = warm::swap(draft, old, held, watch);
+            let cause = format!("revision {} goes, and revision {} takes over", old.revision(), self.revision);
+            let swap = draft.main(at, task, &out, cause);
+            (vec![(old, swap)], swap, begun)
+        } else {
+            let stopped = self.stop_running(draft, at, instance, &out);
+            let mut needs: Vec<_> = stopped.iter().map(|(_, step)| *step).collect();
+            if needs.is_empty() {
+                needs = out;
             }
-            _ => {
-                let stopped = self.stop_running(draft, at, instance, &out);
-                let mut needs: Vec<_> = stopped.iter().map(|(_, step)| *step).collect();
-                if needs.is_empty() {
-                    needs = out;
-                }
-                let start = self.start(draft, at, &container, &needs);
-                (stopped, start, start)
-            }
+            let start = self.start(draft, at, &container, &needs);
+            (stopped, start, start)
         };
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, rivals(instance, None), start);
         let verify = places.attach(draft, at, Some(&sandbox), &[verify]).unwrap_or(verify);
@@ -149,7 +149,7 @@ impl Wanted<'_> {
         places.undo(draft, at, Some(&sandbox), drain);
         draft.undo(at, Task::Remove { container, volumes: false }, &[create], cause);
         let replaced = old.into_iter().chain(&instance.others).map(known).collect();
-        Ok(Swapped { prepared, start, ready, verify, done: park.unwrap_or(verify), replaced })
+        Ok(Swapped { prepared, sandbox, start, ready, verify, done: park.unwrap_or(verify), replaced })
     }
 
     /// The sandbox as it is, started again, or made anew; and the step that brings it up.
@@ -190,7 +190,14 @@ impl Wanted<'_> {
         cause: &str,
     ) -> Result<StepId, Refusal> {
         let spec = ports::of_instance(self.app, &self.spec.sandbox, number)?;
-        let sandbox = SandboxDraft { app: self.app.clone(), number, spec, spec_hash: self.spec.hash(), addresses };
+        let sandbox = SandboxDraft {
+            app: self.app.clone(),
+            number,
+            spec,
+            spec_hash: self.spec.hash(),
+            addresses,
+            replaces: self.replaces.clone(),
+        };
         let needs: Vec<_> = needs.iter().chain(&self.networks).copied().collect();
         Ok(draft.main(at, Task::SandboxCreate { draft: Box::new(sandbox) }, &needs, cause))
     }
@@ -238,6 +245,7 @@ impl Wanted<'_> {
             image_id,
             sandbox,
             carry: instance.app.as_ref().map(|old| carried(old, self.spec)).unwrap_or_default(),
+            replaces: self.replaces.clone(),
             hold,
         };
         Ok(draft.main(at, Task::Create { draft: Box::new(app) }, &needs, cause))
@@ -350,15 +358,38 @@ pub(super) fn record(
     sandbox: &Target,
     needs: &[StepId],
 ) -> Option<StepId> {
-    let image = draft.facts.images.get(&*old.image_id);
-    let record = RevisionRecord {
+    let task = Task::Record { sandbox: sandbox.clone(), records: vec![as_record(draft.facts, old)?] };
+    Some(draft.main(at, task, needs, format!("revision {} is written down for a rollback", old.revision())))
+}
+
+/// Writes down all that is known of earlier revisions in a new sandbox, for the old ones go with what stands in them.
+pub(super) fn move_records(
+    draft: &mut Draft<'_>,
+    at: &Slot,
+    app: &AppId,
+    old: Option<&Container>,
+    sandbox: &Target,
+    needs: &[StepId],
+) -> Option<StepId> {
+    let mut records = draft.facts.revisions.get(app).cloned().unwrap_or_default();
+    let old = old.and_then(|old| as_record(draft.facts, old));
+    records.extend(old.filter(|old| records.iter().all(|record| record.revision != old.revision)));
+    if records.is_empty() {
+        return None;
+    }
+    let task = Task::Record { sandbox: sandbox.clone(), records };
+    Some(draft.main(at, task, needs, "earlier revisions are written down for a rollback"))
+}
+
+/// What a container runs, for a later rollback.
+fn as_record(facts: &Facts, old: &Container) -> Option<RevisionRecord> {
+    let image = facts.images.get(&*old.image_id);
+    Some(RevisionRecord {
         revision: old.revision(),
         image_id: old.image_id.to_string(),
         digests: image.map(|image| image.digests.clone()).unwrap_or_default(),
         spec: spec_of(old)?,
-    };
-    let task = Task::Record { sandbox: sandbox.clone(), record: Box::new(record) };
-    Some(draft.main(at, task, needs, format!("revision {} is written down for a rollback", old.revision())))
+    })
 }
 
 /// Keeps the old container as the way back.

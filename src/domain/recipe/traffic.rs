@@ -14,7 +14,7 @@ use super::swap::Wanted;
 use std::time::Duration;
 
 /// How long a balancer may take to send requests again (HAProxy: `rise` checks of `inter` each; 3 × 2 s by default).
-const ATTACH: Duration = Duration::from_secs(60);
+pub(super) const ATTACH: Duration = Duration::from_secs(60);
 
 /// The places of one instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +35,15 @@ pub(super) fn reachable(app: &App, facts: &Facts, options: &Options) -> Result<(
 
 /// Finds the instance in its app's balancers, and says where it is not, or stays out.
 pub(super) fn places(draft: &mut Draft<'_>, instance: &Instance) -> Places {
+    find(draft, instance, true)
+}
+
+/// The same of one beside which another serves before it is taken out.
+pub(super) fn places_beside(draft: &mut Draft<'_>, instance: &Instance) -> Places {
+    find(draft, instance, false)
+}
+
+fn find(draft: &mut Draft<'_>, instance: &Instance, may_be_last: bool) -> Places {
     let mut places = Vec::new();
     let owner = |app: &&App| app.instances.iter().any(|one| one.name == instance.name);
     let Some(app) = draft.facts.fleet.apps.iter().find(owner) else { return Places::default() };
@@ -56,7 +65,7 @@ pub(super) fn places(draft: &mut Draft<'_>, instance: &Instance) -> Places {
             let address = wanted.member().and_then(|member| member.address);
             let place = Place { balancer: seen.spec.clone(), server: server.name.clone(), address };
             if ours(server, left.iter().any(|one| one.is(&place))) {
-                if alone(server, servers) {
+                if may_be_last && alone(server, servers) {
                     draft.note(format!(
                         "{place} is the only one serving there: clients wait or see errors while {} is out",
                         instance.name.short()
@@ -151,7 +160,7 @@ pub(super) fn join(draft: &mut Draft<'_>, at: &Slot, wanted: &Wanted<'_>, sandbo
     let mut balancers = balancer::distinct(&wanted.spec.rollout.balancers);
     balancers.retain(asked);
     if !balancers.is_empty() {
-        let task = Task::Join { balancers, sandbox: sandbox.clone(), timeout: ATTACH };
+        let task = Task::Join { balancers, sandbox: sandbox.clone(), timeout: ATTACH, seats: Vec::new() };
         draft.main(at, task, &[verify], "a place that an earlier instance left there is this one's now");
     }
 }

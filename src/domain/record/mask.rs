@@ -25,12 +25,12 @@ impl Mask {
     pub fn of(plan: &Plan) -> Self {
         let mut secrets = BTreeSet::new();
         for step in &plan.steps {
-            let spec = match &step.task {
-                Task::Create { draft } => Some(&draft.spec),
-                Task::Record { record, .. } => Some(&record.spec),
-                _ => None,
+            let specs: Vec<_> = match &step.task {
+                Task::Create { draft } => vec![&draft.spec],
+                Task::Record { records, .. } => records.iter().map(|record| &record.spec).collect(),
+                _ => Vec::new(),
             };
-            secrets.extend(spec.into_iter().flat_map(|spec| spec.container.environment.values().cloned()));
+            secrets.extend(specs.into_iter().flat_map(|spec| spec.container.environment.values().cloned()));
             match &step.task {
                 Task::Ready { probe: ProbeSpec::Exec { command }, .. } => {
                     secrets.insert(command.clone());

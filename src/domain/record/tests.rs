@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::event::{Counts, Finished, Outcome, Planned, PlannedStep, StepFinished, StepResult};
 use crate::domain::plan::{Kind, Lane};
+use std::collections::BTreeMap;
 
 const OP: &str = "20261122-101502-3f2a01";
 
@@ -29,6 +30,7 @@ fn planned() -> EventKind {
         cause: "it makes room".into(),
     };
     EventKind::Planned(Planned {
+        replaces: BTreeMap::new(),
         kind: Kind::Restart,
         app: "shop/web".into(),
         from: None,
@@ -44,6 +46,7 @@ fn planned() -> EventKind {
 
 fn stopped(error: Option<&str>) -> EventKind {
     EventKind::StepFinished(StepFinished {
+        failed_requests: None,
         step: 0,
         instance: Some(InstanceName("shop/web-1".into())),
         batch: Some(1),

@@ -90,6 +90,7 @@ fn draft() -> super::super::plan::AppDraft {
         image_id: None,
         sandbox: target(),
         carry: Vec::new(),
+        replaces: None,
         hold: None,
     }
 }

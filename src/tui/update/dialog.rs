@@ -9,7 +9,7 @@ use super::super::model::{Ask, Confirm, Dialog, Model, Question};
 use super::super::theme::Role;
 use super::{bulk, marks, say, themes};
 use crate::domain::event::Urgency;
-use crate::domain::options::{BatchSize, Gate, OnFailure, Options};
+use crate::domain::options::{BatchSize, Gate, OnFailure};
 use crate::domain::plan::{Kind, Plan};
 use crate::domain::project::ProjectSpec;
 use crate::engine::Request;
@@ -97,9 +97,9 @@ fn answer(model: &mut Model) -> Vec<Command> {
     if let Some(Dialog::Ask(Ask { question: Question::Images { .. } | Question::Counts { .. }, .. })) = &model.dialog {
         return answer_all(model);
     }
+    let options = model.options.clone();
     let Some(Dialog::Ask(ask)) = &mut model.dialog else { return Vec::new() };
     let text = ask.line.text().trim().to_owned();
-    let options = Options::default();
     let (request, what) = match &ask.question {
         Question::Image { app } => match crate::domain::ids::ImageRef::new(text.as_str()) {
             Ok(image) => {
@@ -138,7 +138,8 @@ fn answer_all(model: &mut Model) -> Vec<Command> {
         Question::Counts { apps } => {
             let replicas = text.parse::<u32>().map_err(|_| format!("`{text}` is not a number of instances"));
             let request = |replicas| {
-                let one = |app: &String| Request::Scale { app: app.clone(), replicas, options: Options::default() };
+                let options = || model.options.clone();
+                let one = |app: &String| Request::Scale { app: app.clone(), replicas, options: options() };
                 apps.iter().map(one).collect()
             };
             ("scale", replicas.map(request))
@@ -178,7 +179,7 @@ pub fn loaded(model: &mut Model, project: Result<Box<ProjectSpec>, String>) -> V
     match project {
         Ok(project) => {
             let what = format!("create {}", project.name);
-            let (services, scale, options) = (Vec::new(), Vec::new(), Options::default());
+            let (services, scale, options) = (Vec::new(), Vec::new(), model.options.clone());
             plan(model, Request::Create { project: *project, services, scale, options }, what)
         }
         Err(message) => {
@@ -223,7 +224,7 @@ pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) ->
         (Ok(plan), shown) => {
             let typed = must_type(&plan, &request).map(|wanted| (Line::default(), wanted));
             let changed = shown.is_some();
-            let confirm = Confirm { request, plan, typed, scroll: 0, checking: false, changed };
+            let confirm = Confirm { request, plan, typed, missed: false, scroll: 0, checking: false, changed };
             model.dialog = Some(Dialog::Confirm(Box::new(confirm)));
             Vec::new()
         }
@@ -248,7 +249,7 @@ fn must_type(plan: &Plan, request: &Request) -> Option<String> {
     if matches!(request, Request::Remove { volumes: true, .. }) {
         return Some(plan.app.clone());
     }
-    let instances = plan.batches.iter().map(Vec::len).sum::<usize>();
+    let instances = plan.batch_sizes().sum::<usize>();
     (instances > 1 && plan.kind != Kind::Create).then(|| instances.to_string())
 }
 
@@ -259,7 +260,7 @@ fn choose(model: &mut Model, key: KeyEvent) -> Option<Vec<Command>> {
         return None;
     }
     let (plan, mut request) = (&confirm.plan, (*confirm.request).clone());
-    let batch = plan.batches.iter().map(Vec::len).max().unwrap_or(1);
+    let batch = plan.batch_sizes().max().unwrap_or(1);
     let options = request.options_mut();
     match key.code {
         KeyCode::Char('g') => {
@@ -302,10 +303,12 @@ fn press_confirm(model: &mut Model, key: KeyEvent) -> Vec<Command> {
                 model.ticket = ticket;
                 return vec![Command::Plan { ticket, request }];
             }
+            confirm.missed = true;
         }
         _ => {
             if let Some((line, _)) = &mut confirm.typed {
                 line.press(key);
+                confirm.missed = false;
             }
         }
     }

@@ -86,7 +86,8 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Rollback => {
             if let Some((app, _)) = managed(model, "roll back") {
                 let what = format!("roll back {app}");
-                return dialog::plan(model, Request::Rollback { app, to: None, options: Options::default() }, what);
+                let options = model.options.clone();
+                return dialog::plan(model, Request::Rollback { app, to: None, options }, what);
             }
         }
         Remove => {

@@ -7,7 +7,6 @@ use super::super::theme::Role;
 use super::{bulk, dialog, fleet, say};
 use crate::domain::event::OpEvent;
 use crate::domain::ids::ImageRef;
-use crate::domain::options::Options;
 use crate::domain::progress::Phase;
 use crate::engine::Request;
 use std::collections::BTreeSet;
@@ -100,7 +99,7 @@ pub fn ask_remove(model: &mut Model) {
 
 /// Each marked app back to its revision before.
 pub fn roll_back(model: &mut Model) -> Vec<Command> {
-    let request = |app| Request::Rollback { app, to: None, options: Options::default() };
+    let request = |app| Request::Rollback { app, to: None, options: model.options.clone() };
     let requests = apps(model).into_iter().map(request).collect();
     bulk::plan(model, "roll back", requests)
 }
@@ -122,7 +121,7 @@ pub fn deployments(model: &Model, apps: &[String], text: &str) -> Result<Vec<Req
             app: app.clone(),
             image: Some(image.to_string()),
             project: None,
-            options: Options::default(),
+            options: model.options.clone(),
         })
     };
     apps.iter().map(request).collect()
@@ -157,7 +156,8 @@ pub fn restart(model: &mut Model) -> Vec<Command> {
         [one] => format!("restart {one}"),
         many => format!("restart {} marked", many.len()),
     };
-    dialog::plan(model, Request::Restart { targets, options: Options::default() }, what)
+    let options = model.options.clone();
+    dialog::plan(model, Request::Restart { targets, options }, what)
 }
 
 /// An operation has ended: what it has done loses its mark, what failed or was not begun keeps it.

@@ -198,7 +198,8 @@ fn draw_confirm(pen: &mut Pen<'_>, confirm: &Confirm, area: Rect) -> Option<Posi
         _ if confirm.plan.is_empty() => (Vec::new(), vec![key("esc", "close")]),
         None => (Vec::new(), vec![key("esc", "cancel"), key("enter", "run it")]),
         Some((_, wanted)) => {
-            let line = vec![(format!("type {wanted} to run it: "), Role::Warn), (" ".repeat(24), Role::Input)];
+            let mut line = vec![(format!("type {wanted} to run it: "), Role::Warn), (" ".repeat(24), Role::Input)];
+            line.extend(confirm.missed.then(|| (format!("  that is not {wanted}"), Role::Bad)));
             (vec![Vec::new(), line], vec![key("esc", "cancel"), key("enter", "run it, once typed")])
         }
     };
@@ -234,7 +235,7 @@ fn draw_confirm(pen: &mut Pen<'_>, confirm: &Confirm, area: Rect) -> Option<Posi
 /// How it may be done otherwise.
 fn choices(confirm: &Confirm) -> Vec<Spans> {
     let plan = &confirm.plan;
-    let batch = plan.batches.iter().map(Vec::len).max().unwrap_or(1);
+    let batch = plan.batch_sizes().max().unwrap_or(1);
     let gate = match plan.gate {
         Gate::Auto => "auto",
         Gate::First => "first",

@@ -54,7 +54,7 @@ fn seen(pen: &Pen<'_>, op: &OpView, one: &InstanceProgress, names: usize, width:
     let answers = [Action::Drain, Action::Ready].into_iter().filter_map(said).collect::<Vec<_>>().join("; ");
     let room = width.saturating_sub(super::pen::spans_width(&spans) + 2);
     if let Some(first) = text::wrap(&answers, room.max(8)).into_iter().next() {
-        spans.push((format!("  {first}"), Role::Dim));
+        spans.push((format!("  {}", first.trim_end_matches(';')), Role::Dim));
     }
     spans
 }
@@ -67,6 +67,11 @@ fn serving(op: &OpView) -> Spans {
     spans.push((format!("{new} new, {old} old"), Role::Text));
     if nobody > 0 {
         spans.push((format!(", {nobody} nobody"), Role::Warn));
+    }
+    if let Some(failed) = op.progress.failed_requests() {
+        let role = if failed == 0 { Role::Good } else { Role::Bad };
+        let failed = usize::try_from(failed).unwrap_or(usize::MAX);
+        spans.push((format!("; {} failed", text::count(failed, "request")), role));
     }
     spans
 }

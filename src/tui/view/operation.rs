@@ -89,6 +89,10 @@ fn head(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
         let role = if kept == judged { Role::Good } else { Role::Warn };
         facts.push((format!("identity kept {kept}/{judged}"), role));
     }
+    if let Some(failed) = op.progress.failed_requests() {
+        let role = if failed == 0 { Role::Good } else { Role::Bad };
+        facts.push((format!("{} failed", text::count(usize::try_from(failed).unwrap_or(usize::MAX), "request")), role));
+    }
     if let Some(finished) = op.progress.finished.as_ref().filter(|f| f.serial_ms > f.took_ms) {
         facts.push((format!("one after the other {}", human(finished.serial_ms)), Role::Dim));
     }
@@ -104,15 +108,24 @@ fn head(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
     if let Some(waiting) = op.waiting() {
         facts.push((waiting.to_owned(), Role::Warn));
     }
-    let mut spans = Spans::new();
-    for fact in facts {
-        if !spans.is_empty() {
-            spans.push(sep.clone());
+    let joined = |facts: &Spans| {
+        let mut spans = Spans::new();
+        for fact in facts {
+            if !spans.is_empty() {
+                spans.push(sep.clone());
+            }
+            spans.push(fact.clone());
         }
-        spans.push(fact);
+        spans.push((" ".to_owned(), Role::Text));
+        spans
+    };
+    // Where not all fit, what only explains goes first, then what came first.
+    let room = usize::from(area.width - area.width / 3);
+    while facts.len() > 1 && super::pen::spans_width(&joined(&facts)) > room {
+        let least = facts.iter().rposition(|(_, role)| *role == Role::Dim).unwrap_or(0);
+        facts.remove(least);
     }
-    spans.push((" ".to_owned(), Role::Text));
-    let end = pen.spans_right(area.x + area.width / 3, y, area.right(), &spans);
+    let end = pen.spans_right(area.x + area.width / 3, y, area.right(), &joined(&facts));
     gauge(pen, op, Rect { x: area.x + 1, y, width: end.saturating_sub(area.x + 2), height: 1 });
 }
 

@@ -1,5 +1,6 @@
 //! The gate in front of a program, and the arbiter that holds it back: on this machine's own network, each under a name of its own.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
@@ -85,7 +86,6 @@ fn who_is_not_held_passes_and_is_the_program_itself() {
         ] {
             let mut gate = sandbox.gate("mine", command);
             let done = gate.env("WORD", "word").stdin(Stdio::null()).output().unwrap();
-            use std::os::unix::process::ExitStatusExt;
             let ended = done.status.code().unwrap_or_else(|| -done.status.signal().unwrap_or(0));
             let (said, complained) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
             assert_eq!(ended, code, "{command:?}: {complained}");
@@ -153,27 +153,30 @@ fn only_the_port_is_held_and_whoever_binds_it() {
     let (port, free) = (free_port(), free_port());
     let socket = tempfile::tempdir().unwrap();
     let file = socket.path().join("a-socket-file-with-a-long-name");
-    let _old = Guest::serving(port, &["v1"]);
+    let old = Guest::serving(port, &["v1"]);
     assert_eq!(sandbox.hold(&format!("t bind {port}")), "waiting");
-    // UDP of the same number, a socket file, another port; then, in a child, IPv6.
+    // UDP of the same number, a socket file, another port in both families; then, in a child, its own in both.
     let script = format!(
         "socket(my $u, PF_INET, SOCK_DGRAM, 0); bind($u, pack_sockaddr_in({port}, INADDR_ANY)) or die \"udp $!\"; \
-         socket(my $f, PF_UNIX, SOCK_STREAM, 0); bind($f, pack_sockaddr_un('{}')) or die \"file $!\"; {} \
+         socket(my $f, PF_UNIX, SOCK_STREAM, 0); bind($f, pack_sockaddr_un('{}')) or die \"file $!\"; \
+         sub six {{ my $p = shift; socket(my $s, PF_INET6, SOCK_STREAM, 0); setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1); \
+         setsockopt($s, 41, 26, 1); bind($s, pack_sockaddr_in6($p, Socket::IN6ADDR_ANY)) or die \"v6 $!\"; listen($s, 9); \
+         print \"v6 $p\\n\"; $s }} {} my $keep = six({free}); \
          if (fork) {{ wait; exit 0 }} \
-         socket(my $s, PF_INET6, SOCK_STREAM, 0); setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1); \
-         bind($s, pack_sockaddr_in6({port}, Socket::IN6ADDR_ANY)) or die \"v6 $!\"; print \"v6\\n\";",
+         {} my $last = six({port});",
         file.display(),
-        listens(free)
+        listens(free),
+        listens(port)
     );
     let new = sandbox.perl("t", &script);
     assert_eq!(sandbox.line(), "begun");
     assert_eq!(sandbox.line(), format!("other {free}"));
-    assert_eq!(new.line(), format!("on {free}"));
+    assert_eq!((new.line(), new.line()), (format!("on {free}"), format!("v6 {free}")));
     // Who stands is told together with what it has bound.
     assert_eq!((sandbox.line(), sandbox.line()), (format!("other {free}"), format!("held {port}")));
     sandbox.first.say("swap a t");
-    drop(_old);
-    assert_eq!(new.line(), "v6");
+    drop(old);
+    assert_eq!((new.line(), new.line()), (format!("on {port}"), format!("v6 {port}")));
 }
 
 #[test]
@@ -182,7 +185,8 @@ fn other_ports_of_the_old_version_are_waited_for_as_well() {
     let (port, admin) = (free_port(), free_port());
     let both = format!("{} {} sleep;", listens(admin), listens(port));
     let old = Guest::spawn(Command::new("perl").args(["-MSocket", "-e", &format!("$| = 1; {both}")]));
-    (old.line(), old.line());
+    old.line();
+    old.line();
     assert_eq!(sandbox.hold(&format!("t bind {port}")), "waiting");
     let new = sandbox.perl("t", &both);
     assert_eq!(sandbox.line(), "begun");

@@ -5,6 +5,7 @@ use super::events::{check, of};
 use super::{Outside, Site, get};
 use crate::support::daemon::{Options, PrivateDockerd};
 use crate::support::docker::Engine;
+use crate::support::haproxy::Haproxy;
 use crate::support::http;
 use crate::support::images;
 use crate::support::pitstop::Output;
@@ -229,6 +230,24 @@ fn a_console_that_dies_while_one_is_held_leaves_the_old_one_serving() {
     assert_eq!(site.containers().len(), 4, "{:?}", site.containers());
 }
 
+#[test]
+fn an_abort_takes_the_held_one_away_and_nobody_notices() {
+    let engine = Engine::machine();
+    let site = stateless(&engine, &images::app(&engine, "v1"), 1, "");
+    let (before, containers) = (site.outside(1), site.containers());
+    let asker = Asker::at(before.address());
+    let boots = images::slow_boot(&engine, "v2", 60_000);
+    let console = site.pitstop.start(&["deploy", &site.web(), "--image", &boots, "--json"]);
+    wait_until("the new one to boot", PATIENCE, || {
+        let started = |line: &str| line.contains("\"event\":\"step_started\"") && line.contains("\"action\":\"warm\"");
+        console.stdout().lines().any(started)
+    });
+    site.run("abort", &["--undo-all"]).expect_code(0);
+    console.wait().expect_code(7);
+    assert_eq!(asker.end(), Vec::<String>::new());
+    assert_eq!((site.outside(1), site.containers()), (before, containers));
+}
+
 /// How long nobody answers, seen from outside by one who asks all the time, and as told; each way in turn.
 #[test]
 #[ignore = "a measurement: PITSTOP_ROUNDS=100 cargo test --test it how_long_a_swap -- --ignored --nocapture"]
@@ -307,4 +326,72 @@ impl Gap {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
     }
+}
+
+/// New connections at a steady rate from three clients, each with one request.
+struct Knocks {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<(usize, usize)>>,
+}
+
+impl Knocks {
+    /// A hundred a second from each.
+    fn on(address: &str) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let client = |number: u32| {
+            let (stop, address) = (stop.clone(), address.to_owned());
+            std::thread::spawn(move || {
+                let (mut all, mut failed) = (0, 0);
+                let mut due = Instant::now() + Duration::from_micros(3_333) * number;
+                while !stop.load(Ordering::Relaxed) {
+                    std::thread::park_timeout(due.saturating_duration_since(Instant::now()));
+                    due += Duration::from_millis(10);
+                    all += 1;
+                    failed += usize::from(http::get(&address, "/").is_err());
+                }
+                (all, failed)
+            })
+        };
+        Self { threads: (0..3).map(client).collect(), stop }
+    }
+
+    fn end(self) -> (usize, usize) {
+        self.stop.store(true, Ordering::Relaxed);
+        let ended = self.threads.into_iter().map(|thread| thread.join().unwrap());
+        ended.fold((0, 0), |(all, failed), (more, wrong)| (all + more, failed + wrong))
+    }
+}
+
+/// What 300 new connections a second see of each swap of a single instance, without a load balancer and behind one that tries
+/// again; nothing is drained.
+#[test]
+#[ignore = "a measurement: PITSTOP_ROUNDS=50 cargo test --test it what_clients_see -- --ignored --nocapture"]
+#[allow(clippy::print_stderr)]
+fn what_clients_see_of_a_swap() {
+    let rounds = std::env::var("PITSTOP_ROUNDS").map_or(5, |rounds| rounds.parse::<usize>().expect("a number"));
+    let engine = Engine::machine();
+    let versions = ["v1", "v2"].map(|version| images::app(&engine, version));
+    let site = stateless(&engine, &versions[0], 1, "");
+    let direct = site.outside(1).address();
+    let haproxy = Haproxy::start(&[format!("web-1 {direct}")]);
+    let mut seen = [(0, Vec::new()), (0, Vec::new())];
+    for round in 0..rounds {
+        for (way, address) in [&direct, &haproxy.address].into_iter().enumerate() {
+            let knocks = Knocks::on(address);
+            deploy(&site, &versions[(2 * round + way + 1) % 2], &["--warm", "bind"]).expect_code(0);
+            let (all, failed) = knocks.end();
+            seen[way].0 += all;
+            seen[way].1.push(failed);
+        }
+    }
+    for ((all, failed), name) in seen.iter_mut().zip(["no load balancer", "HAProxy, which tries again"]) {
+        failed.sort_unstable();
+        eprintln!(
+            "{name}: {rounds} swaps, {all} new connections, failed in all {}, median of a swap {}, most {}",
+            failed.iter().sum::<usize>(),
+            failed[failed.len() / 2],
+            failed[failed.len() - 1]
+        );
+    }
+    assert_eq!(seen[1].1.iter().sum::<usize>(), 0, "with a balancer that tries again nobody notices");
 }

@@ -12,7 +12,6 @@
 //! images    small images with a real HTTP server, made here
 //! fuzz      how many cases generators try
 //! http      one HTTP request, without retries
-//! paused    a clock that stands still but for timers, exact through sockets
 //! pitstop   the built program: run to its end, started in the background, or in a terminal
 //! ports     ports that nobody else gets meanwhile
 //! poison    a hostile engine in front of the real one
@@ -35,7 +34,6 @@ pub mod haproxy;
 pub mod http;
 pub mod images;
 pub mod nginx;
-pub mod paused;
 pub mod pitstop;
 pub mod poison;
 pub mod ports;

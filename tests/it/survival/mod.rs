@@ -10,6 +10,7 @@ mod rival;
 mod scene;
 mod seeds;
 mod single;
+mod surge;
 
 /// All cases of a family, or its sample?
 fn exhaustive() -> bool {

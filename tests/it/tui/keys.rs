@@ -501,6 +501,10 @@ fn what_runs_is_what_was_confirmed() {
     let mut model = confirming();
     assert!(press(&mut model, "<enter>").is_empty(), "four instances need their number typed");
     assert!(press(&mut model, "3<enter>").is_empty());
+    assert!(text(&model).contains("that is not 4"), "{}", text(&model));
+    press(&mut model, "<left>");
+    assert!(!text(&model).contains("that is not 4"));
+    press(&mut model, "<right>");
     assert!(matches!(press(&mut model, "<backspace>4<enter>")[..], [Command::Plan { .. }]));
     assert!(press(&mut model, "<enter><enter>").is_empty(), "it is being checked");
     assert!(matches!(answer(&mut model, Ok(sample::deploy_plan()))[..], [Command::Run(..)]));
@@ -700,4 +704,23 @@ fn a_read_only_console_asks_for_nothing() {
         assert!(press(&mut model, &format!("jjj{key}")).is_empty());
         assert!(model.dialog.is_none() && model.notice.is_some(), "{key}");
     }
+}
+
+#[test]
+fn what_the_settings_say_counts_here_too() {
+    let mut model = wide();
+    model.options.batch = Some(BatchSize::Count(3));
+    let batch = |commands: Vec<Command>| match commands.into_iter().next() {
+        Some(Command::Plan { mut request, .. }) => request.options_mut().batch.map(|batch| batch.to_string()),
+        other => panic!("{other:?}"),
+    };
+    press(&mut model, "jjj");
+    let asked = press(&mut model, "D<enter>");
+    assert_eq!(batch(asked).as_deref(), Some("3"));
+    press(&mut model, "<esc>");
+    let asked = press(&mut model, "U");
+    assert_eq!(batch(asked).as_deref(), Some("3"));
+    press(&mut model, "<esc>");
+    let asked = press(&mut model, "r");
+    assert_eq!(batch(asked).as_deref(), Some("3"));
 }

@@ -1,10 +1,10 @@
 //! Canned fleets, plans and events, as an engine would give them.
 
 use jiff::Timestamp;
-use pitstop::domain::balancer::{Admin, BalancerSpec, Server, Traffic, TrafficSeen};
+use pitstop::domain::balancer::{Admin, BalancerSeen, BalancerSpec, Server, Traffic, TrafficSeen};
 use pitstop::domain::event::{
-    Counts, EventKind, Finished, GapMeasured, IdentityJudged, OpEvent, Outcome, Planned, StepFinished, StepResult,
-    StepStarted,
+    Counts, EventKind, Finished, GapMeasured, IdentityJudged, OpEvent, Outcome, Planned, StepFinished, StepProgress,
+    StepResult, StepStarted,
 };
 use pitstop::domain::facts::Facts;
 use pitstop::domain::fleet::{BoundPort, Container, Detail, EngineInfo, Fleet, Health, MountSeen, State};
@@ -91,6 +91,7 @@ pub fn instance(app: &AppId, number: u32, image: &str, revision: u32, ip: &str, 
         held: false,
         spec: Some(AppSpec { image: image.into(), ..AppSpec::default() }),
         spec_hash: String::new(),
+        replaces: None,
     };
     let mut sandbox = container(&app.sandbox_name(number), "pitstop-sandbox:0f3a", Some(1_036_900));
     sandbox.own = Some(own(Role::Sandbox));
@@ -182,6 +183,26 @@ pub fn deploy_plan() -> Plan {
     recipe::deploy("shop/web", Some("registry.local:5000/shop/web:v3"), None, &facts(), &Options::default()).unwrap()
 }
 
+/// The same behind a load balancer.
+pub fn balanced_plan() -> Plan {
+    let mut facts = facts();
+    let server = |number: usize| Server {
+        name: ServerName::new(format!("web-{number}")).unwrap(),
+        address: None,
+        admin: Some(Admin::Ready),
+        up: true,
+        traffic: Some(Traffic::default()),
+        words: "UP".into(),
+    };
+    let servers = Ok((1..=4).map(server).collect());
+    facts.balancers.insert(AppId::new("shop", "web"), vec![BalancerSeen { spec: haproxy(), servers }]);
+    recipe::deploy("shop/web", Some("registry.local:5000/shop/web:v3"), None, &facts, &Options::default()).unwrap()
+}
+
+fn haproxy() -> BalancerSpec {
+    BalancerSpec::Haproxy { socket: "/run/haproxy/admin.sock".into(), backend: ServerName::new("web").unwrap() }
+}
+
 /// How an operation goes in a sample.
 #[derive(Clone, Copy, Default)]
 pub struct Course {
@@ -214,6 +235,7 @@ pub fn events(plan: &Plan, course: Course) -> Vec<OpEvent> {
                 waited_ms: 0,
             };
             let end = StepFinished {
+                failed_requests: None,
                 step: id,
                 instance: step.instance.clone(),
                 batch: step.batch,
@@ -243,12 +265,20 @@ pub fn events(plan: &Plan, course: Course) -> Vec<OpEvent> {
             Action::Ready => 41,
             Action::Verify => 9,
             Action::Create => 62,
+            Action::Drain => 240,
             _ => 12,
         } + name.bytes().map(u64::from).sum::<u64>() % 17;
         let failed = course.fails == Some(name) && action == Action::Start;
         let (instance, batch) = (step.instance.clone(), step.batch);
         let started = StepStarted { step: id, instance: instance.clone(), batch, action, attempt: 1, waited_ms: 0 };
         timed.push((begin, EventKind::StepStarted(started)));
+        if action == Action::Drain {
+            for (after, left) in [(1, 12), (120, 3)] {
+                let note = format!("{left} sessions");
+                let so_far = StepProgress { step: id, done: 12 - left, total: 12, note };
+                timed.push((begin + after, EventKind::StepProgress(so_far)));
+            }
+        }
         if failed {
             failed_at = Some(id);
             error = Some(format!(
@@ -256,6 +286,7 @@ pub fn events(plan: &Plan, course: Course) -> Vec<OpEvent> {
             ));
         }
         let finished = StepFinished {
+            failed_requests: (action == Action::Attach).then_some(if name == "web-3" { 2 } else { 0 }),
             step: id,
             instance: instance.clone(),
             batch,
@@ -288,6 +319,7 @@ pub fn events(plan: &Plan, course: Course) -> Vec<OpEvent> {
         plan.steps.iter().enumerate().filter(|(id, _)| error.is_some() && ends[*id].is_none() && Some(*id) != failed_at)
     {
         let skipped = StepFinished {
+            failed_requests: None,
             step: id,
             instance: step.instance.clone(),
             batch: step.batch,
@@ -346,8 +378,7 @@ fn judged(instance: &InstanceName, moved: bool) -> IdentityJudged {
 
 /// The first instance of `shop/web` serves, the second is being drained, the third is out.
 pub fn traffic() -> TrafficSeen {
-    let haproxy =
-        BalancerSpec::Haproxy { socket: "/run/haproxy/admin.sock".into(), backend: ServerName::new("web").unwrap() };
+    let haproxy = haproxy();
     let server = |number, admin, up, sessions| Server {
         name: ServerName::new(format!("web-{number}")).unwrap(),
         address: None,

@@ -187,6 +187,24 @@ fn an_operation_under_way() {
 }
 
 #[test]
+fn an_operation_behind_a_balancer() {
+    let at = |size, until: Option<u64>| {
+        let plan = sample::balanced_plan();
+        let mut model = showing(size, live());
+        let events = sample::events(&plan, Course { until, ..Course::default() });
+        update(&mut model, Msg::Began(events[0].op.clone()));
+        for event in events {
+            clock(&mut model, event.elapsed_ms);
+            update(&mut model, Msg::Op(event));
+        }
+        press(&mut model, "jj");
+        model
+    };
+    look("operation_draining", |size| at(size, Some(1060)));
+    look("operation_drained", |size| at(size, None));
+}
+
+#[test]
 fn an_operation_that_succeeded() {
     look("operation_done", |size| running(size, Course::default()));
 }

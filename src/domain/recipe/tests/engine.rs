@@ -1,7 +1,7 @@
 //! An engine, with a balancer before it, that does what it is told, instantly; and that sees whether it should.
 
 use super::world::{container, image_id};
-use crate::domain::balancer::{Admin, Place};
+use crate::domain::balancer::{Admin, Place, Seat};
 use crate::domain::facts::{Facts, ImageSeen};
 use crate::domain::fleet::{Container, Detail, Fleet, NetworkSeen, State, VolumeSeen};
 use crate::domain::identity::Address;
@@ -129,6 +129,7 @@ impl Engine {
             held: false,
             spec,
             spec_hash: "y".into(),
+            replaces: None,
         };
         match task {
             Task::Pull { image, .. } => {
@@ -143,15 +144,21 @@ impl Engine {
                 self.facts.volumes.push(VolumeSeen { name: spec.name.clone(), ..VolumeSeen::default() });
             }
             Task::SandboxCreate { draft } => {
-                let labels = own(&draft.app, draft.number, Role::Sandbox, 0, None);
+                let labels = OwnLabels {
+                    replaces: draft.replaces.clone(),
+                    ..own(&draft.app, draft.number, Role::Sandbox, 0, None)
+                };
                 self.add(step, &draft.app.sandbox_name(draft.number), &labels, |new| {
                     let attached = draft.spec.networks.iter().map(|on| (on.network.clone(), Address::default()));
                     new.networks = attached.collect();
                 });
             }
             Task::Create { draft } => {
-                let mut labels = own(&draft.app, draft.number, Role::App, draft.revision, Some(draft.spec.clone()));
-                labels.held = draft.hold.is_some();
+                let labels = OwnLabels {
+                    replaces: draft.replaces.clone(),
+                    held: draft.hold.is_some(),
+                    ..own(&draft.app, draft.number, Role::App, draft.revision, Some(draft.spec.clone()))
+                };
                 let sandbox = self.id(&draft.sandbox);
                 self.add(step, &draft.app.container_name(draft.number, draft.revision), &labels, |new| {
                     new.image = draft.spec.image.as_str().into();
@@ -182,7 +189,7 @@ impl Engine {
             Task::Unpause { container } => self.of(container).state = State::Running,
             Task::Stop { container, .. } => {
                 let stopped = self.of(container).clone();
-                see(!self.is_sent_requests(&stopped), || {
+                see(self.is_held(&stopped) || !self.is_sent_requests(&stopped), || {
                     format!("{} is stopped while it is sent requests", stopped.name)
                 })?;
                 self.of(container).state = State::Exited;
@@ -194,9 +201,9 @@ impl Engine {
                 self.containers.retain(|one| one.id != removed.id);
             }
             Task::Rename { container, to } => self.of(container).name = to.as_str().into(),
-            Task::Record { record, .. } => {
+            Task::Record { records, .. } => {
                 let id = AppId::new("shop", "web");
-                self.facts.revisions.entry(id).or_default().insert(0, (**record).clone());
+                self.facts.revisions.entry(id).or_default().extend(records.iter().cloned());
             }
             Task::Hook { container, .. } | Task::Ready { container, .. } | Task::Warm { container, .. } => {
                 see(self.of(container).is_running(), || format!("{} does not run", container.name()))?;
@@ -230,7 +237,11 @@ impl Engine {
                 see(!runs, || format!("{} runs", container.name()))?;
             }
             // Main lane only: nothing is taken back here, and networks and volumes are not modelled.
-            Task::Join { .. } | Task::Unpark { .. } | Task::RemoveNetwork { .. } | Task::RemoveVolume { .. } => {}
+            Task::Join { seats, .. } => {
+                let places: Vec<_> = seats.iter().map(Seat::place).collect();
+                self.set(&places, Admin::Ready);
+            }
+            Task::Unpark { .. } | Task::RemoveNetwork { .. } | Task::RemoveVolume { .. } => {}
         }
         Ok(())
     }
@@ -240,6 +251,19 @@ impl Engine {
         for server in servers.filter(|server| places.iter().any(|place| place.server == server.name)) {
             server.admin = Some(admin);
         }
+    }
+
+    /// Its sandbox holds it back, for an older one serves.
+    fn is_held(&self, container: &Container) -> bool {
+        let Some(own) = container.own.as_ref().filter(|own| own.held) else { return false };
+        self.containers.iter().any(|one| {
+            let older = one.own.as_ref().is_some_and(|other| {
+                other.role == Role::App
+                    && (&other.app, other.number) == (&own.app, own.number)
+                    && other.revision < own.revision
+            });
+            older && one.is_running()
+        })
     }
 
     /// A balancer sends requests to the instance that this container makes answer.
@@ -255,9 +279,19 @@ impl Engine {
     fn has_a_proven_successor(&mut self, removed: &Target) -> Result<(), String> {
         let removed = self.of(removed).clone();
         let Some(own) = removed.own.as_ref().filter(|own| own.role == Role::App) else { return Ok(()) };
+        let id_of = |one: &OwnLabels| (one.app.clone(), one.number);
+        // Of the same instance, of the one that takes its place, or of the one whose place it was to take.
+        let takes = |new: &OwnLabels, old: &OwnLabels| {
+            let mine = self.containers.iter().filter_map(|one| one.own.as_ref()).filter(|own| id_of(own) == id_of(new));
+            let replaced: Vec<_> = mine.filter_map(|own| own.replaces.as_ref()).collect();
+            let owner = self.containers.iter().find(|one| replaced.contains(&&one.id));
+            owner.and_then(|owner| owner.own.as_ref()).is_some_and(|owner| id_of(owner) == id_of(old))
+        };
         let of_same = |one: &&Container| {
-            let is =
-                one.own.as_ref().is_some_and(|o| o.role == Role::App && (&o.app, o.number) == (&own.app, own.number));
+            let is = one
+                .own
+                .as_ref()
+                .is_some_and(|o| o.role == Role::App && (id_of(o) == id_of(own) || takes(o, own) || takes(own, o)));
             is && one.id != removed.id
         };
         let proven = |one: &Container| one.is_running() && !self.unproven.contains(&one.id);

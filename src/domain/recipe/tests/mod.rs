@@ -6,6 +6,8 @@ mod engine;
 mod hooks;
 mod properties;
 mod resume;
+mod surge;
 mod tables;
 mod traffic;
+mod warm;
 mod world;

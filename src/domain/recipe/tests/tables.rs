@@ -5,14 +5,14 @@ use super::world::{IMAGES, Seed, at, container, facts, file, image_id, spec, web
 use crate::domain::fleet::State;
 use crate::domain::ids::{AppId, InstanceName};
 use crate::domain::options::{BatchSize, OnFailure, Options, PullPolicy};
-use crate::domain::plan::{Lane, Plan, Refusal, RevisionRecord, Target, Task};
+use crate::domain::plan::{Lane, Plan, Refusal, RevisionRecord, Step, Target, Task};
 use crate::domain::probe::ProbeSpec;
 use crate::domain::spec::Mount;
 use std::collections::BTreeMap;
 
 /// One line per step: `id lane instance action <- needs`.
 pub fn shape(plan: &Plan) -> Vec<String> {
-    let line = |(id, step): (usize, &crate::domain::plan::Step)| {
+    let line = |(id, step): (usize, &Step)| {
         let name = step.instance.as_ref().map_or("all", |name| name.short());
         let lane = if step.lane == Lane::Undo { "undo " } else { "" };
         let list = |ids: &[usize]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
@@ -565,4 +565,34 @@ fn deadlines_follow_the_grace() {
         _ => None,
     });
     assert_eq!(stopped, Some(("shop-web-1.r1", Some(40))));
+}
+
+#[test]
+fn earlier_revisions_move_to_a_sandbox_that_stays() {
+    let mut facts = web(&[Seed::well(), Seed::well(), Seed::well()]);
+    let record = |revision| RevisionRecord { revision, ..RevisionRecord::default() };
+    facts.revisions.insert(AppId::new("shop", "web"), vec![record(4), record(3)]);
+    let kept = |plan: &Plan| -> Vec<(String, Vec<u32>)> {
+        let written = |step: &Step| match &step.task {
+            Task::Record { sandbox, records } => {
+                Some((sandbox.name().to_owned(), records.iter().map(|record| record.revision).collect()))
+            }
+            _ => None,
+        };
+        plan.steps.iter().filter_map(written).collect()
+    };
+    let plan = scale("web", 1, &facts, &Options::default()).unwrap();
+    assert_eq!(kept(&plan), [("shop-web-1".to_owned(), vec![4, 3])]);
+    let first = plan.steps.iter().position(|step| matches!(step.task, Task::Record { .. })).unwrap();
+    let stops = plan.steps.iter().filter(|step| matches!(step.task, Task::Stop { .. }) && step.needs.is_empty());
+    assert_eq!(stops.count(), 0, "nothing goes before they are kept: {first}");
+    assert_eq!(kept(&scale("web", 0, &facts, &Options::default()).unwrap()), []);
+
+    // A sandbox that is replaced hands on what it knew.
+    let mut wanted = spec("web:v2");
+    wanted.sandbox.hostname = Some("other".into());
+    let options = Options { allow_recreate: true, ..Options::default() };
+    let plan = deploy("web", None, Some(&file(wanted, 3)), &facts, &options).unwrap();
+    let all: Vec<_> = kept(&plan).into_iter().map(|(_, revisions)| revisions).collect();
+    assert_eq!(all, [[4, 3, 1], [4, 3, 1], [4, 3, 1]]);
 }

@@ -121,6 +121,7 @@ impl Seed {
             held: false,
             spec,
             spec_hash: "x".into(),
+            replaces: None,
         };
         let mut made = Vec::new();
         let mut spec = spec(IMAGES[self.image]);
@@ -179,7 +180,12 @@ impl Seed {
             made.push(app(self.revision - 1, State::Exited));
         }
         if let Some((revision, state)) = self.beside {
-            made.push(app(revision, state));
+            let mut one = app(revision, state);
+            // A newer one that runs is held back.
+            if let Some(own) = &mut one.own {
+                own.held = revision > self.revision && state == State::Running;
+            }
+            made.push(one);
         }
         made
     }

@@ -5,6 +5,7 @@ mod balancers;
 mod forgets;
 mod load;
 mod scaled;
+mod surge;
 
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -64,6 +65,9 @@ fn no_request_fails_while_instances_are_replaced_and_restarted() {
         let of = steps.iter().filter(|step| step["instance"] == name.as_str() && step["result"] == "ok");
         of.map(|step| step["action"].as_str().unwrap().to_owned()).collect()
     };
+    let counted = steps.iter().filter(|step| step["action"] == "attach" && step["result"] == "ok");
+    let counted: Vec<_> = counted.map(|step| step["failed_requests"].as_u64()).collect();
+    assert_eq!(counted, [Some(0), Some(0)], "what the balancer counts is told");
     for number in [1, 2] {
         let told = actions(number);
         let place =
