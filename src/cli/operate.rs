@@ -10,6 +10,7 @@ use crate::config::settings::Settings;
 use crate::domain::event::{EventKind, OpEvent, Planned, VERSION};
 use crate::domain::options::{Gate, Options};
 use crate::domain::plan::Plan;
+use crate::domain::recipe::Wish;
 use crate::engine::{Operator, Request, Session, clock};
 use std::time::Duration;
 
@@ -134,6 +135,15 @@ fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, C
             options,
         },
         Verb::Restart(args) => Request::Restart { targets: args.targets.clone(), options },
+        Verb::Adopt(args) => {
+            let wish = Wish {
+                targets: args.targets.clone(),
+                project: args.project.clone(),
+                accept_changes: args.accept_changes,
+                keep_old: args.keep_old,
+            };
+            Request::Adopt { wish, options }
+        }
         Verb::Rollback(args) => Request::Rollback { app: args.app.clone(), to: args.to, options },
         Verb::Scale(args) => Request::Scale { app: args.target.0.clone(), replicas: args.target.1, options },
         Verb::Repair(args) => Request::Repair { targets: args.targets.clone(), options },

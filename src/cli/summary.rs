@@ -5,11 +5,11 @@
 use super::exit::{self, Judged};
 use super::human::{label, millis};
 use super::names::Names;
-use super::style::{DIM, Glyphs, HEAD, paint};
+use super::style::{DIM, GOOD, Glyphs, HEAD, paint};
 use super::table::{self, Cell};
 use crate::domain::duration::human;
 use crate::domain::event::Outcome;
-use crate::domain::identity::{Address, Identity};
+use crate::domain::identity::{Address, Identity, Verdict};
 use crate::domain::plan::Kind;
 use crate::domain::progress::{InstanceProgress, Progress};
 
@@ -38,7 +38,11 @@ pub fn table(progress: &Progress, names: &Names, glyphs: Glyphs) -> Vec<String> 
             vec![
                 names.show(Some(&instance.name)).into(),
                 addresses(instance, glyphs).into(),
-                instance.verdict.map_or_else(none, |verdict| glyphs.verdict(verdict).into()),
+                match instance.verdict {
+                    // It took another's place and has kept nothing: its address is its own.
+                    Some(Verdict::Kept) if progress.is_new(instance) => Cell(format!("{} new", glyphs.ok), GOOD),
+                    verdict => verdict.map_or_else(none, |verdict| glyphs.verdict(verdict).into()),
+                },
                 instance.gap.as_ref().map_or_else(none, |(gap, _)| millis(*gap).into()),
             ]
         })

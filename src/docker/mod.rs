@@ -16,8 +16,9 @@
 //! drain_note   that an instance was taken out of its balancers, kept in the sandbox
 //! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
 //! shell        a person's shell in a container
+//! lock         one container a lock, held by its standard input      place    a container that holds an address
+//! original     a stranger's container, as what an instance can be made from
 //! stats        what containers take of the machine while somebody looks
-//! lock         one container a lock, held by its standard input
 //! demo         what only the demo needs
 //! read, write  conversions: the engine's models to domain values and back
 //! ```
@@ -43,6 +44,8 @@ mod location;
 mod lock;
 mod logs;
 mod networks;
+mod original;
+mod place;
 mod read;
 mod revisions;
 pub mod sandbox_image;
@@ -63,6 +66,7 @@ pub use images::PullProgress;
 pub use location::Location;
 pub use lock::{LockLine, LockSeen};
 pub use logs::{LogLine, LogOptions, LogStream};
+pub use place::PlaceCreation;
 pub use shell::{Resizer, Shell};
 pub use stats::LoadStream;
 pub use watch::{Watch, WatchLine};

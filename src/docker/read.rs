@@ -84,6 +84,7 @@ pub(super) fn inspection(seen: ContainerInspectResponse) -> Option<Container> {
         environment: environment(config.env.unwrap_or_default()),
         pinned: endpoints.iter().filter_map(pinned).collect(),
         former: labels::addresses(&labels),
+        adopts: labels.get(labels::ADOPTS).and_then(|id| ContainerId::new(id.as_str()).ok()),
         stop_grace_ms: config.stop_timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(|s| s * 1000),
         has_healthcheck: has_healthcheck(config.healthcheck.as_ref()),
         health_timeout_ms: health_timeout(config.healthcheck.as_ref()),
@@ -331,7 +332,7 @@ fn mounts(seen: Vec<MountPoint>) -> Vec<MountSeen> {
     mounts
 }
 
-fn restart(policy: Option<bollard::models::RestartPolicy>) -> RestartPolicy {
+pub(super) fn restart(policy: Option<bollard::models::RestartPolicy>) -> RestartPolicy {
     let Some(policy) = policy else { return RestartPolicy::No };
     match policy.name {
         Some(RestartPolicyNameEnum::ALWAYS) => RestartPolicy::Always,

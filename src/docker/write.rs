@@ -59,8 +59,12 @@ pub(super) fn sandbox(creation: &SandboxCreation) -> ContainerCreateBody {
 pub(super) fn endpoint(creation: &SandboxCreation, attach: &NetworkAttach) -> EndpointSettings {
     let pinned = creation.addresses.get(&attach.network).map(ToString::to_string);
     let (ipv4, ipv6) = (attach.ipv4.clone().or(pinned), attach.ipv6.clone());
-    let mut aliases: Vec<String> = creation.aliases.iter().chain(&attach.aliases).cloned().collect();
-    aliases.dedup();
+    let mut aliases: Vec<String> = Vec::new();
+    for alias in creation.aliases.iter().chain(&attach.aliases) {
+        if !aliases.contains(alias) {
+            aliases.push(alias.clone());
+        }
+    }
     EndpointSettings {
         aliases: if is_predefined(&attach.network) { None } else { filled(aliases) },
         mac_address: attach.mac.clone(),
@@ -124,36 +128,53 @@ pub(super) fn app(creation: &AppCreation) -> ContainerCreateBody {
         stop_timeout: spec.stop_grace_ms.map(|ms| i64::try_from(ms.div_ceil(1000)).unwrap_or(i64::MAX)),
         tty: Some(spec.tty),
         open_stdin: Some(spec.stdin_open),
-        host_config: Some(HostConfig {
-            network_mode: Some(format!("container:{}", creation.sandbox)),
-            restart_policy: Some(restart(&spec.restart)),
-            binds: filled(binds),
-            mounts: filled(mounts),
-            init: spec.init,
-            privileged: Some(spec.privileged),
-            readonly_rootfs: Some(spec.read_only),
-            cap_add: filled(spec.cap_add.clone()),
-            cap_drop: filled(spec.cap_drop.clone()),
-            security_opt: filled(spec.security_opt.clone()),
-            group_add: filled(spec.group_add.clone()),
-            ulimits: filled(spec.ulimits.iter().map(ulimit).collect()),
-            sysctls: (!spec.sysctls.is_empty()).then(|| unsorted(&spec.sysctls)),
-            log_config: spec.logging.as_ref().map(|logging| HostConfigLogConfig {
-                typ: Some(logging.driver.clone()),
-                config: Some(unsorted(&logging.options)),
-            }),
-            shm_size: spec.shm_size,
-            memory: spec.resources.memory,
-            memory_reservation: spec.resources.memory_reservation,
-            memory_swap: spec.resources.memory_swap,
-            nano_cpus: spec.resources.nano_cpus,
-            cpu_shares: spec.resources.cpu_shares,
-            cpuset_cpus: spec.resources.cpuset.clone(),
-            pids_limit: spec.resources.pids,
-            ..HostConfig::default()
-        }),
+        host_config: Some(verbatim(
+            &spec.verbatim,
+            HostConfig {
+                network_mode: Some(format!("container:{}", creation.sandbox)),
+                restart_policy: Some(restart(&spec.restart)),
+                binds: filled(binds),
+                mounts: filled(mounts),
+                init: spec.init,
+                privileged: Some(spec.privileged),
+                readonly_rootfs: Some(spec.read_only),
+                cap_add: filled(spec.cap_add.clone()),
+                cap_drop: filled(spec.cap_drop.clone()),
+                security_opt: filled(spec.security_opt.clone()),
+                group_add: filled(spec.group_add.clone()),
+                ulimits: filled(spec.ulimits.iter().map(ulimit).collect()),
+                sysctls: (!spec.sysctls.is_empty()).then(|| unsorted(&spec.sysctls)),
+                log_config: spec.logging.as_ref().map(|logging| HostConfigLogConfig {
+                    typ: Some(logging.driver.clone()),
+                    config: Some(unsorted(&logging.options)),
+                }),
+                shm_size: spec.shm_size,
+                memory: spec.resources.memory,
+                memory_reservation: spec.resources.memory_reservation,
+                memory_swap: spec.resources.memory_swap,
+                nano_cpus: spec.resources.nano_cpus,
+                cpu_shares: spec.resources.cpu_shares,
+                cpuset_cpus: spec.resources.cpuset.clone(),
+                pids_limit: spec.resources.pids,
+                ..HostConfig::default()
+            },
+        )),
         ..ContainerCreateBody::default()
     }
+}
+
+/// The engine's own settings beside those that have a word here; what this engine's model does not know is left out.
+fn verbatim(settings: &BTreeMap<String, serde_json::Value>, host: HostConfig) -> HostConfig {
+    let mut all = match serde_json::to_value(&host) {
+        Ok(serde_json::Value::Object(all)) if !settings.is_empty() => all,
+        _ => return host,
+    };
+    for (key, value) in settings {
+        if all.get(key).is_none_or(serde_json::Value::is_null) {
+            all.insert(key.clone(), value.clone());
+        }
+    }
+    serde_json::from_value(serde_json::Value::Object(all)).unwrap_or(host)
 }
 
 /// Binds that make a missing host path, in their old syntax (the new one can't before API 1.42), and everything else.

@@ -4,6 +4,8 @@
 //! inside that range is stolen at boot; one below it is not (measured on Engine 20.10). So our networks keep the lower
 //! half of their subnet for pinned addresses and give the upper half to the engine.
 
+use super::fleet::NetworkSeen;
+use super::labels;
 use super::project::Subnet;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -77,6 +79,36 @@ pub fn next_dynamic(pool: &Subnet, used: &BTreeSet<Ipv4Addr>) -> Option<Ipv4Addr
     let free =
         |ip: &u32| *ip != gateway && *ip != block.base && *ip != block.last() && !used.contains(&Ipv4Addr::from(*ip));
     (range.base..=range.last()).find(free).map(Ipv4Addr::from)
+}
+
+/// So many free addresses below one's own are taken for a while; each costs a container's start.
+pub const HOLES: usize = 16;
+
+/// The addresses in use on a network.
+pub fn used(network: &NetworkSeen) -> BTreeSet<Ipv4Addr> {
+    network.addresses.iter().filter_map(|ip| ip.split('/').next()?.parse().ok()).collect()
+}
+
+/// How many free addresses the engine would hand out before `ip`.
+pub fn holes_below(network: &NetworkSeen, ip: Ipv4Addr) -> usize {
+    let pool = network.pools.iter().find(|pool| Block::parse(&pool.subnet).is_some_and(|b| b.contains(u32::from(ip))));
+    let Some(pool) = pool else { return 0 };
+    let mut used = used(network);
+    used.insert(ip);
+    let mut holes = 0;
+    // More than are ever filled need no exact number.
+    while let Some(free) = next_dynamic(pool, &used).filter(|free| *free < ip && holes <= HOLES * 2) {
+        used.insert(free);
+        holes += 1;
+    }
+    holes
+}
+
+/// Ours, or with an ip-range, or without a gateway: a person configured the subnet, so addresses can be asked for there.
+/// Anything else may have been the engine's own choice, on which that fails before Engine 29.1.
+pub fn is_configured(network: &NetworkSeen) -> bool {
+    network.labels.contains_key(labels::PROJECT)
+        || network.pools.iter().any(|pool| pool.ip_range.is_some() || pool.gateway.is_none())
 }
 
 #[cfg(test)]

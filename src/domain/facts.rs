@@ -2,9 +2,10 @@
 //!
 //! Gathered once, then handed to a pure function; a recipe asks nothing by itself.
 
+use super::adopt::Original;
 use super::balancer::{BalancerSeen, Place};
 use super::fleet::{Fleet, NetworkSeen, VolumeSeen};
-use super::ids::{AppId, InstanceName};
+use super::ids::{AppId, ContainerId, InstanceName};
 use super::plan::RevisionRecord;
 use std::collections::BTreeMap;
 
@@ -21,6 +22,8 @@ pub struct Facts {
     pub revisions: BTreeMap<AppId, Vec<RevisionRecord>>,
     /// The load balancers of the apps concerned.
     pub balancers: BTreeMap<AppId, Vec<BalancerSeen>>,
+    /// Strangers' containers as what they could be made from again; gathered for an adoption.
+    pub originals: BTreeMap<ContainerId, Original>,
     /// Where an earlier operation took an instance out and nobody has put it back since.
     pub left_drained: BTreeMap<InstanceName, Vec<Place>>,
 }

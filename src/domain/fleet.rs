@@ -132,6 +132,8 @@ pub struct Detail {
     pub pinned: BTreeMap<String, Address>,
     /// Of an app container: the addresses its sandbox was pinned to when it was made, by network.
     pub former: BTreeMap<String, String>,
+    /// Of a sandbox: the container whose place it was made to take.
+    pub adopts: Option<ContainerId>,
     /// Milliseconds; `None`: the engine's default of 10 s.
     pub stop_grace_ms: Option<u64>,
     pub has_healthcheck: bool,

@@ -94,7 +94,7 @@ impl Identity {
 ///
 /// An instance that kept everything is `kept` when a sandbox holds it at a pinned address, else `unprotected`. A missing
 /// `after`, or one without any address where there was one, is `lost`. A new namespace under kept addresses is a
-/// change of nothing that clients see, so for unmanaged containers it is only named among the reasons.
+/// change of nothing that clients see: it counts only where a sandbox held the one before.
 pub fn judge(before: Option<&Identity>, after: Option<&Identity>, hold: Hold) -> Judgement {
     let Some(after) = after else {
         return Judgement {
@@ -122,7 +122,7 @@ pub fn judge(before: Option<&Identity>, after: Option<&Identity>, hold: Hold) ->
                 compare(&format!("volume at {path}"), Some(old), new, &mut reasons);
             }
         }
-        if hold != Hold::Loose {
+        if hold != Hold::Loose && before.netns.is_some() {
             compare("network namespace", before.netns.as_ref(), after.netns.as_ref(), &mut reasons);
         }
         let had = before.networks.values().any(|a| a.ipv4.is_some() || a.ipv6.is_some());

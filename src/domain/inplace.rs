@@ -132,6 +132,10 @@ impl Changes {
             logging.as_ref().map_or_else(|| "default".to_owned(), |logging| logging.driver.clone())
         });
         self.app("shm_size", &old.shm_size, &new.shm_size, debug);
+        for key in old.verbatim.keys().chain(new.verbatim.keys()).collect::<BTreeSet<_>>() {
+            let (from, to) = (old.verbatim.get(key), new.verbatim.get(key));
+            self.app(&clean(key), &from, &to, |value| value.map_or("none".into(), ToString::to_string));
+        }
     }
 
     fn resources(&mut self, old: &Resources, new: &Resources) {
@@ -171,9 +175,10 @@ impl Changes {
     }
 
     fn networks(&mut self, old: &[NetworkAttach], new: &[NetworkAttach]) {
-        let names = |list: &[NetworkAttach]| list.iter().map(|attach| attach.network.clone()).collect::<Vec<_>>();
+        // Their order decides nothing: the engine chooses the way out by itself.
+        let names = |list: &[NetworkAttach]| list.iter().map(|attach| attach.network.clone()).collect::<BTreeSet<_>>();
         let (from, to) = (names(old), names(new));
-        self.fixed("networks", &from, &to, NETWORKS, |names| join(names));
+        self.fixed("networks", &from, &to, NETWORKS, |names| join(&names.iter().cloned().collect::<Vec<_>>()));
         for was in old {
             let Some(is) = new.iter().find(|attach| attach.network == was.network) else { continue };
             let on = |what: &str| format!("{what} on {}", clean(&was.network));

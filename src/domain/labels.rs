@@ -14,9 +14,12 @@ pub const REVISION: &str = "io.pitstop.revision";
 pub const OPERATION: &str = "io.pitstop.operation";
 pub const SPEC: &str = "io.pitstop.spec";
 pub const SPEC_HASH: &str = "io.pitstop.spec-hash";
-/// On app containers: the addresses of the sandbox by network, so that they are known when the sandbox is gone.
+/// On app containers: the addresses of the sandbox by network, so that they are known when the sandbox is gone. On the
+/// sandbox of an adopted container: the addresses that had.
 pub const ADDRESSES: &str = "io.pitstop.addresses";
 
+/// On the sandbox of an adopted container: that container's id.
+pub const ADOPTS: &str = "io.pitstop.adopts";
 /// On a new instance, until the one whose place it takes is gone: that one's sandbox, or what else there is of it.
 pub const REPLACES: &str = "io.pitstop.replaces";
 /// On app containers that were made to be held back: at their `start`, or at their `bind`.

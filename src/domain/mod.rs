@@ -5,6 +5,7 @@
 //! engine, the time or a terminal is on a floor above.
 
 pub mod address;
+pub mod adopt;
 pub mod availability;
 pub mod balancer;
 pub mod budget;

@@ -4,6 +4,7 @@
 //! action on the engine with its cause and its deadline, and carries everything the executor needs: performing a
 //! step decides nothing. Batches are edges, not a second concept.
 
+use super::adopt::Adoption;
 use super::balancer::{BalancerSpec, Place, Seat};
 use super::fleet::MountSeen;
 use super::hook::{Hook, Moment};
@@ -15,7 +16,7 @@ use super::record::Goal;
 use super::spec::{AppSpec, RestartPolicy, SandboxSpec};
 use super::warm::HoldAt;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -61,6 +62,7 @@ pub enum Action {
     Park,
     Remove,
     Rename,
+    Reserve,
 }
 
 /// Forward, or putting back.
@@ -159,6 +161,27 @@ pub enum Task {
     },
     SandboxStart {
         sandbox: Target,
+    },
+    /// Before a container that nothing holds is stopped: finds out on which of its networks its address can be asked for,
+    /// and takes the free addresses below it for a while, so that it is the next one that the engine hands out.
+    Reserve {
+        app: AppId,
+        /// By network.
+        addresses: BTreeMap<String, String>,
+        /// What was taken is given back by then, whatever becomes of this console.
+        lease: Duration,
+    },
+    /// Starts the sandbox that takes the place of a container which has just stopped.
+    TakeOver {
+        sandbox: Target,
+        /// By network.
+        addresses: BTreeMap<String, String>,
+        /// Another address is a failure.
+        strict: bool,
+    },
+    /// Gives back what was reserved.
+    Release {
+        places: StepId,
     },
     /// Creates an app container joined to its sandbox; not started.
     Create {
@@ -296,6 +319,10 @@ pub struct SandboxDraft {
     pub spec_hash: String,
     /// Addresses to ask for again, by network (a sandbox that is replaced).
     pub addresses: BTreeMap<String, String>,
+    /// The container whose place it takes.
+    pub adoption: Option<Adoption>,
+    /// Networks on which no address can be asked for.
+    pub unpinned: BTreeSet<String>,
     /// A container of the instance whose place this one takes.
     pub replaces: Option<ContainerId>,
 }
@@ -352,7 +379,8 @@ impl Task {
             Self::Network { .. } => Action::Network,
             Self::Volume { .. } => Action::Volume,
             Self::SandboxCreate { .. } => Action::SandboxCreate,
-            Self::SandboxStart { .. } => Action::SandboxStart,
+            Self::SandboxStart { .. } | Self::TakeOver { .. } => Action::SandboxStart,
+            Self::Reserve { .. } => Action::Reserve,
             Self::Create { .. } => Action::Create,
             Self::Drain { .. } => Action::Drain,
             Self::Attach { .. } | Self::Join { .. } => Action::Attach,
@@ -363,7 +391,9 @@ impl Task {
             Self::Ready { .. } => Action::Ready,
             Self::Preflight { .. } | Self::Verify { .. } => Action::Verify,
             Self::Record { .. } | Self::Park { .. } | Self::Unpark { .. } => Action::Park,
-            Self::Remove { .. } | Self::RemoveNetwork { .. } | Self::RemoveVolume { .. } => Action::Remove,
+            Self::Remove { .. } | Self::RemoveNetwork { .. } | Self::RemoveVolume { .. } | Self::Release { .. } => {
+                Action::Remove
+            }
             Self::Rename { .. } => Action::Rename,
         }
     }
@@ -393,6 +423,7 @@ impl Action {
             Self::Park => "park",
             Self::Remove => "remove",
             Self::Rename => "rename",
+            Self::Reserve => "reserve",
         }
     }
 }
@@ -476,7 +507,7 @@ impl Plan {
     /// The first broken invariant, if any: needs and targets point backwards, undo steps undo main steps of their own
     /// instance, main steps need only main steps, batches hold each instance once.
     pub fn broken(&self) -> Option<String> {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         if let Some(twice) = self.batches.iter().flatten().find(|name| !seen.insert((*name).clone())) {
             return Some(format!("{twice} is in two batches"));
         }
@@ -529,9 +560,12 @@ impl Task {
             Self::Pull { .. }
             | Self::Network { .. }
             | Self::Volume { .. }
-            | Self::SandboxCreate { .. }
+            | Self::Reserve { .. }
             | Self::RemoveNetwork { .. }
             | Self::RemoveVolume { .. } => Vec::new(),
+            Self::SandboxCreate { draft } => draft.adoption.iter().filter_map(|adoption| adoption.places).collect(),
+            Self::TakeOver { sandbox, .. } => of(sandbox).into_iter().collect(),
+            Self::Release { places } => vec![*places],
             Self::Create { draft } => of(&draft.sandbox).into_iter().chain(draft.image).collect(),
             Self::Hook { container, .. }
             | Self::Stop { container, .. }

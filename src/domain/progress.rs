@@ -300,6 +300,11 @@ impl Progress {
         self.instances.iter().filter(|instance| instance.successor.is_none())
     }
 
+    /// It takes the place of another one, at an address of its own.
+    pub fn is_new(&self, instance: &InstanceProgress) -> bool {
+        self.instances.iter().any(|old| old.successor.as_ref() == Some(&instance.name))
+    }
+
     /// Instances by verdict and failure, as `finished` tells them.
     pub fn counts(&self) -> Counts {
         let mut counts =

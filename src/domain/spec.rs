@@ -64,6 +64,10 @@ pub struct ContainerSpec {
     pub logging: Option<Logging>,
     /// Bytes.
     pub shm_size: Option<i64>,
+    /// Settings of the engine's own (`HostConfig`) that pitstop has no word for, as the engine wrote them: an adopted
+    /// container keeps them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub verbatim: BTreeMap<String, serde_json::Value>,
 }
 
 /// What needs a new sandbox to change.

@@ -21,7 +21,10 @@ pub struct Unfinished {
 
 /// What was left half-done in this fleet.
 pub fn unfinished(fleet: &Fleet) -> Vec<Unfinished> {
-    fleet.apps.iter().filter(|app| app.managed && !fleet.busy.contains(&app.id)).filter_map(of_app).collect()
+    // What was only made to take a stranger's place is an adoption's to go on with.
+    let is_adopted = |app: &&App| app.instances.iter().any(|instance| fleet.in_place_of(instance).is_some());
+    let idle = fleet.apps.iter().filter(|app| app.managed && !fleet.busy.contains(&app.id));
+    idle.filter(|app| !is_adopted(app)).filter_map(of_app).collect()
 }
 
 fn of_app(app: &App) -> Option<Unfinished> {

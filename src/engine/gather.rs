@@ -3,6 +3,7 @@
 use super::balancers::{self, Trust};
 use super::{Error, Request};
 use crate::docker::{Docker, DockerError};
+use crate::domain::adopt::{self, Original};
 use crate::domain::balancer::{self, BalancersSeen, Place};
 use crate::domain::facts::{Facts, ImageSeen};
 use crate::domain::fleet::{App, Container, Fleet, NetworkSeen};
@@ -15,14 +16,16 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) async fn facts(docker: &Docker, request: &Request, trusts_labels: bool) -> Result<Facts, Error> {
     let fleet = fleet_for(docker, request).await?;
     let apps: Vec<&App> = fleet.apps.iter().filter(|app| concerns(request, &fleet, app)).collect();
-    let (networks, volumes, images, revisions, (balancers, left_drained)) = tokio::try_join!(
+    let (networks, volumes, images, revisions, (balancers, left_drained), originals) = tokio::try_join!(
         networks_for(docker, &apps),
         docker.volumes(),
         images_for(docker, request, &apps),
         revisions_for(docker, request, &apps),
         traffic_of(docker, request, &apps, trusts_labels),
+        originals_of(docker, request, &apps),
     )?;
-    let mut facts = Facts { networks, volumes, images, revisions, balancers, left_drained, ..Facts::default() };
+    let mut facts =
+        Facts { networks, volumes, images, revisions, balancers, originals, left_drained, ..Facts::default() };
     facts.images.extend(recorded_images(docker, &facts.revisions).await?);
     drop(apps);
     facts.fleet = fleet;
@@ -60,6 +63,26 @@ fn concerns(request: &Request, fleet: &Fleet, app: &App) -> bool {
         Request::Remove { apps, .. } => {
             apps.iter().any(|target| named(target) || fleet.find(target).is_ok_and(|a| a.id.project == app.id.project))
         }
+        Request::Adopt { wish, .. } | Request::GiveBack { wish, .. } => {
+            // A managed half goes by the name that the container is to have.
+            let of_wish = wish.project.as_ref().is_some_and(|project| app.id.project == *project);
+            let of_name = app.id.project == adopt::PROJECT && wish.targets.contains(&app.id.app);
+            let named_here = |target: &String| {
+                let is_container = |container: &Container| *container.name == **target;
+                named(target)
+                    || app.id.project == *target
+                    || app.instances.iter().any(|one| one.app.iter().any(is_container))
+            };
+            // The other half of what a container's name means.
+            let beside = fleet.apps.iter().any(|other| {
+                other.id == app.id
+                    && other
+                        .instances
+                        .iter()
+                        .any(|one| one.app.iter().any(|seen| wish.targets.iter().any(|t| *seen.name == **t)))
+            });
+            of_wish || of_name || beside || wish.targets.iter().any(named_here)
+        }
         // What they come down to is asked for instead.
         Request::Resume { .. } | Request::Abort { .. } | Request::Retry { .. } => false,
         Request::Repair { targets, .. } if targets.is_empty() => app.managed,
@@ -67,6 +90,25 @@ fn concerns(request: &Request, fleet: &Fleet, app: &App) -> bool {
             .iter()
             .any(|target| named(target) || fleet.find_instance(target).is_some_and(|(owner, _)| owner.id == app.id)),
     }
+}
+
+/// The configurations of the containers to adopt.
+async fn originals_of(
+    docker: &Docker,
+    request: &Request,
+    apps: &[&App],
+) -> Result<BTreeMap<ContainerId, Original>, DockerError> {
+    let mut originals = BTreeMap::new();
+    if !matches!(request, Request::Adopt { .. } | Request::GiveBack { .. }) {
+        return Ok(originals);
+    }
+    let strangers = apps.iter().filter(|app| !app.managed).flat_map(|app| &app.instances);
+    for container in strangers.filter_map(|instance| instance.app.as_ref()) {
+        if let Some(original) = docker.original(&container.id).await? {
+            originals.insert(container.id.clone(), original);
+        }
+    }
+    Ok(originals)
 }
 
 /// All networks, those that the apps are on with the addresses in use.

@@ -55,10 +55,15 @@ pub(super) async fn sandbox(context: &Context, draft: &SandboxDraft) -> Outcome 
         spec_hash: draft.spec_hash.clone(),
         replaces: draft.replaces.clone(),
     };
+    let mut labels = own.write();
+    if let Some(adoption) = &draft.adoption {
+        labels.insert(labels::ADOPTS.to_owned(), adoption.from.to_string());
+        labels.insert(labels::ADDRESSES.to_owned(), serde_json::to_string(&adoption.addresses).unwrap_or_default());
+    }
     let mut creation = SandboxCreation {
         name: valid_name(&name)?,
         image: image.clone(),
-        labels: own.write(),
+        labels,
         hostname: draft.spec.hostname.clone().unwrap_or_else(|| name.clone()),
         aliases: vec![draft.app.app.clone(), format!("{}-{}", draft.app.app, draft.number), name.clone()],
         spec: draft.spec.clone(),
@@ -103,7 +108,7 @@ async fn try_pin(
 }
 
 /// The engine says that an address can't be asked for on one of the networks; which one it does not say.
-fn refuses_pins(error: &DockerError) -> bool {
+pub(super) fn refuses_pins(error: &DockerError) -> bool {
     let words = error.message.to_ascii_lowercase();
     error.failure == Failure::BadRequest
         && ["user specified ip address", "user configured subnet"].iter().any(|known| words.contains(known))

@@ -40,6 +40,7 @@ mod operator;
 mod outage;
 mod perform;
 mod pins;
+mod places;
 mod ready;
 mod record;
 mod request;

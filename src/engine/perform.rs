@@ -10,6 +10,7 @@ use super::hook;
 use super::lock::Locks;
 use super::make;
 use super::pins::Pins;
+use super::places::{self, Places};
 use super::ready::{self, Wait};
 use super::traffic::{self, Patience};
 use super::warm::{Held, Takeover};
@@ -65,6 +66,7 @@ pub(super) struct Job {
 pub(super) enum Product {
     Image(ImageRef),
     Container(ContainerId),
+    Places(Places),
 }
 
 /// A step that succeeded.
@@ -126,7 +128,14 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
         Task::Pull { image, policy } => pull(context, &job, image, *policy).await,
         Task::Network { spec, project } => make::network(docker, spec, project).await,
         Task::Volume { spec, project } => make::volume(docker, spec, project).await,
-        Task::SandboxCreate { draft } => make::sandbox(context, draft).await,
+        Task::SandboxCreate { draft } => make::sandbox(context, &places::settled(&job, draft)).await,
+        Task::Reserve { app, addresses, lease } => places::reserve(context, &job, app, addresses, *lease).await,
+        Task::TakeOver { sandbox, addresses, strict } => {
+            let id = job.container(sandbox)?;
+            make::start_sandbox(docker, &id, sandbox.name()).await?;
+            places::arrived(docker, &id, sandbox.name(), addresses, *strict).await
+        }
+        Task::Release { places } => places::release(docker, &job, *places).await,
         Task::SandboxStart { sandbox } => make::start_sandbox(docker, &job.container(sandbox)?, sandbox.name()).await,
         Task::Create { draft } => make::app(context, &job, draft).await,
         Task::Drain { places, sandbox, timeout, on_timeout } => {
@@ -264,13 +273,17 @@ async fn fence(context: &Context, task: &Task) -> Result<(), Failed> {
         }
         Task::Network { .. }
         | Task::Volume { .. }
+        | Task::Reserve { .. }
+        | Task::Release { .. }
         | Task::SandboxCreate { .. }
         | Task::Create { .. }
         | Task::Record { .. }
         | Task::StartHeld { .. }
         | Task::Attach { .. }
         | Task::Join { .. } => false,
-        Task::SandboxStart { sandbox: container } | Task::Start { container, .. } => {
+        Task::SandboxStart { sandbox: container }
+        | Task::TakeOver { sandbox: container, .. }
+        | Task::Start { container, .. } => {
             matches!(container, Target::Known { .. })
         }
         Task::Drain { .. }
@@ -459,7 +472,11 @@ async fn preflight(
     // A sandbox that this plan makes anew has nothing of the one before it: whatever it has is a change.
     let anew = container.is_some() && matches!(sandbox, Some(Target::Made { .. })) && addresses.is_empty();
     let before = if anew { Some(Identity::default()) } else { instance.identity() };
-    let before = before.map(|identity| identity.at_addresses(addresses));
+    let mut before = before.map(|identity| identity.at_addresses(addresses));
+    if let (None, Some(before)) = (sandbox, &mut before) {
+        // Nothing holds it: it is another one after every start.
+        before.netns = None;
+    }
     let address = instance.address().unwrap_or("no address").to_owned();
     Ok(Done { before, gap, detail: Some(address), ..Done::default() })
 }

@@ -8,7 +8,7 @@ use crate::docker::{DockerError, is_predefined};
 use crate::domain::address;
 use crate::domain::fleet::{Container, NetworkSeen};
 use crate::domain::ids::{AppId, ObjectName};
-use crate::domain::labels::{self, OwnLabels, Role};
+use crate::domain::labels::{OwnLabels, Role};
 use crate::domain::plan::SandboxDraft;
 use crate::domain::spec::NetworkAttach;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +41,9 @@ impl Pins {
     pub async fn pick(&self, docker: &Certain, draft: &SandboxDraft) -> Result<Picked, DockerError> {
         let mut books = self.0.lock().await;
         let mut picked = Picked::default();
-        for attach in draft.spec.networks.iter().filter(|attach| !is_predefined(&attach.network)) {
+        let pinnable =
+            |attach: &&NetworkAttach| !is_predefined(&attach.network) && !draft.unpinned.contains(&attach.network);
+        for attach in draft.spec.networks.iter().filter(pinnable) {
             if !books.contains_key(&attach.network) {
                 let Some(book) = open(docker, &attach.network).await? else { continue };
                 books.insert(attach.network.clone(), book);
@@ -51,7 +53,7 @@ impl Pins {
             let Some(ip) = wanted.or_else(|| book.pick()) else { continue };
             book.used.insert(ip);
             picked.addresses.insert(attach.network.clone(), ip);
-            if wanted.is_none() && book.is_doubtful() {
+            if wanted.is_none() && !address::is_configured(&book.network) {
                 picked.doubtful.insert(attach.network.clone());
             }
         }
@@ -114,12 +116,5 @@ impl Book {
 
     fn pick(&self) -> Option<Ipv4Addr> {
         self.network.pools.iter().find_map(|pool| address::pick(pool, &self.used))
-    }
-
-    /// Ours, or with an ip-range, or without a gateway: a person configured the subnet, so pinning works. Anything
-    /// else may have been the engine's own choice, on which a pinned start fails before Engine 29.1.
-    fn is_doubtful(&self) -> bool {
-        !self.network.labels.contains_key(labels::PROJECT)
-            && self.network.pools.iter().all(|pool| pool.ip_range.is_none() && pool.gateway.is_some())
     }
 }

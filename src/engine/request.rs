@@ -5,6 +5,7 @@ use crate::domain::event::{OpEvent, Urgency};
 use crate::domain::ids::{AppId, OpId};
 use crate::domain::options::Options;
 use crate::domain::project::ProjectSpec;
+use crate::domain::recipe::Wish;
 use crate::domain::spec::AppSpec;
 use tokio::sync::{mpsc, oneshot};
 
@@ -44,6 +45,16 @@ pub enum Request {
     Remove {
         apps: Vec<String>,
         volumes: bool,
+        options: Options,
+    },
+    /// Give unmanaged containers a sandbox at their own addresses.
+    Adopt {
+        wish: Wish,
+        options: Options,
+    },
+    /// Give their places back to containers whose adoption was left half-done.
+    GiveBack {
+        wish: Wish,
         options: Options,
     },
     /// Let instances serve again, whatever happened to them; no `targets`: all that pitstop made.
@@ -89,6 +100,8 @@ macro_rules! options_of {
             | Self::Scale { options, .. }
             | Self::Remove { options, .. }
             | Self::Repair { options, .. }
+            | Self::Adopt { options, .. }
+            | Self::GiveBack { options, .. }
             | Self::Finish { options, .. }
             | Self::TakeBack { options, .. }
             | Self::Resume { options, .. }
@@ -118,6 +131,7 @@ impl Request {
             | Self::TakeBack { app, .. } => app.clone(),
             Self::Restart { targets, .. } | Self::Repair { targets, .. } => targets.join(", "),
             Self::Remove { apps, .. } => apps.join(", "),
+            Self::Adopt { wish, .. } | Self::GiveBack { wish, .. } => wish.targets.join(", "),
             Self::Resume { op, .. } | Self::Abort { op, .. } | Self::Retry { op, .. } => op.to_string(),
         }
     }

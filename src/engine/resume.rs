@@ -9,9 +9,10 @@ use crate::domain::event::Outcome;
 use crate::domain::fleet::{EngineInfo, Fleet};
 use crate::domain::ids::OpId;
 use crate::domain::options::Options;
-use crate::domain::plan::{Action, Plan, Refusal};
+use crate::domain::plan::{Action, Plan, Refusal, Task};
 use crate::domain::progress::Progress;
 use crate::domain::project::ProjectSpec;
+use crate::domain::recipe::Wish;
 use crate::domain::record::{Goal, Record, Standing, Summary, revision_before};
 use std::path::PathBuf;
 
@@ -90,7 +91,7 @@ pub(super) fn next(
     let options = options.clone().over(earlier);
     match way {
         Way::On | Way::Again => on(goal, record, options, fleet),
-        Way::Back => back(goal, record, &title, options),
+        Way::Back => back(goal, record, &title, options, fleet),
     }
 }
 
@@ -133,11 +134,15 @@ fn on(goal: Goal, record: &Record, options: Options, fleet: &Fleet) -> Result<Ne
             }
             Request::Remove { apps, volumes, options }
         }
+        Goal::Adopt { .. } => match wish(goal, fleet) {
+            Some(wish) => Request::Adopt { wish, options },
+            None => return Ok(Next::Nothing("the old containers are gone: it is done".into())),
+        },
     };
     Ok(Next::Ask(Box::new(request)))
 }
 
-fn back(goal: Goal, record: &Record, title: &str, options: Options) -> Result<Next, Refusal> {
+fn back(goal: Goal, record: &Record, title: &str, options: Options, fleet: &Fleet) -> Result<Next, Refusal> {
     let request = match goal {
         Goal::Deploy { app, before: Some(before), .. } | Goal::Rollback { app, before: Some(before), .. } => {
             Request::Rollback { app, to: Some(before), options }
@@ -167,6 +172,12 @@ fn back(goal: Goal, record: &Record, title: &str, options: Options) -> Result<Ne
             }
             Request::Restart { targets, options }
         }
+        Goal::Adopt { .. } => match wish(goal, fleet) {
+            Some(wish) => Request::GiveBack { wish, options },
+            None => {
+                return Ok(Next::Nothing("the old containers are gone, so nothing can be given back to them".into()));
+            }
+        },
         Goal::Create { project, .. } => {
             return Err(Refusal::Refused(format!(
                 "a creation is not taken back, for what it made may be in use: `pitstop resume` goes on with it, `pitstop rm` removes apps of {project}"
@@ -180,6 +191,19 @@ fn back(goal: Goal, record: &Record, title: &str, options: Options) -> Result<Ne
         }
     };
     Ok(Next::Ask(Box::new(request)))
+}
+
+/// What was to be adopted, as far as it is still there; `None`: nothing is.
+fn wish(goal: Goal, fleet: &Fleet) -> Option<Wish> {
+    let Goal::Adopt { targets, project, accept_changes, keep_old } = goal else { return None };
+    let strangers = || fleet.apps.iter().filter(|app| !app.managed).flat_map(|app| &app.instances);
+    let is_there = |target: &String| strangers().any(|one| one.app.iter().any(|seen| *seen.name == **target));
+    // One that was put aside while its sandbox took its name.
+    let aside = |target: String| {
+        if is_there(&target) { target } else { format!("{target}.old") }
+    };
+    let targets: Vec<String> = targets.into_iter().map(aside).filter(is_there).collect();
+    (!targets.is_empty()).then_some(Wish { targets, project, accept_changes, keep_old })
 }
 
 /// The files as they are now, with this process's environment.
@@ -200,6 +224,15 @@ fn file(files: &[String], project: &str) -> Result<ProjectSpec, Refusal> {
         ..LoadOptions::default()
     };
     compose::load(&files, &options).map_err(|errors| Refusal::Usage(errors.to_string()))
+}
+
+/// The containers that a plan adopts, by name.
+fn adopted(plan: &Plan) -> Vec<String> {
+    let parked = plan.steps.iter().filter_map(|step| match &step.task {
+        Task::Park { container } => Some(container.name().to_owned()),
+        _ => None,
+    });
+    parked.collect()
 }
 
 /// What is written down of a request and its plan, so that somebody can go on with it.
@@ -233,8 +266,15 @@ pub(super) fn goal(request: &Request, plan: &Plan) -> Option<Goal> {
             let apps = if apps.len() == 1 { vec![plan.app.clone()] } else { apps.clone() };
             Goal::Remove { apps, volumes: *volumes }
         }
+        Request::Adopt { wish, .. } => Goal::Adopt {
+            targets: adopted(plan),
+            project: wish.project.clone(),
+            accept_changes: wish.accept_changes,
+            keep_old: wish.keep_old,
+        },
         // Asking again is going on.
         Request::Repair { .. }
+        | Request::GiveBack { .. }
         | Request::Finish { .. }
         | Request::TakeBack { .. }
         | Request::Resume { .. }

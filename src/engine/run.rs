@@ -132,6 +132,8 @@ struct Part {
     gap: Option<GapWatch>,
     /// Transitions of the watch when the old container was about to stop.
     mark: u64,
+    /// When it was about to stop, where nothing can watch it from inside.
+    stopped: Option<Instant>,
     /// A warm swap has taken place.
     takeover: Option<Takeover>,
     verdict: Option<Verdict>,
@@ -272,8 +274,12 @@ impl Run {
             waited_ms: times.waited_ms,
         }));
         let part = step.instance.as_ref().map(|name| self.parts.entry(name.clone()).or_default());
-        if let (Task::Stop { .. }, Some(Part { gap: Some(gap), mark, .. })) = (&step.task, part) {
-            *mark = gap.mark();
+        match (&step.task, part) {
+            (Task::Stop { .. }, Some(Part { gap: Some(gap), mark, .. })) => *mark = gap.mark(),
+            (Task::Stop { .. }, Some(part)) if self.plan.kind == Kind::Adopt => {
+                part.stopped.get_or_insert(now);
+            }
+            _ => {}
         }
         let part = step.instance.as_ref().and_then(|name| self.parts.get(name));
         let made = step.task.made_by().into_iter().filter_map(|made| Some((made, self.products.get(&made)?.clone())));
@@ -371,6 +377,13 @@ impl Run {
         let part = self.parts.entry(name.clone()).or_default();
         if matches!(self.plan.steps[id].task, Task::Preflight { .. }) {
             part.before = done.before;
+        }
+        if matches!(self.plan.steps[id].task, Task::Ready { .. })
+            && let Some(stopped) = part.stopped.take()
+        {
+            let gap_ms = clock::instant().duration_since(stopped).as_secs_f64() * 1000.0;
+            let probe = "from stop to ready".to_owned();
+            self.teller.tell(EventKind::GapMeasured(GapMeasured { instance: name.clone(), gap_ms, probe }));
         }
         if done.gap.is_some() {
             (part.gap, part.mark) = (done.gap, 0);

@@ -124,6 +124,8 @@ impl Session {
             Request::Scale { app, replicas, options } => recipe::scale(app, *replicas, &facts, options),
             Request::Remove { apps, volumes, options } => recipe::remove(apps, *volumes, &facts, options),
             Request::Repair { targets, options } => recipe::repair(targets, &facts, options),
+            Request::Adopt { wish, options } => recipe::adopt(wish, &facts, options),
+            Request::GiveBack { wish, options } => recipe::give_back(wish, &facts, options),
             Request::Finish { app, options } => recipe::finish(app, &facts, options),
             Request::TakeBack { app, options } => recipe::take_back(app, &facts, options),
             // Settled above.

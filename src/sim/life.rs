@@ -9,7 +9,7 @@ use super::clock::Clock;
 use super::engine::Engine;
 use super::guest::LEASE;
 use super::world::{Container, Status, World};
-use super::{ipam, ports};
+use super::{ipam, ports, show};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,6 +123,7 @@ impl Engine {
             };
             tokio::select! {
                 () = other => {}
+                () = engine.tell_health(&id) => {}
                 () = speak => {}
                 () = unheld => engine.end(&id, run, 0),
                 () = end => {
@@ -136,6 +137,22 @@ impl Engine {
                 }
             }
         });
+    }
+
+    /// Tells each change of what the engine itself makes of its health; its first check comes after a whole interval.
+    async fn tell_health(&self, id: &str) {
+        let Some(interval) = self.look(|world| world.find(id).ok().and_then(show::check_interval)) else {
+            return std::future::pending().await;
+        };
+        let mut last = "starting";
+        loop {
+            tokio::time::sleep(interval).await;
+            let now = self.look(|world| world.find(id).ok().and_then(|seen| show::health(seen, Clock::instant())));
+            if let Some(now) = now.filter(|now| *now != last) {
+                last = now;
+                self.change(|world| self.tell(world, id, &format!("health_status: {now}"), &[]));
+            }
+        }
     }
 
     /// Sends a signal: SIGKILL ends it at once, SIGTERM and SIGINT when its program wants to, others do nothing.

@@ -4,6 +4,7 @@ use super::clock::Clock;
 use super::life::mac;
 use super::world::{Container, Network, Status, World};
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Go's zero time stands for "never".
@@ -66,19 +67,21 @@ fn about(seconds: u64) -> String {
     }
 }
 
-/// Docker's own idea of its health, where it has a check: the first one runs after a whole interval.
-fn health(seen: &Container, now: Instant) -> Option<&'static str> {
+/// How often Docker looks at its health; `None` where it has no check.
+pub(super) fn check_interval(seen: &Container) -> Option<Duration> {
     let check = &seen.config["Healthcheck"];
-    if check["Test"].as_array().is_none_or(|test| test.len() < 2) || !seen.runs() {
-        return None;
-    }
-    let nanos = |key: &str, unless: u64| check[key].as_u64().filter(|nanos| *nanos > 0).unwrap_or(unless).max(1);
-    let (interval, retries) =
-        (nanos("Interval", 30_000_000_000), check["Retries"].as_u64().filter(|n| *n > 0).unwrap_or(3));
+    check["Test"].as_array().filter(|test| test.len() > 1)?;
+    Some(Duration::from_nanos(check["Interval"].as_u64().filter(|nanos| *nanos > 0).unwrap_or(30_000_000_000)))
+}
+
+/// Docker's own idea of its health, where it has a check: the first one runs after a whole interval.
+pub(super) fn health(seen: &Container, now: Instant) -> Option<&'static str> {
+    let interval = u64::try_from(check_interval(seen).filter(|_| seen.runs())?.as_nanos()).unwrap_or(u64::MAX);
+    let retries = seen.config["Healthcheck"]["Retries"].as_u64().filter(|n| *n > 0).unwrap_or(3);
     let since = |from: Instant| u64::try_from(now.saturating_duration_since(from).as_nanos()).unwrap_or(u64::MAX);
     let started = seen.state.since?;
     let checks = since(started) / interval;
-    let last = started + std::time::Duration::from_nanos(checks.saturating_mul(interval));
+    let last = started + Duration::from_nanos(checks.saturating_mul(interval));
     Some(if checks > 0 && seen.answers(last) {
         "healthy"
     } else if checks >= retries {

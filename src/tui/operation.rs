@@ -2,6 +2,7 @@
 //!
 //! Counts and judges nothing: that is [`Progress`]'s. Adds only the time that has passed since the last event.
 
+use super::words::{self, Word};
 use crate::domain::duration::{human, millis};
 use crate::domain::event::{OpEvent, Outcome};
 use crate::domain::identity::Verdict;
@@ -36,6 +37,12 @@ pub enum View {
 pub type Lanes<'a> = Option<&'a InstanceProgress>;
 
 impl OpView {
+    /// The word for an instance's verdict; one that took another's place has kept nothing, its address is its own.
+    pub fn verdict(&self, instance: &InstanceProgress, verdict: Verdict) -> Word {
+        let word = words::verdict(verdict);
+        if verdict == Verdict::Kept && self.progress.is_new(instance) { Word { word: "new", ..word } } else { word }
+    }
+
     pub fn new(id: OpId, now: Duration) -> Self {
         Self { id, progress: Progress::default(), heard: now, view: View::Instances, selected: 0, moved: false }
     }

@@ -4,7 +4,9 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
+use pitstop::docker::sandbox_image::GUEST_PATH;
 use pitstop::sim::Scenario;
 use serde_json::{Value, json};
 
@@ -12,6 +14,7 @@ use crate::support::docker::{Engine, Project};
 use crate::support::images;
 use crate::support::sim::Served;
 use crate::support::unix_http;
+use crate::support::wait::wait_until;
 
 /// Two that want the same address, one that takes any, one that joins the first.
 const SLOTS: [&str; 4] = ["box", "rival", "free", "app"];
@@ -339,5 +342,47 @@ fn random_requests_have_the_same_effects_on_both() {
         let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let steps: Vec<_> = (0..14).map(|_| dice.step()).collect();
         Pair::new().compare(&format!("PITSTOP_CONTRACT_SEED={seed}"), &steps);
+    }
+}
+
+impl Side {
+    /// Makes and starts one whose health is looked at every 200 ms, and waits until it is `expected`; what was told of that.
+    fn health_told(&self, options: &[&str], expected: &str) -> Vec<String> {
+        let (name, empty) = (self.name(2), Value::Null);
+        let mut body = self.creation(2);
+        body["Cmd"] = json!([&["serve", "8080", "v1"], options].concat());
+        body["Healthcheck"] = json!({
+            "Test": ["CMD", GUEST_PATH, "probe", "tcp:8080"],
+            "Interval": 200_000_000, "Timeout": 2_000_000_000_u64, "Retries": 2,
+        });
+        let (status, said) = self.ask("POST", &format!("/containers/create?name={name}"), &body);
+        assert_eq!(status, 201, "{said}");
+        let id = said["Id"].as_str().unwrap().to_owned();
+        assert_eq!(self.ask("POST", &format!("/containers/{name}/start"), &empty).0, 204);
+        wait_until(expected, Duration::from_secs(30), || {
+            let (_, seen) = self.ask("GET", &format!("/containers/{name}/json"), &empty);
+            seen["State"]["Health"]["Status"] == expected
+        });
+        let filters = json!({"container": [id], "event": ["health_status"]}).to_string();
+        let quoted: Vec<String> = filters.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let filters = quoted.concat();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let path = format!("/events?since={}&until={}&filters={filters}", now - 60, now + 1);
+        let told = match self.ask("GET", &path, &empty).1 {
+            Value::String(lines) => lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
+            one => vec![one],
+        };
+        assert_eq!(self.ask("DELETE", &format!("/containers/{name}?force=1&v=1"), &empty).0, 204);
+        told.iter().map(|event: &Value| event["Action"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+#[test]
+fn what_the_engine_makes_of_a_health_check_is_told_alike_by_both() {
+    let pair = Pair::new();
+    for (options, expected) in [(&[][..], "healthy"), (&["--never-listen"], "unhealthy")] {
+        let told = [&pair.real, &pair.simulated].map(|side| side.health_told(options, expected));
+        assert_eq!(told[0], [format!("health_status: {expected}")]);
+        assert_eq!(told[0], told[1], "(real, simulated)");
     }
 }

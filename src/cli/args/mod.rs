@@ -21,6 +21,7 @@ Examples:
   pitstop deploy shop/web --image web:v2    another image, in place, one instance after the other
   pitstop deploy shop/web --image web:v2 --dry-run
   pitstop restart shop/web-1 redis          instances, apps and plain containers
+  pitstop adopt shop redis                  a Compose project and a plain container get sandboxes
   pitstop rollback shop/web                 back to the revision before
   pitstop go shop/web                       past the gate of an operation that runs in another terminal
   pitstop ps --json | jq '.apps[].instances[].addresses'
@@ -104,6 +105,11 @@ pub enum Verb {
     Deploy(DeployArgs),
     /// Restart apps and single instances in place, managed or not
     Restart(RestartArgs),
+    /// Give containers that pitstop has not made a sandbox, at their own addresses
+    ///
+    /// For plain containers and Compose projects. Each is down for a moment, once; from then on it is deployed and restarted
+    /// in place. Says before what is kept and what is not; --dry-run only says it.
+    Adopt(AdoptArgs),
     /// Deploy an earlier revision again, in place
     Rollback(RollbackArgs),
     /// Add or remove instances of an app
@@ -221,6 +227,24 @@ pub struct RestartArgs {
     /// Apps (project/app), instances (project/app-N) and plain containers by name
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
+    #[command(flatten)]
+    pub operation: OperationArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct AdoptArgs {
+    /// Containers by name, Compose services (project/service) or whole Compose projects
+    #[arg(value_name = "APP|CONTAINER", required = true)]
+    pub targets: Vec<String>,
+    /// The project that they are to belong to [default: Compose's own; `adopted` for plain containers]
+    #[arg(short, long, value_name = "NAME")]
+    pub project: Option<String>,
+    /// Go on where not everything can be kept: an address on the default bridge, links … (--dry-run names it)
+    #[arg(long)]
+    pub accept_changes: bool,
+    /// Leave the old containers there, stopped, instead of removing them once all is proven
+    #[arg(long)]
+    pub keep_old: bool,
     #[command(flatten)]
     pub operation: OperationArgs,
 }
@@ -404,6 +428,7 @@ impl Verb {
             Self::Create(args) => Some(&args.operation),
             Self::Deploy(args) => Some(&args.operation),
             Self::Restart(args) => Some(&args.operation),
+            Self::Adopt(args) => Some(&args.operation),
             Self::Rollback(args) => Some(&args.operation),
             Self::Scale(args) => Some(&args.operation),
             Self::Rm(args) => Some(&args.operation),

@@ -21,7 +21,6 @@ fn no_verb_is_the_console() {
 #[test]
 fn what_is_wrong_is_usage() {
     let cases = [
-        ("adopt x", ErrorKind::InvalidSubcommand),
         ("show", ErrorKind::MissingRequiredArgument),
         ("abort 3f2a01 --all", ErrorKind::ArgumentConflict),
         ("replay x --speed fast", ErrorKind::ValueValidation),

@@ -76,6 +76,13 @@ impl Fleet {
         }
     }
 
+    /// The container whose place this instance was made to take and that still has it.
+    pub fn in_place_of(&self, instance: &Instance) -> Option<&Container> {
+        let from = instance.sandbox.as_ref()?.detail.as_ref()?.adopts.as_ref()?;
+        let strangers = self.apps.iter().filter(|app| !app.managed).flat_map(|app| &app.instances);
+        strangers.filter_map(|one| one.app.as_ref()).find(|one| one.id == *from && one.is_alive())
+    }
+
     fn unknown(&self, target: &str) -> String {
         let target = clean(target);
         if self.apps.is_empty() {

@@ -125,7 +125,7 @@ impl Progress {
         }
         let counts = self.counts();
         // Those that took another's place have kept nothing, even if what they have is held.
-        let came = self.instances.iter().filter_map(|one| self.instance(one.successor.as_ref()?));
+        let came = self.instances.iter().filter(|one| self.is_new(one));
         let judged: Vec<_> = came.filter(|new| self.is_complete(new)).filter_map(|new| new.verdict).collect();
         let new = u32::try_from(judged.len()).unwrap_or(u32::MAX);
         let held =

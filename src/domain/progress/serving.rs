@@ -15,8 +15,13 @@ pub enum Serving {
 }
 
 impl Progress {
-    /// Who serves; `None` for an operation that replaces nothing.
+    /// Who serves; `None` for an operation that replaces nothing, and for one of a pair while the other serves.
     pub fn serving(&self, instance: &InstanceProgress) -> Option<Serving> {
+        let paired = instance.successor.is_some() || self.is_new(instance);
+        self.one_serving(instance).filter(|serving| !(paired && *serving == Serving::Nobody))
+    }
+
+    fn one_serving(&self, instance: &InstanceProgress) -> Option<Serving> {
         let kind = self.planned.as_ref()?.kind;
         if !matches!(kind, Kind::Deploy | Kind::Rollback) {
             return None;

@@ -77,7 +77,8 @@ impl Creation<'_> {
         let facts = self.draft.facts;
         let id = AppId::new(&*self.project.name, name);
         let seen = order::seen(facts, &id, true);
-        if order::seen(facts, &id, false).is_some() {
+        if let Some(strangers) = order::seen(facts, &id, false) {
+            refuse_running(strangers)?;
             self.draft
                 .note(format!("containers of {id} that pitstop did not create are there, too; they are left alone"));
         }
@@ -311,6 +312,20 @@ impl Up {
             draft.undo(at, Task::Remove { container: sandbox.clone(), volumes: false }, &[*step], cause);
         }
     }
+}
+
+/// The app runs already, without sandboxes: a second one beside it is nobody's wish.
+fn refuse_running(strangers: &App) -> Result<(), Refusal> {
+    let running = strangers.instances.iter().filter_map(|one| one.app.as_ref()).filter(|app| app.is_alive());
+    let names: Vec<&str> = running.map(|app| &*app.name).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let id = &strangers.id;
+    Err(Refusal::Refused(format!(
+        "{id} runs already in containers that pitstop has not made: {}. `pitstop adopt {id}` gives them sandboxes, at their own addresses where the engine allows it; `--dry-run` says before what is kept. To begin anew instead, take them away with the tool that made them",
+        names.join(", ")
+    )))
 }
 
 fn lacking_sandboxes(lacking: &[(Instance, Need)]) -> Vec<u32> {

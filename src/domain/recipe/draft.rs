@@ -152,14 +152,18 @@ impl<'a> Draft<'a> {
             }
             Task::Ready { min_ready, timeout, .. } => *timeout + *min_ready + READY_SLACK,
             Task::Warm { timeout, .. } => *timeout + READY_SLACK,
-            Task::Start { .. } | Task::StartHeld { .. } | Task::SandboxStart { .. } | Task::Unpause { .. } => {
-                Duration::from_secs(120)
-            }
+            Task::Start { .. }
+            | Task::StartHeld { .. }
+            | Task::SandboxStart { .. }
+            | Task::TakeOver { .. }
+            | Task::Reserve { .. }
+            | Task::Unpause { .. } => Duration::from_secs(120),
             Task::Network { .. }
             | Task::Volume { .. }
             | Task::SandboxCreate { .. }
             | Task::Create { .. }
             | Task::Remove { .. }
+            | Task::Release { .. }
             | Task::RemoveNetwork { .. }
             | Task::RemoveVolume { .. } => Duration::from_secs(60),
             Task::Preflight { .. }

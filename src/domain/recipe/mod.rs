@@ -6,6 +6,7 @@
 //! `resources` and `ports`. Nothing here asks an engine or a clock.
 
 mod address;
+mod adopt;
 mod create;
 mod deploy;
 mod draft;
@@ -30,6 +31,7 @@ mod traffic;
 mod unmanaged;
 mod warm;
 
+pub use adopt::{Wish, adopt, give_back};
 pub use create::create;
 pub use deploy::deploy;
 pub use finish::{finish, take_back};
@@ -50,10 +52,8 @@ fn managed<'a>(target: &str, verb: &str, facts: &'a Facts) -> Result<&'a App, Re
         return Ok(app);
     }
     let instead = match verb {
-        "rm" => "remove its containers with the tool that made them, or docker rm",
-        _ => {
-            "recreate it from its Compose file with `pitstop create -f FILE` in place of the old containers; `pitstop restart` works as it is"
-        }
+        "rm" => "remove its containers with the tool that made them, or docker rm".to_owned(),
+        _ => format!("`pitstop adopt {}` gives it one; `pitstop restart` works as it is", app.id),
     };
     Err(Refusal::Refused(format!(
         "{} was not created by pitstop: no sandbox holds its address, so {verb} can't keep it; {instead}",

@@ -54,6 +54,12 @@ pub fn repair(targets: &[String], facts: &Facts, options: &Options) -> Result<Pl
 /// The steps of one instance.
 fn one(draft: &mut Draft<'_>, app: &App, instance: &Instance) -> Result<(), Refusal> {
     let at = Slot { instance: instance.name.clone(), batch: 1 };
+    if let Some(old) = draft.facts.fleet.in_place_of(instance) {
+        let why =
+            format!("was to take the place of {0}, which still serves: `pitstop adopt {0}` goes on with it", old.name);
+        hopeless(draft, instance, &why);
+        return Ok(());
+    }
     let need = traffic::seen(draft, instance).need(Aim::Serve);
     if need == Need::Leave {
         hopeless(

@@ -215,7 +215,7 @@ fn undo(
 }
 
 /// Readiness of a container that is there. A stranger's runs as its owner meant it: its health check, else running.
-fn ready_when(options: &Options, container: &Container, spec: Option<&AppSpec>, managed: bool) -> Readiness {
+pub(super) fn ready_when(options: &Options, container: &Container, spec: Option<&AppSpec>, managed: bool) -> Readiness {
     let healthcheck = container.detail.as_ref().is_some_and(|detail| detail.has_healthcheck);
     if managed {
         return readiness(options, spec.unwrap_or(&AppSpec::default()), Some(healthcheck));

@@ -12,13 +12,14 @@ use super::super::ids::{AppId, ContainerId, InstanceName};
 use super::super::options::OnDrainTimeout;
 use super::super::plan::{Refusal, StepId, Target, Task};
 use super::super::spec::{AppSpec, MountKind};
+use super::super::warm::Warm;
 use super::create::absent;
 use super::draft::{Draft, Slot, known, parts, rivals, stop};
 use super::hooks;
 use super::ports::Taken;
 use super::remove::{Going, take_down};
 use super::swap::{Before, Swapped, Wanted, WayBack, carried, move_records, park};
-use super::traffic;
+use super::{traffic, warm};
 use std::collections::BTreeSet;
 
 /// Who takes an instance's place, and what it still needs for that.
@@ -95,6 +96,9 @@ pub(super) fn check(
     let ports = if spec.sandbox.ports.iter().any(|port| port.host.is_some()) { ", host port" } else { "" };
     let hostname = if spec.sandbox.hostname.is_some() { "" } else { ", hostname" };
     draft.note(format!("kept: what the spec says{volumes}; not kept: address, MAC address, number{hostname}{ports}"));
+    if warm::wish(draft.options, spec) != Warm::Off {
+        draft.note("warm swap plays no part: the old ones serve until the new ones do");
+    }
     if pairs.iter().any(|(old, _)| old.app.as_ref().is_some_and(|app| !carried(app, spec).is_empty())) {
         draft.note("anonymous volumes begin empty; those of the old instances stay behind, unused");
     }

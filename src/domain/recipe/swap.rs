@@ -17,7 +17,7 @@ use super::ports;
 use super::settle::{Readiness, as_before, spec_of, watch};
 use super::traffic;
 use super::warm;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a new container's image comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,6 +196,8 @@ impl Wanted<'_> {
             spec,
             spec_hash: self.spec.hash(),
             addresses,
+            adoption: None,
+            unpinned: BTreeSet::new(),
             replaces: self.replaces.clone(),
         };
         let needs: Vec<_> = needs.iter().chain(&self.networks).copied().collect();

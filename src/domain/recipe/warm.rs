@@ -55,7 +55,7 @@ pub(super) fn choose(
     }
 }
 
-fn wish(options: &Options, spec: &AppSpec) -> Warm {
+pub(super) fn wish(options: &Options, spec: &AppSpec) -> Warm {
     options.warm.or(spec.rollout.warm).unwrap_or_default()
 }
 

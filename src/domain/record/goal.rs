@@ -43,6 +43,12 @@ pub enum Goal {
         apps: Vec<String>,
         volumes: bool,
     },
+    Adopt {
+        targets: Vec<String>,
+        project: Option<String>,
+        accept_changes: bool,
+        keep_old: bool,
+    },
 }
 
 impl Header {

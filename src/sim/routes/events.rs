@@ -8,19 +8,33 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 pub fn stream(engine: &Arc<Engine>, ask: &Ask) -> Answer {
     let filters = ask.filters()?;
     let since: Option<f64> = ask.query.get("since").and_then(|text| text.parse().ok());
+    let until: Option<f64> = ask.query.get("until").and_then(|text| text.parse().ok());
+    let left = until.map(|until| {
+        Duration::try_from_secs_f64(until - engine.clock.wall().as_duration().as_secs_f64()).unwrap_or_default()
+    });
     let next = engine.look(|world| if since.is_some() { 0 } else { world.forgotten + world.events.len() as u64 });
     let (lines, reader) = mpsc::channel(64);
     let reading = Arc::clone(engine);
     engine.spawn(async move {
         let closed = lines.clone();
+        let over = async {
+            match left {
+                Some(left) => tokio::time::sleep(left).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            biased;
             () = closed.closed() => {}
+            // What there is already is told in any case.
             () = follow(&reading, next, since, &filters, &lines) => {}
+            () = over => {}
         }
     });
     Ok(Reply::stream("application/json", reader))

@@ -5,7 +5,6 @@
 use super::super::operation::OpView;
 use super::super::text;
 use super::super::theme::Role;
-use super::super::words;
 use super::dialog::{framed, key, width};
 use super::pen::{Pen, Spans};
 use super::strip;
@@ -43,7 +42,7 @@ fn seen(pen: &Pen<'_>, op: &OpView, one: &InstanceProgress, names: usize, width:
         spans.push((format!("{address} "), Role::Text));
     }
     if let Some(verdict) = one.verdict {
-        let word = words::verdict(verdict);
+        let word = op.verdict(one, verdict);
         spans.push((format!("{} {}", word.symbol.of(pen.glyphs()), word.word), word.role));
     }
     if let Some((gap, _)) = &one.gap {

@@ -82,7 +82,12 @@ fn head(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
 
     let y = area.y + 1;
     let mut facts: Spans = Vec::new();
-    let verdicts: Vec<_> = op.progress.instances.iter().filter_map(|instance| instance.verdict).collect();
+    let (new, same): (Vec<_>, Vec<_>) = op.progress.instances.iter().partition(|instance| op.progress.is_new(instance));
+    let came = new.iter().filter(|instance| op.progress.is_complete(instance)).count();
+    if came > 0 {
+        facts.push((format!("{came}/{} new, at other addresses", new.len()), Role::Good));
+    }
+    let verdicts: Vec<_> = same.iter().filter_map(|instance| instance.verdict).collect();
     let judged = verdicts.len();
     if judged > 0 {
         let kept = verdicts.iter().filter(|verdict| words::verdict(**verdict).role == Role::Good).count();
@@ -254,7 +259,7 @@ fn address(pen: &Pen<'_>, op: &OpView, lane: Lanes<'_>, roomy: bool) -> Spans {
     let g = pen.glyphs();
     let phase = op.phase(instance);
     if let (Phase::Done | Phase::Failed(_) | Phase::PutBack | Phase::Left, Some(verdict)) = (phase, instance.verdict) {
-        let word = words::verdict(verdict);
+        let word = op.verdict(instance, verdict);
         let mut spans = match (instance.address_before(), instance.address_after()) {
             _ if !roomy => Vec::new(),
             (Some(before), Some(after)) if before != after => {
@@ -277,6 +282,8 @@ fn address(pen: &Pen<'_>, op: &OpView, lane: Lanes<'_>, roomy: bool) -> Spans {
         Phase::Waiting => ("waiting".to_owned(), Role::Dim),
         Phase::Doing(Action::Drain) => (draining(pen, op, lane), Role::Busy),
         Phase::Doing(action) => (format!("{}{}", doing(action), g.dots), Role::Busy),
+        Phase::Between(_) if instance.successor.is_some() => ("stopped, way back".to_owned(), Role::Dim),
+        Phase::Done if instance.successor.is_some() => (format!("{} gone", g.good), Role::Good),
         Phase::Between(Action::Create | Action::Park | Action::Verify) => ("prepared".to_owned(), Role::Dim),
         Phase::Between(_) => ("waits for others".to_owned(), Role::Dim),
         Phase::Done => (format!("{} done", g.good), Role::Good),
@@ -326,6 +333,7 @@ fn doing(action: Action) -> &'static str {
         Action::Park => "parking",
         Action::Remove => "removing",
         Action::Rename => "renaming",
+        Action::Reserve => "reserving addresses",
     }
 }
 

@@ -89,14 +89,17 @@ pub fn outcome(pen: &Pen<'_>, op: &OpView) -> (String, Role) {
 /// `4 kept`, and what was not, loudest first.
 pub fn verdicts(op: &OpView) -> Spans {
     use crate::domain::identity::Verdict;
-    [Verdict::Lost, Verdict::Orphaned, Verdict::Changed, Verdict::Unprotected, Verdict::Kept]
-        .into_iter()
-        .filter_map(|verdict| {
-            let n = op.progress.instances.iter().filter(|instance| instance.verdict == Some(verdict)).count();
-            let word = words::verdict(verdict);
-            (n > 0).then(|| (format!("{n} {}", word.word), word.role))
-        })
-        .collect()
+    let mut counts: Vec<(words::Word, usize)> = Vec::new();
+    for verdict in [Verdict::Lost, Verdict::Orphaned, Verdict::Changed, Verdict::Unprotected, Verdict::Kept] {
+        for instance in op.progress.instances.iter().filter(|instance| instance.verdict == Some(verdict)) {
+            let word = op.verdict(instance, verdict);
+            match counts.iter_mut().find(|(counted, _)| counted.word == word.word) {
+                Some((_, n)) => *n += 1,
+                None => counts.push((word, 1)),
+            }
+        }
+    }
+    counts.into_iter().map(|(word, n)| (format!("{n} {}", word.word), word.role)).collect()
 }
 
 /// Gaps are small: a decimal below ten milliseconds.

@@ -95,7 +95,7 @@ pub fn role(step: &StepProgressed) -> Role {
     match step.plan.action {
         Action::Pull | Action::Network | Action::Volume => Role::Fetch,
         // Beside the old version, which serves, booting is preparation.
-        Action::SandboxCreate | Action::SandboxStart | Action::Create | Action::Warm => Role::Make,
+        Action::SandboxCreate | Action::SandboxStart | Action::Create | Action::Warm | Action::Reserve => Role::Make,
         Action::PreDrain | Action::Drain | Action::Attach => Role::Drain,
         Action::PreStop | Action::Stop | Action::Restart | Action::Remove => Role::Stop,
         Action::Start => Role::Start,

@@ -2,6 +2,7 @@
 //!
 //! Nothing here believes a word of pitstop's: its events and tables are compared with what others see.
 
+mod adopt;
 mod contract;
 mod control;
 mod day;

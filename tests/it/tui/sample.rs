@@ -183,6 +183,12 @@ pub fn deploy_plan() -> Plan {
     recipe::deploy("shop/web", Some("registry.local:5000/shop/web:v3"), None, &facts(), &Options::default()).unwrap()
 }
 
+/// The same with new instances first.
+pub fn surge_plan() -> Plan {
+    let options = Options { surge: Some(true), ..Options::default() };
+    recipe::deploy("shop/web", Some("registry.local:5000/shop/web:v3"), None, &facts(), &options).unwrap()
+}
+
 /// The same behind a load balancer.
 pub fn balanced_plan() -> Plan {
     let mut facts = facts();
@@ -303,7 +309,16 @@ pub fn events(plan: &Plan, course: Course) -> Vec<OpEvent> {
             .iter()
             .any(|s| s.lane == Lane::Main && s.instance == step.instance && s.task.action() == Action::Verify);
         if let (Action::Verify, true, Some(instance)) = (action, is_last, &instance) {
-            timed.push((begin + took, EventKind::IdentityJudged(judged(instance, course.moves == Some(name)))));
+            let mut judged = judged(instance, course.moves == Some(name));
+            if plan.replaces.contains_key(instance) {
+                judged.before = None;
+                timed.push((begin + took, EventKind::IdentityJudged(judged)));
+                last = last.max(begin + took);
+                serial += took;
+                ends.push(Some(begin + took));
+                continue;
+            }
+            timed.push((begin + took, EventKind::IdentityJudged(judged)));
             let gap = GapMeasured {
                 instance: instance.clone(),
                 gap_ms: 198.4 + f64::from(u32::try_from(took).unwrap()),

@@ -4,6 +4,7 @@ use super::sample::Course;
 use super::{at_a_gate, clock, console, draw, picture, press, running, sample, showing, text};
 use pitstop::domain::fleet::{Fleet, FleetState};
 use pitstop::domain::load::Load;
+use pitstop::domain::plan::Plan;
 use pitstop::tui::message::{Msg, Refusal};
 use pitstop::tui::model::Model;
 use pitstop::tui::theme::BUILT_IN;
@@ -188,20 +189,27 @@ fn an_operation_under_way() {
 
 #[test]
 fn an_operation_behind_a_balancer() {
-    let at = |size, until: Option<u64>| {
-        let plan = sample::balanced_plan();
-        let mut model = showing(size, live());
-        let events = sample::events(&plan, Course { until, ..Course::default() });
-        update(&mut model, Msg::Began(events[0].op.clone()));
-        for event in events {
-            clock(&mut model, event.elapsed_ms);
-            update(&mut model, Msg::Op(event));
-        }
-        press(&mut model, "jj");
-        model
-    };
-    look("operation_draining", |size| at(size, Some(1060)));
-    look("operation_drained", |size| at(size, None));
+    look("operation_draining", |size| went(size, &sample::balanced_plan(), Some(1060)));
+    look("operation_drained", |size| went(size, &sample::balanced_plan(), None));
+}
+
+#[test]
+fn an_operation_with_new_instances_first() {
+    look("operation_surge", |size| went(size, &sample::surge_plan(), Some(1300)));
+    look("operation_surged", |size| went(size, &sample::surge_plan(), None));
+}
+
+/// A console in which that plan's operation went so far.
+fn went(size: (u16, u16), plan: &Plan, until: Option<u64>) -> Model {
+    let mut model = showing(size, live());
+    let events = sample::events(plan, Course { until, ..Course::default() });
+    update(&mut model, Msg::Began(events[0].op.clone()));
+    for event in events {
+        clock(&mut model, event.elapsed_ms);
+        update(&mut model, Msg::Op(event));
+    }
+    press(&mut model, "jj");
+    model
 }
 
 #[test]

@@ -151,6 +151,9 @@ impl Engine {
                 self.add(step, &draft.app.sandbox_name(draft.number), &labels, |new| {
                     let attached = draft.spec.networks.iter().map(|on| (on.network.clone(), Address::default()));
                     new.networks = attached.collect();
+                    let adopts = draft.adoption.as_ref().map(|adoption| adoption.from.clone());
+                    let former = draft.adoption.as_ref().map(|adoption| adoption.addresses.clone());
+                    new.detail = Some(Detail { adopts, former: former.unwrap_or_default(), ..Detail::default() });
                 });
             }
             Task::Create { draft } => {
@@ -169,7 +172,7 @@ impl Engine {
                     new.detail = Some(Detail { environment, ..Detail::default() });
                 });
             }
-            Task::SandboxStart { sandbox: target } => self.start(target),
+            Task::SandboxStart { sandbox: target } | Task::TakeOver { sandbox: target, .. } => self.start(target),
             Task::Start { container, .. } | Task::StartHeld { container, .. } => {
                 let joined = self.of(container).joined().map(str::to_owned);
                 let sandbox = self.containers.iter().find(|one| Some(one.id.as_str()) == joined.as_deref());
@@ -241,7 +244,11 @@ impl Engine {
                 let places: Vec<_> = seats.iter().map(Seat::place).collect();
                 self.set(&places, Admin::Ready);
             }
-            Task::Unpark { .. } | Task::RemoveNetwork { .. } | Task::RemoveVolume { .. } => {}
+            Task::Reserve { .. }
+            | Task::Release { .. }
+            | Task::Unpark { .. }
+            | Task::RemoveNetwork { .. }
+            | Task::RemoveVolume { .. } => {}
         }
         Ok(())
     }
@@ -301,9 +308,9 @@ impl Engine {
     }
 }
 
-/// Its instances are to go for good.
+/// Its instances are to go for good; or what goes is a stranger's, for which its own tests look.
 fn takes_away(plan: &Plan) -> bool {
-    matches!(plan.kind, Kind::Scale | Kind::Remove)
+    matches!(plan.kind, Kind::Scale | Kind::Remove | Kind::Adopt)
 }
 
 fn see(holds: bool, else_what: impl FnOnce() -> String) -> Result<(), String> {

@@ -1,5 +1,6 @@
 //! Recipes under test: properties over random worlds, and tables for what each one says.
 
+mod adopt;
 mod converge;
 mod creation;
 mod engine;

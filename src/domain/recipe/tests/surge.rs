@@ -445,3 +445,12 @@ fn a_pair_succeeds_or_fails_together() {
         "{log:?}"
     );
 }
+
+#[test]
+fn warm_swap_is_said_to_play_no_part() {
+    let facts = web(&[Seed::well()]);
+    let warm = Options { warm: Some(crate::domain::warm::Warm::Auto), ..options() };
+    let plan = deploy("web", Some("web:v2"), None, &facts, &warm).unwrap();
+    assert!(plan.notes.iter().any(|note| note.contains("warm swap plays no part")), "{:?}", plan.notes);
+    assert!(!plan.steps.iter().any(|step| matches!(step.task, Task::Warm { .. })));
+}

@@ -6,7 +6,7 @@ use super::world::{Seed, web};
 use crate::domain::facts::Facts;
 use crate::domain::fleet::State;
 use crate::domain::options::Options;
-use crate::domain::plan::{Kind, Plan, Refusal, Task};
+use crate::domain::plan::{Kind, Plan, Refusal, Target, Task};
 use crate::domain::probe::ProbeSpec;
 use crate::domain::warm::Warm;
 
@@ -103,7 +103,9 @@ fn taking_back_what_is_held_does_not_touch_what_serves() {
         plan.notes
     );
     for step in &plan.steps {
-        let touched = matches!(&step.task, Task::Stop { container, .. } | Task::Remove { container, .. } if container.name().ends_with(".r1"));
+        let old = |target: &Target| target.name().rsplit_once(".r").is_some_and(|(_, revision)| revision == "1");
+        let touched =
+            matches!(&step.task, Task::Stop { container, .. } | Task::Remove { container, .. } if old(container));
         assert!(!touched, "{step:?}");
     }
 }

@@ -1,0 +1,491 @@
+//! A stranger's container as what an instance can be made from: every setting has a place in a spec, goes along
+//! verbatim, or is named as lost. Pure but for the reading itself.
+//!
+//! What the image says by itself is left to the image, so that a later image brings its own.
+
+use super::client::{Docker, READ};
+use super::error::{DockerError, Failure};
+use super::read;
+use crate::domain::adopt::Original;
+use crate::domain::clean::clean;
+use crate::domain::environment::Environment;
+use crate::domain::ids::{ContainerId, ImageRef};
+use crate::domain::labels::COMPOSE_SERVICE;
+use crate::domain::spec::{
+    AppSpec, ContainerSpec, Healthcheck, Logging, Mount, MountKind, NetworkAttach, PublishedPort, Resources,
+    RestartPolicy, SandboxSpec,
+};
+use bollard::models::{
+    ContainerConfig, ContainerInspectResponse, EndpointSettings, HealthConfig, HostConfig, ImageConfig, MountPoint,
+    PortMap,
+};
+use bollard::query_parameters::InspectContainerOptions;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+
+/// What Compose writes on its containers: carried over, it would take ours for its own.
+const COMPOSE: &str = "com.docker.compose.";
+/// Labels that say who else looks after a container.
+const OWNERS: [(&str, &str); 3] = [
+    ("com.docker.swarm.service.id", "it is a task of a Swarm service, which would start another in its place"),
+    ("io.kubernetes.pod.name", "it belongs to a Kubernetes pod, whose kubelet would start another in its place"),
+    ("com.docker.compose.oneoff", "it is a one-off of docker compose run"),
+];
+/// Of `HostConfig`: what has a word in a spec, or means nothing for another container.
+const SAID: [&str; 37] = [
+    "CpuShares",
+    "Memory",
+    "MemoryReservation",
+    "MemorySwap",
+    "NanoCpus",
+    "CpusetCpus",
+    "PidsLimit",
+    "Ulimits",
+    "Init",
+    "Binds",
+    "ContainerIDFile",
+    "LogConfig",
+    "NetworkMode",
+    "PortBindings",
+    "RestartPolicy",
+    "AutoRemove",
+    "VolumeDriver",
+    "VolumesFrom",
+    "Mounts",
+    "ConsoleSize",
+    "CapAdd",
+    "CapDrop",
+    "Dns",
+    "DnsOptions",
+    "DnsSearch",
+    "ExtraHosts",
+    "GroupAdd",
+    "Links",
+    "Privileged",
+    "PublishAllPorts",
+    "ReadonlyRootfs",
+    "SecurityOpt",
+    "UTSMode",
+    "ShmSize",
+    "Sysctls",
+    "Isolation",
+    "Cgroup",
+];
+const SHM: i64 = 64 << 20;
+
+/// What this engine gives a container that asks for nothing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Defaults {
+    pub log_driver: String,
+    pub cgroupns: String,
+}
+
+impl Docker {
+    /// The configuration of a container that pitstop has not made; `None` when it is gone.
+    pub async fn original(&self, id: &ContainerId) -> Result<Option<Original>, DockerError> {
+        let request = self.client().inspect_container(id.as_str(), None::<InspectContainerOptions>);
+        let seen = match self.call("inspect", &self.name(id), READ, request).await {
+            Ok(seen) => seen,
+            Err(error) if error.failure == Failure::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let info = self.call("ask", "engine", READ, self.client().info()).await?;
+        let cgroupns = info.cgroup_version.is_some_and(|version| version.to_string() == "2");
+        let defaults = Defaults {
+            log_driver: info.logging_driver.unwrap_or_default(),
+            cgroupns: if cgroupns { "private" } else { "host" }.into(),
+        };
+        let image = match &seen.image {
+            Some(image) => match self.call("inspect image", image, READ, self.client().inspect_image(image)).await {
+                Ok(image) => image.config.unwrap_or_default(),
+                Err(error) if error.failure == Failure::NotFound => ImageConfig::default(),
+                Err(error) => return Err(error),
+            },
+            None => ImageConfig::default(),
+        };
+        Ok(Some(original(seen, &image, &defaults)))
+    }
+}
+
+/// Translates an inspection.
+pub(super) fn original(seen: ContainerInspectResponse, image: &ImageConfig, defaults: &Defaults) -> Original {
+    let id = seen.id.unwrap_or_default();
+    let name = seen.name.unwrap_or_default();
+    let name = name.trim_start_matches('/');
+    let config = seen.config.unwrap_or_default();
+    let host = seen.host_config.unwrap_or_default();
+    let settings = seen.network_settings.unwrap_or_default();
+    let endpoints = settings.networks.unwrap_or_default();
+    let mut losses = Losses::default();
+
+    let container = container(&config, &host, image, &seen.mounts.unwrap_or_default(), defaults, &mut losses);
+    let sandbox = sandbox(&config, &host, &endpoints, &id, &mut losses);
+    let mut now = sandbox.clone();
+    now.hostname = some(config.hostname.as_ref());
+    now.ports = bound(&settings.ports.unwrap_or_default());
+    for attach in &mut now.networks {
+        if !attach.aliases.iter().any(|alias| alias == name) {
+            attach.aliases.push(clean(name));
+        }
+        let end = endpoints.get(&attach.network);
+        attach.mac = end.and_then(own_mac);
+    }
+    let chosen = endpoints.iter().filter_map(|(network, end)| {
+        let asked = end.ipam_config.as_ref().and_then(|asked| some(asked.ipv4_address.as_ref()));
+        let ip = some(end.ip_address.as_ref()).filter(|_| asked.is_none())?;
+        Some((clean(network), ip))
+    });
+    let reference = config.image.clone().filter(|text| ImageRef::new(text.as_str()).is_ok());
+    Original {
+        chosen: chosen.collect(),
+        obstacles: obstacles(&config, &host),
+        spec: AppSpec { image: reference.or(seen.image).unwrap_or_default(), container, sandbox, ..AppSpec::default() },
+        sandbox: now,
+        losses: losses.0,
+    }
+}
+
+/// What can't be kept.
+#[derive(Default)]
+struct Losses(Vec<String>);
+
+impl Losses {
+    fn say(&mut self, sentence: impl Into<String>) {
+        self.0.push(clean(&sentence.into()));
+    }
+}
+
+fn obstacles(config: &ContainerConfig, host: &HostConfig) -> Vec<String> {
+    let mut found = Vec::new();
+    let labels = config.labels.clone().unwrap_or_default();
+    let is_set =
+        |key: &str| labels.get(key).is_some_and(|value| !value.is_empty() && value != "False" && value != "false");
+    found.extend(OWNERS.iter().filter(|(key, _)| is_set(key)).map(|(_, why)| (*why).to_owned()));
+    match host.network_mode.as_deref().unwrap_or_default() {
+        "host" => found.push("it is on the host's network, so it has no address of its own to hold".into()),
+        "none" => found.push("it is on no network, so there is no address to hold".into()),
+        mode if mode.starts_with("container:") => {
+            found.push("it shares the network of another container, which holds its address already".into());
+        }
+        _ => {}
+    }
+    if host.auto_remove == Some(true) {
+        found.push(
+            "it was run with --rm: the engine removes it as soon as it stops, so there would be no way back".into(),
+        );
+    }
+    found
+}
+
+fn container(
+    config: &ContainerConfig,
+    host: &HostConfig,
+    image: &ImageConfig,
+    mounts: &[MountPoint],
+    defaults: &Defaults,
+    losses: &mut Losses,
+) -> ContainerSpec {
+    let (entrypoint, command) = command(config, image);
+    let differs =
+        |own: &Option<String>, image: &Option<String>| some(own.as_ref()).filter(|own| Some(own) != image.as_ref());
+    let (_, sysctls) = sysctls(host);
+    let ulimit = |limit: &bollard::models::ResourcesUlimits| {
+        Some((limit.name.clone()?, (limit.soft.unwrap_or_default(), limit.hard.unwrap_or_default())))
+    };
+    let memory = positive(host.memory);
+    ContainerSpec {
+        entrypoint,
+        command,
+        environment: environment(config.env.as_deref(), image.env.as_deref()),
+        user: differs(&config.user, &image.user),
+        working_dir: differs(&config.working_dir, &image.working_dir),
+        labels: labels(config, image),
+        mounts: storage(mounts, host, losses),
+        healthcheck: healthcheck(config.healthcheck.as_ref(), image.healthcheck.as_ref(), losses),
+        restart: host.restart_policy.clone().map_or(RestartPolicy::No, |policy| read::restart(Some(policy))),
+        stop_signal: differs(&config.stop_signal, &image.stop_signal),
+        stop_grace_ms: config.stop_timeout.and_then(|s| u64::try_from(s).ok()).map(|s| s.saturating_mul(1000)),
+        init: host.init,
+        tty: config.tty.unwrap_or_default(),
+        stdin_open: config.open_stdin.unwrap_or_default(),
+        privileged: host.privileged.unwrap_or_default(),
+        read_only: host.readonly_rootfs.unwrap_or_default(),
+        cap_add: host.cap_add.clone().unwrap_or_default(),
+        cap_drop: host.cap_drop.clone().unwrap_or_default(),
+        security_opt: host.security_opt.clone().unwrap_or_default(),
+        group_add: host.group_add.clone().unwrap_or_default(),
+        ulimits: host.ulimits.iter().flatten().filter_map(ulimit).collect(),
+        sysctls,
+        resources: Resources {
+            memory,
+            memory_reservation: positive(host.memory_reservation),
+            // Twice the memory is what the engine makes of a memory limit alone.
+            memory_swap: host.memory_swap.filter(|swap| *swap != 0 && Some(*swap) != memory.map(|memory| memory * 2)),
+            nano_cpus: positive(host.nano_cpus),
+            cpu_shares: positive(host.cpu_shares),
+            cpuset: some(host.cpuset_cpus.as_ref()),
+            pids: host.pids_limit.filter(|pids| *pids != 0),
+        },
+        logging: logging(host, defaults),
+        shm_size: positive(host.shm_size).filter(|size| *size != SHM),
+        verbatim: verbatim(host, defaults),
+    }
+}
+
+/// The network side as it was asked for.
+fn sandbox(
+    config: &ContainerConfig,
+    host: &HostConfig,
+    endpoints: &HashMap<String, EndpointSettings>,
+    id: &str,
+    losses: &mut Losses,
+) -> SandboxSpec {
+    if host.links.as_ref().is_some_and(|links| !links.is_empty()) {
+        losses.say("its links (--link) are not kept: other containers are found by their names on a shared network");
+    }
+    if host.uts_mode.as_deref() == Some("host") {
+        losses.say("--uts host is not kept: its hostname becomes its own");
+    }
+    let first = match host.network_mode.as_deref() {
+        None | Some("" | "default") => "bridge",
+        Some(mode) => mode,
+    };
+    let mut names: Vec<&String> = endpoints.keys().collect();
+    names.sort_by_key(|name| (name.as_str() != first, name.as_str()));
+    let short = id.get(..12).unwrap_or(id);
+    let networks = names.into_iter().map(|network| {
+        let end = &endpoints[network];
+        if end.driver_opts.as_ref().is_some_and(|options| !options.is_empty()) {
+            losses.say(format!("the driver options of its connection to {network} are not kept"));
+        }
+        if end.links.as_ref().is_some_and(|links| !links.is_empty()) {
+            losses.say(format!("its links on {network} are not kept: other containers are found by their own names"));
+        }
+        let asked = end.ipam_config.clone().unwrap_or_default();
+        let mut aliases: Vec<String> = Vec::new();
+        // A service's own name is its sandbox's anyway.
+        let service = config.labels.as_ref().and_then(|labels| labels.get(COMPOSE_SERVICE));
+        for alias in end.aliases.iter().flatten().filter(|alias| *alias != short && Some(*alias) != service) {
+            if !aliases.contains(alias) {
+                aliases.push(clean(alias));
+            }
+        }
+        NetworkAttach {
+            network: clean(network),
+            aliases,
+            ipv4: some(asked.ipv4_address.as_ref()),
+            ipv6: some(asked.ipv6_address.as_ref()),
+            mac: None,
+        }
+    });
+    SandboxSpec {
+        networks: networks.collect(),
+        ports: wished(host),
+        hostname: some(config.hostname.as_ref()).filter(|hostname| hostname != short),
+        domainname: some(config.domainname.as_ref()),
+        dns: host.dns.clone().unwrap_or_default(),
+        dns_search: host.dns_search.clone().unwrap_or_default(),
+        dns_options: host.dns_options.clone().unwrap_or_default(),
+        extra_hosts: host.extra_hosts.clone().unwrap_or_default(),
+        sysctls: sysctls(host).0,
+    }
+}
+
+/// The engine's own (up to 27) follows from the address; any other is asked for again.
+fn own_mac(end: &EndpointSettings) -> Option<String> {
+    let mac = some(end.mac_address.as_ref())?;
+    let derived = some(end.ip_address.as_ref())
+        .and_then(|ip| ip.parse::<std::net::Ipv4Addr>().ok())
+        .map(|ip| ip.octets())
+        .map(|[a, b, c, d]| format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}"));
+    (derived.as_deref() != Some(&mac)).then_some(mac)
+}
+
+fn some(text: Option<&String>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).cloned()
+}
+
+fn positive(number: Option<i64>) -> Option<i64> {
+    number.filter(|number| *number > 0)
+}
+
+/// Entrypoint and command as far as they are its own. An entrypoint of its own does away with the image's arguments.
+fn command(config: &ContainerConfig, image: &ImageConfig) -> (Option<Vec<String>>, Option<Vec<String>>) {
+    let list = |words: &Option<Vec<String>>| words.clone().filter(|words| !words.is_empty());
+    let (own, args) = (list(&config.entrypoint), list(&config.cmd));
+    let (base, base_args) = (list(&image.entrypoint), list(&image.cmd));
+    if own == base && (args == base_args || args.is_some()) {
+        return (None, args.filter(|args| base_args.as_ref() != Some(args)));
+    }
+    // `--entrypoint ""` takes the image's away.
+    let none = || base.is_some().then(|| vec![String::new()]);
+    (own.or_else(none), args)
+}
+
+fn environment(own: Option<&[String]>, image: Option<&[String]>) -> Environment {
+    let image = image.unwrap_or_default();
+    let pairs = own.unwrap_or_default().iter().filter(|entry| !image.contains(entry));
+    pairs.filter_map(|entry| entry.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn labels(config: &ContainerConfig, image: &ImageConfig) -> BTreeMap<String, String> {
+    let image = image.labels.clone().unwrap_or_default();
+    let own = config.labels.clone().unwrap_or_default().into_iter();
+    own.filter(|(key, value)| {
+        image.get(key) != Some(value) && !key.starts_with(COMPOSE) && !key.starts_with("io.pitstop.")
+    })
+    .collect()
+}
+
+/// `net.*` belongs to the network namespace; and the rest.
+fn sysctls(host: &HostConfig) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    host.sysctls.clone().unwrap_or_default().into_iter().partition(|(key, _)| key.starts_with("net."))
+}
+
+fn logging(host: &HostConfig, defaults: &Defaults) -> Option<Logging> {
+    let log = host.log_config.clone()?;
+    let options: BTreeMap<String, String> = log.config.unwrap_or_default().into_iter().collect();
+    let driver = log.typ.filter(|driver| !driver.is_empty())?;
+    (driver != defaults.log_driver || !options.is_empty()).then_some(Logging { driver, options })
+}
+
+fn healthcheck(own: Option<&HealthConfig>, image: Option<&HealthConfig>, losses: &mut Losses) -> Option<Healthcheck> {
+    let check = own.filter(|own| Some(*own) != image)?;
+    let test = check.test.clone().filter(|test| !test.is_empty())?;
+    let ms = |nanos: Option<i64>| {
+        nanos.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0).map(|n| n.div_ceil(1_000_000))
+    };
+    if check.start_interval.is_some_and(|interval| interval > 0) {
+        losses.say("the start interval of its health check is not kept");
+    }
+    Some(Healthcheck {
+        test,
+        interval_ms: ms(check.interval),
+        timeout_ms: ms(check.timeout),
+        retries: check.retries.and_then(|retries| u32::try_from(retries).ok()).filter(|retries| *retries > 0),
+        start_period_ms: ms(check.start_period),
+    })
+}
+
+/// Everything mounted that has a name; anonymous volumes go along by their names when the container is made.
+fn storage(seen: &[MountPoint], host: &HostConfig, losses: &mut Losses) -> Vec<Mount> {
+    let asked = |target: &str| host.mounts.iter().flatten().find(|mount| mount.target.as_deref() == Some(target));
+    let mut mounts: Vec<Mount> = Vec::new();
+    for point in seen {
+        let target = point.destination.clone().unwrap_or_default();
+        let options = asked(&target);
+        // The engine shows a mode of its own invention; what was asked for is in the bind.
+        let mode = bind_mode(host, &target);
+        if mode.split(',').any(|word| word.eq_ignore_ascii_case("z")) {
+            losses.say(format!("the SELinux relabelling ({mode}) of its mount at {target} is not done again"));
+        }
+        let kind = match point.typ.as_deref() {
+            Some("volume") => MountKind::Volume,
+            Some("tmpfs") => MountKind::Tmpfs,
+            Some("bind") | None => MountKind::Bind,
+            Some(other) => {
+                losses.say(format!("its mount at {target} is of the kind {other}, which is not known here"));
+                continue;
+            }
+        };
+        let source = match kind {
+            MountKind::Volume => point.name.clone(),
+            MountKind::Bind => point.source.clone(),
+            MountKind::Tmpfs => None,
+        }
+        .unwrap_or_default();
+        if kind == MountKind::Volume && is_anonymous(&source) {
+            continue;
+        }
+        let tmpfs = options.and_then(|mount| mount.tmpfs_options.clone()).unwrap_or_default();
+        mounts.push(Mount {
+            kind,
+            source,
+            target,
+            read_only: point.rw == Some(false),
+            // The engine's own default says nothing.
+            propagation: some(point.propagation.as_ref()).filter(|word| kind == MountKind::Bind && word != "rprivate"),
+            // `-v` made the path when it was missing; `--mount` would not have.
+            create_host_path: kind == MountKind::Bind && options.is_none(),
+            nocopy: mode.split(',').any(|word| word == "nocopy")
+                || options.and_then(|mount| mount.volume_options.as_ref()?.no_copy).unwrap_or_default(),
+            tmpfs_size: tmpfs.size_bytes,
+            tmpfs_mode: tmpfs.mode.and_then(|mode| u32::try_from(mode).ok()),
+        });
+    }
+    mounts.sort_by(|a, b| a.target.cmp(&b.target));
+    mounts
+}
+
+/// `ro,z` of `/srv:/data:ro,z`.
+fn bind_mode<'h>(host: &'h HostConfig, target: &str) -> &'h str {
+    let binds = host.binds.iter().flatten();
+    binds.filter_map(|bind| bind.split_once(&format!(":{target}:"))).map(|(_, mode)| mode).next().unwrap_or_default()
+}
+
+fn is_anonymous(volume: &str) -> bool {
+    volume.len() == 64 && volume.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Ports as they were asked for.
+fn wished(host: &HostConfig) -> Vec<PublishedPort> {
+    published(host.port_bindings.as_ref(), |text| {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        Some((first.parse().ok()?, last.parse().ok()?))
+    })
+}
+
+/// Ports as they are; the same number on all addresses is said once.
+fn bound(ports: &PortMap) -> Vec<PublishedPort> {
+    published(Some(ports), |text| text.parse().ok().map(|port| (port, port)))
+        .into_iter()
+        .filter(|port| port.host.is_some())
+        .map(|port| PublishedPort { host_ip: port.host_ip.filter(|ip| ip != "0.0.0.0" && ip != "::"), ..port })
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
+fn published(map: Option<&PortMap>, host: impl Fn(&str) -> Option<(u16, u16)>) -> Vec<PublishedPort> {
+    let mut ports = Vec::new();
+    for (inside, bindings) in map.into_iter().flatten() {
+        let (port, protocol) = inside.split_once('/').unwrap_or((inside, "tcp"));
+        let Ok(container) = port.parse() else { continue };
+        for binding in bindings.iter().flatten() {
+            ports.push(PublishedPort {
+                host_ip: some(binding.host_ip.as_ref()),
+                host: binding.host_port.as_deref().filter(|text| !text.is_empty() && *text != "0").and_then(&host),
+                container,
+                protocol: clean(protocol),
+            });
+        }
+    }
+    ports.sort();
+    ports
+}
+
+/// What has no word in a spec and is not as every container has it.
+fn verbatim(host: &HostConfig, defaults: &Defaults) -> BTreeMap<String, Value> {
+    let Ok(Value::Object(all)) = serde_json::to_value(host) else { return BTreeMap::new() };
+    all.into_iter().filter(|(key, value)| !SAID.contains(&key.as_str()) && is_own(key, value, defaults)).collect()
+}
+
+fn is_own(key: &str, value: &Value, defaults: &Defaults) -> bool {
+    match (key, value) {
+        // Made out of nothing by the engine; an empty list is a wish (--security-opt systempaths=unconfined).
+        ("MaskedPaths" | "ReadonlyPaths", Value::Array(paths)) => paths.is_empty(),
+        ("IpcMode", Value::String(mode)) => !matches!(mode.as_str(), "" | "private" | "shareable"),
+        ("Runtime", Value::String(runtime)) => !matches!(runtime.as_str(), "" | "runc" | "io.containerd.runc.v2"),
+        ("CgroupnsMode", Value::String(mode)) => !mode.is_empty() && *mode != defaults.cgroupns,
+        ("MemorySwappiness", Value::Number(number)) => number.as_i64() != Some(-1),
+        (_, Value::Null | Value::Bool(false)) => false,
+        (_, Value::Number(number)) => number.as_i64() != Some(0),
+        (_, Value::String(text)) => !text.is_empty(),
+        (_, Value::Array(list)) => !list.is_empty(),
+        (_, Value::Object(map)) => !map.is_empty(),
+        (_, Value::Bool(true)) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests;
