@@ -16,6 +16,12 @@ fn front_end(args: Cli) -> u8 {
         Ok(runtime) => runtime,
         Err(error) => return cli::no_runtime(&error),
     };
+    if let Some(themes) = cli::themes_meant(&args) {
+        let built_in: Vec<&str> = tui::theme::BUILT_IN.iter().map(|(name, _)| *name).collect();
+        return cli::themes(themes, &built_in, |name, text| {
+            tui::theme::Theme::parse(name, text, tui::theme::Depth::True).err()
+        });
+    }
     if cli::console::is_meant(&args) {
         cli::console_start(&args).map_or_else(|code| code, |start| runtime.block_on(console(start)))
     } else {
@@ -32,6 +38,7 @@ async fn console(mut start: cli::console::Start) -> u8 {
         location: start.location,
         sandbox_image: start.sandbox_image,
         look: tui::look::Wanted { theme: start.theme, text: start.theme_text, colour: start.color },
+        themes: start.themes,
         keymap: start.keymap,
         read_only: start.read_only,
         trust_commands: start.trust_commands,

@@ -23,6 +23,8 @@ pub struct Start {
     pub theme: Option<String>,
     /// The text of the user's own file for that theme.
     pub theme_text: Option<String>,
+    /// The user's own themes, by name and text.
+    pub themes: Vec<(String, String)>,
     /// `None`: as the terminal says.
     pub color: Option<bool>,
     /// The user's keymap: the file's name and text.
@@ -84,6 +86,7 @@ pub(super) fn start(cli: &Cli) -> Result<Start, CliError> {
         sandbox_image: sandbox_image(&settings)?,
         theme: settings.theme.clone(),
         theme_text,
+        themes: super::themes::own().unwrap_or_default(),
         color: match settings.color.unwrap_or_default() {
             Color::Auto => None,
             Color::Always => Some(true),

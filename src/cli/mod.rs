@@ -9,7 +9,7 @@
 //! follow    a running operation            signals   Ctrl-C, SIGTERM, SIGHUP as values
 //! resume    which operation to go on with
 //! history   show, replay: records              telling   an operation's lines, live or played again
-//! ps logs doctor docs demo                 one verb each                  console   how the other front end starts and ends
+//! ps logs doctor docs demo themes          one verb each                  console   how the other front end starts and ends
 //! preview   a plan in lines                human     events in lines      summary  the end in lines
 //! output    the only printing              style, table, names            how lines look
 //! exit      the codes                      error     message, causes, hint      fault  a panic in words
@@ -42,6 +42,7 @@ mod style;
 mod summary;
 mod table;
 mod telling;
+mod themes;
 
 use crate::config::settings::{Color, Settings};
 use crate::domain::control::Order;
@@ -55,6 +56,7 @@ pub use fault::guarded;
 use output::Output;
 use std::ffi::OsString;
 use style::Glyphs;
+pub use themes::themes;
 
 /// What to do where the console can't be opened.
 const WITHOUT_CONSOLE: &str = "`pitstop ps` lists what runs; every action of the console has a verb: `pitstop --help`";
@@ -187,6 +189,14 @@ fn locate(settings: &Settings) -> Result<Location, CliError> {
 fn sandbox_image(settings: &Settings) -> Result<Option<ImageRef>, CliError> {
     let image = settings.sandbox_image.as_ref().map(ImageRef::new).transpose();
     image.map_err(|error| CliError::usage(format!("sandbox image: {error}")))
+}
+
+/// The arguments of `themes`, if that is the verb.
+pub fn themes_meant(cli: &Cli) -> Option<&args::ThemesArgs> {
+    match &cli.verb {
+        Some(Verb::Themes(args)) => Some(args),
+        _ => None,
+    }
 }
 
 /// What the console needs; the error is the exit code, and what was wrong is said already.

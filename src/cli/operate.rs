@@ -160,6 +160,7 @@ fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, C
         | Verb::Pause(_)
         | Verb::Continue(_)
         | Verb::Doctor
+        | Verb::Themes(_)
         | Verb::Demo(_)
         | Verb::Completions { .. }
         | Verb::Man { .. } => {

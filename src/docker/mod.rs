@@ -15,6 +15,7 @@
 //! hold         a new version held back by its sandbox, and let go      guest_volume   the guest where apps find it
 //! drain_note   that an instance was taken out of its balancers, kept in the sandbox
 //! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
+//! shell        a person's shell in a container
 //! lock         one container a lock, held by its standard input      place    a container that holds an address
 //! original     a stranger's container, as what an instance can be made from
 //! stats        what containers take of the machine while somebody looks
@@ -48,6 +49,7 @@ mod place;
 mod read;
 mod revisions;
 pub mod sandbox_image;
+mod shell;
 mod stats;
 mod volumes;
 mod watch;
@@ -65,6 +67,7 @@ pub use location::Location;
 pub use lock::{LockLine, LockSeen};
 pub use logs::{LogLine, LogOptions, LogStream};
 pub use place::PlaceCreation;
+pub use shell::{Resizer, Shell};
 pub use stats::LoadStream;
 pub use watch::{Watch, WatchLine};
 pub use write::is_predefined;

@@ -52,7 +52,7 @@ mod traffic;
 mod warm;
 mod who;
 
-pub use crate::docker::{Location, LogLine, LogOptions};
+pub use crate::docker::{Location, LogLine, LogOptions, Shell};
 pub use demo::{DemoApps, LABEL as DEMO_LABEL};
 pub use doctor::{Check, Level};
 pub use door::{Unheard, say};

@@ -11,9 +11,10 @@ use super::perform::Context;
 use super::pins::Pins;
 use super::record::Recorder;
 use super::{Error, Operation, Request, Session, clock, run, who};
-use crate::docker::Changes;
+use crate::docker::{Changes, Shell};
 use crate::domain::event::EventKind;
 use crate::domain::fleet::EngineInfo;
+use crate::domain::ids::ContainerId;
 use crate::domain::lock::{Holder, Subject};
 use crate::domain::options::Options;
 use crate::domain::plan::Plan;
@@ -32,6 +33,11 @@ impl Operator {
     /// Leave to change what `session` shows.
     pub fn of(session: &Session) -> Self {
         Self { session: session.clone(), changes: Changes::of(session.docker()) }
+    }
+
+    /// A shell in a container, in a terminal of so many columns and rows.
+    pub async fn shell(&self, id: &ContainerId, size: (u16, u16)) -> Result<Shell, Error> {
+        Ok(self.changes.shell(id, size).await?)
     }
 
     pub(super) fn changes(&self) -> &Changes {

@@ -9,6 +9,7 @@ use super::keys::Keys;
 use super::look::{self, Wanted};
 use super::message::{Command, Msg};
 use super::model::Model;
+use super::raw::Raw;
 use super::terminal::{self, Screen};
 use super::tour::{Next, Script, Tour};
 use super::update::update;
@@ -16,13 +17,15 @@ use super::{fault, own_log, view};
 use crate::config::settings::OnHangup;
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
-use crate::domain::ids::ImageRef;
+use crate::domain::ids::{ContainerId, ImageRef};
 use crate::domain::options::Options;
-use crate::engine::{Location, Operator, Records, clock};
+use crate::engine::{Location, Operator, Records, Shell, clock};
 use crossterm::event::{Event, KeyCode};
+use futures_util::StreamExt;
 use std::io;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -45,6 +48,8 @@ pub struct Settings {
     pub location: Location,
     pub sandbox_image: Option<ImageRef>,
     pub look: Wanted,
+    /// The user's own themes, by name and text.
+    pub themes: Vec<(String, String)>,
     /// The user's keymap: the file's name and text.
     pub keymap: Option<(String, String)>,
     pub read_only: bool,
@@ -108,6 +113,8 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
     let signals = Signals::new().map_err(io)?;
     let size = crossterm::terminal::size().map_err(io)?;
     let mut model = Model::new(look, keys, size);
+    model.colourless = !look::is_coloured(&settings.look, env);
+    model.themes = settings.themes;
     model.zone = jiff::tz::TimeZone::system();
     model.read_only = settings.read_only;
     model.options = settings.options.clone();
@@ -237,6 +244,11 @@ impl Console {
                             return why;
                         }
                     }
+                    Command::Shell { container, name } => {
+                        if let Some(why) = self.shell(&container, name).await {
+                            return why;
+                        }
+                    }
                     _ => {}
                 }
                 soon(&mut dirty, FRAME);
@@ -351,13 +363,94 @@ impl Console {
         None
     }
 
+    /// Lends the terminal to a shell in a container and takes it back; why the console ends, if it does.
+    ///
+    /// Nothing reads the engine's events meanwhile, and what operations tell is still taken in.
+    async fn shell(&mut self, container: &ContainerId, name: String) -> Option<Why> {
+        let size = crossterm::terminal::size().unwrap_or(self.model.size);
+        let shell = match self.bridge.shell(container, size).await {
+            Ok(shell) => shell,
+            Err(why) => {
+                self.take(Msg::ShellEnded { name, how: Err(why) });
+                return None;
+            }
+        };
+        self.bridge.let_go().await;
+        self.keys.lend();
+        terminal::restore();
+        let (why, how) = self.in_shell(shell, &name).await;
+        self.keys.take();
+        if why.is_some() {
+            return why;
+        }
+        self.bridge.watch();
+        self.take(Msg::LogsCut);
+        self.take(Msg::ShellEnded { name, how });
+        if self.screen.enter().is_err() {
+            return Some(Why::HungUp);
+        }
+        self.measure();
+        None
+    }
+
+    async fn in_shell(&mut self, shell: Shell, name: &str) -> (Option<Why>, Result<Option<i64>, String>) {
+        /// ctrl-], as telnet has it: for a shell that does not answer any more.
+        const LEAVE: u8 = 0x1d;
+        let Shell { mut output, mut input, size } = shell;
+        let mut raw = match Raw::begin() {
+            Ok(raw) => raw,
+            Err(error) => return (None, Err(format!("the terminal can't be lent: {error}"))),
+        };
+        let greeting = format!("a shell in {name}; exit, or ctrl-], comes back to pitstop\r\n");
+        if Raw::show(greeting.as_bytes()).is_err() {
+            return (Some(Why::HungUp), Ok(None));
+        }
+        loop {
+            tokio::select! {
+                chunk = output.next() => match chunk {
+                    Some(Ok(bytes)) => {
+                        if Raw::show(&bytes).is_err() {
+                            return (Some(Why::HungUp), Ok(None));
+                        }
+                    }
+                    Some(Err(error)) => return (None, Err(error.to_string())),
+                    None => return (None, Ok(size.code().await)),
+                },
+                typed = raw.typed.recv() => {
+                    let Some(typed) = typed else { return (Some(Why::HungUp), Ok(None)) };
+                    if typed.contains(&LEAVE) {
+                        return (None, Ok(None));
+                    }
+                    let sent = async {
+                        input.write_all(&typed).await?;
+                        input.flush().await
+                    };
+                    if let Err(error) = sent.await {
+                        return (None, Err(format!("the shell in {name} is gone: {error}")));
+                    }
+                }
+                number = self.signals.next() => match number {
+                    SIGWINCH => {
+                        if let Ok(now) = crossterm::terminal::size() {
+                            size.resize(now).await;
+                        }
+                    }
+                    SIGTSTP | SIGCONT => {}
+                    number => return (Some(Why::Signal(number)), Ok(None)),
+                },
+                Some(msg) = self.inbox.recv() => self.take(msg),
+                () = fault::happened() => return (Some(Why::Fault), Ok(None)),
+            }
+        }
+    }
+
     fn take(&mut self, msg: Msg) {
         let mut msgs = vec![msg];
         while let Some(msg) = msgs.pop() {
             for command in update(&mut self.model, msg) {
                 match command {
                     Command::Quit => self.why = Some(Why::Asked),
-                    Command::Redraw | Command::Suspend => self.queue.push(command),
+                    Command::Redraw | Command::Suspend | Command::Shell { .. } => self.queue.push(command),
                     command => msgs.extend(self.bridge.perform(command)),
                 }
             }

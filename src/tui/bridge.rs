@@ -13,7 +13,7 @@ use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ContainerId, ImageRef, OpId};
 use crate::domain::project::ProjectSpec;
-use crate::engine::{Control, Error, Location, LogOptions, Operation, Operator, Records, Session, clock};
+use crate::engine::{Control, Error, Location, LogOptions, Operation, Operator, Records, Session, Shell, clock};
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -175,9 +175,20 @@ impl Bridge {
             Command::Log { ticket, wanted } => self.follow(ticket, wanted),
             Command::EndLogs => self.logs.abort_all(),
             Command::Save { name, extension, text } => self.save(&name, extension, text),
-            Command::Quit | Command::Redraw | Command::Suspend => {}
+            Command::Quit | Command::Redraw | Command::Suspend | Command::Shell { .. } => {}
         }
         Vec::new()
+    }
+
+    /// Opens a shell in a container, in a terminal of that size. The error is a sentence.
+    pub async fn shell(&self, container: &ContainerId, size: (u16, u16)) -> Result<Shell, String> {
+        let (Some(session), Some(operate)) = (self.session.get(), self.operate) else {
+            return Err("nothing may be changed from here".to_owned());
+        };
+        operate(session)
+            .shell(container, size)
+            .await
+            .map_err(|error| clean_lines(&error.to_string()).replace('\n', " "))
     }
 
     /// Looks what these containers take, and at no others.

@@ -47,6 +47,8 @@ actions! {
     Rollback = "rollback", "undo", "roll back to the revision before, in place";
     Remove = "remove", "remove", "remove the app and its sandboxes; volumes only when its name is typed";
     Logs = "logs", "logs", "follow what it prints";
+    Shell = "shell", "shell", "a shell in the instance (bash or sh); exit, or ctrl-], comes back";
+    Themes = "themes", "themes", "choose a theme, seen at once";
     Inspect = "inspect", "inspect", "one instance: identity and evidence, image, mounts, environment, health";
     Mark = "mark", "mark", "mark and move on, for a bulk operation";
     MarkAll = "mark_all", "all", "mark all, or none";

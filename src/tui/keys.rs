@@ -7,7 +7,7 @@ use crossterm::event::{self, Event};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
@@ -20,6 +20,31 @@ const PATIENCE: Duration = Duration::from_millis(50);
 pub struct Keys {
     inbox: mpsc::Receiver<Event>,
     hung_up: Arc<Notify>,
+    gate: Arc<Gate>,
+}
+
+/// Shut while somebody else reads the terminal.
+#[derive(Default)]
+struct Gate {
+    shut: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn set(&self, shut: bool) {
+        *self.shut.lock().unwrap_or_else(PoisonError::into_inner) = shut;
+        self.opened.notify_all();
+    }
+
+    fn is_shut(&self) -> bool {
+        *self.shut.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until it is open.
+    fn pass(&self) {
+        let shut = self.shut.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.opened.wait_while(shut, |shut| *shut).unwrap_or_else(PoisonError::into_inner));
+    }
 }
 
 impl Keys {
@@ -28,12 +53,14 @@ impl Keys {
         let (tell, inbox) = mpsc::channel(INBOX);
         let hung_up = Arc::<Notify>::default();
         let gone = hung_up.clone();
-        std::thread::spawn(move || read(&tell));
+        let gate = Arc::<Gate>::default();
+        let its = gate.clone();
+        std::thread::spawn(move || read(&tell, &its));
         std::thread::spawn(move || {
             while wait(PollFlags::empty()) {}
             gone.notify_one();
         });
-        Self { inbox, hung_up }
+        Self { inbox, hung_up, gate }
     }
 
     /// The next event; `None`: the terminal is gone.
@@ -43,6 +70,16 @@ impl Keys {
             () = self.hung_up.notified() => None,
             event = self.inbox.recv() => event,
         }
+    }
+
+    /// Reads no keys from now on, until [`Keys::take`].
+    pub fn lend(&self) {
+        self.gate.set(true);
+    }
+
+    /// Reads keys again.
+    pub fn take(&self) {
+        self.gate.set(false);
     }
 
     /// What has been typed already, without waiting.
@@ -64,8 +101,12 @@ fn wait(what: PollFlags) -> bool {
     }
 }
 
-fn read(tell: &mpsc::Sender<Event>) {
+fn read(tell: &mpsc::Sender<Event>, gate: &Gate) {
     while wait(PollFlags::IN) {
+        if gate.is_shut() {
+            gate.pass();
+            continue;
+        }
         // More than one event may come of one read; half of one is waited for, but not in a hurry.
         while let Ok(true) = event::poll(PATIENCE) {
             let Ok(event) = event::read() else { return };

@@ -19,8 +19,7 @@ pub struct Wanted {
 /// The look; the errors are sentences about the theme.
 pub fn of(wanted: &Wanted, env: impl Fn(&str) -> Option<String>) -> Result<Look, Vec<String>> {
     let glyphs = glyphs(&env);
-    let coloured = wanted.colour.unwrap_or_else(|| env("NO_COLOR").is_none_or(|value| value.is_empty()));
-    if !coloured {
+    if !is_coloured(wanted, &env) {
         return Ok(Look { theme: Theme::mono(), glyphs });
     }
     let depth = depth(&env);
@@ -41,6 +40,11 @@ pub fn of(wanted: &Wanted, env: impl Fn(&str) -> Option<String>) -> Result<Look,
         }
     };
     Ok(Look { theme, glyphs })
+}
+
+/// Whether colours may be shown.
+pub fn is_coloured(wanted: &Wanted, env: impl Fn(&str) -> Option<String>) -> bool {
+    wanted.colour.unwrap_or_else(|| env("NO_COLOR").is_none_or(|value| value.is_empty()))
 }
 
 fn depth(env: impl Fn(&str) -> Option<String>) -> Depth {
@@ -109,7 +113,8 @@ mod tests {
     fn an_unknown_theme_is_an_error() {
         let wanted = Wanted { theme: Some("neon".into()), ..Wanted::default() };
         assert!(
-            of(&wanted, |_| None).unwrap_err()[0].starts_with("there is no theme `neon`; built in are default, mono")
+            of(&wanted, |_| None).unwrap_err()[0]
+                .starts_with("there is no theme `neon`; built in are default, daylight")
         );
     }
 }

@@ -5,7 +5,7 @@ use super::rows::Loads;
 use crate::domain::balancer::TrafficSeen;
 use crate::domain::event::{OpEvent, Urgency};
 use crate::domain::fleet::FleetState;
-use crate::domain::ids::OpId;
+use crate::domain::ids::{ContainerId, OpId};
 use crate::domain::plan::Plan;
 use crate::domain::project::ProjectSpec;
 use crate::domain::record::Summary;
@@ -65,6 +65,11 @@ pub enum Msg {
     },
     /// Nobody has read logs for a while: the console was stopped.
     LogsCut,
+    /// A shell in that instance has ended: how.
+    ShellEnded {
+        name: String,
+        how: Result<Option<i64>, String>,
+    },
     /// The answer to [`Command::Save`]: the file, or why not.
     Saved(Result<String, String>),
 }
@@ -83,6 +88,11 @@ pub enum Command {
     /// Clear and draw everything.
     Redraw,
     Suspend,
+    /// Give the terminal to a shell in that container.
+    Shell {
+        container: ContainerId,
+        name: String,
+    },
     /// List the engine's containers again.
     Resync,
     Plan {

@@ -7,6 +7,7 @@
 //! rows filter   the fleet as rows, and which of them    words text   states as words, texts in cells
 //! theme keymap glyphs   looks and keys as data   input  one typed line
 //! terminal   taken over and given back   keys   read from it, and its end   fault   a panic, told when it is ours no more
+//! raw        lent to a shell in a container
 //! look       which looks fit it          bridge  the engine's side of commands     looks  what containers on screen take
 //! tour       the console played by a script
 //! operation  one operation as its events tell it   own_log  pitstop's own log
@@ -31,6 +32,7 @@ pub mod model;
 pub mod operation;
 pub mod own_log;
 pub mod pattern;
+mod raw;
 pub mod rows;
 mod terminal;
 pub mod text;

@@ -11,7 +11,7 @@ use super::message::Refusal;
 use super::operation::OpView;
 use super::own_log::OwnLog;
 use super::rows::{self, AppKey, Loads, Row, RowId, Shown};
-use super::theme::{Role, Theme};
+use super::theme::{BUILT_IN, Role, Theme};
 use crate::domain::balancer::TrafficSeen;
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
 use crate::domain::ids::OpId;
@@ -38,6 +38,10 @@ pub struct Look {
 #[derive(Debug)]
 pub struct Model {
     pub look: Look,
+    /// The user's own themes, by name and text.
+    pub themes: Vec<(String, String)>,
+    /// `NO_COLOR`, or what it stands for.
+    pub colourless: bool,
     pub keys: Keymap,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
@@ -135,6 +139,18 @@ pub enum Dialog {
     Abort(OpId),
     /// Quit while operations run?
     Quit,
+    /// Which theme: the one the cursor is on is seen at once.
+    Themes(Themes),
+}
+
+/// The themes to choose from.
+#[derive(Clone, Debug)]
+pub struct Themes {
+    pub chosen: usize,
+    /// The one before.
+    pub before: Theme,
+    /// What is wrong with the one under the cursor.
+    pub wrong: Option<String>,
 }
 
 /// A line to type.
@@ -230,6 +246,15 @@ impl Confirm {
     }
 }
 
+impl Model {
+    /// All themes to choose from: a user's own goes before a built-in one of its name.
+    pub fn all_themes(&self) -> Vec<(&str, &str)> {
+        let own = self.themes.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        let built_in = BUILT_IN.iter().copied().filter(|(name, _)| !self.themes.iter().any(|(own, _)| own == name));
+        built_in.chain(own).collect()
+    }
+}
+
 impl Look {
     /// How that role looks.
     pub fn style(&self, role: Role) -> Style {
@@ -242,6 +267,8 @@ impl Model {
     pub fn new(look: Look, keys: Keymap, size: (u16, u16)) -> Self {
         Self {
             look,
+            themes: Vec::new(),
+            colourless: false,
             keys,
             size,
             wall: Timestamp::UNIX_EPOCH,

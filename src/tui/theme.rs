@@ -10,9 +10,20 @@ use toml::Spanned;
 
 const DEFAULT: &str = include_str!("../../themes/default.toml");
 const MONO: &str = include_str!("../../themes/mono.toml");
+const DAYLIGHT: &str = include_str!("../../themes/daylight.toml");
+const CONTRAST: &str = include_str!("../../themes/contrast.toml");
+const FJORD: &str = include_str!("../../themes/fjord.toml");
+const EMBER: &str = include_str!("../../themes/ember.toml");
 
 /// The themes that are always there, by name.
-pub const BUILT_IN: [(&str, &str); 2] = [("default", DEFAULT), ("mono", MONO)];
+pub const BUILT_IN: [(&str, &str); 6] = [
+    ("default", DEFAULT),
+    ("daylight", DAYLIGHT),
+    ("contrast", CONTRAST),
+    ("fjord", FJORD),
+    ("ember", EMBER),
+    ("mono", MONO),
+];
 
 macro_rules! roles {
     ($($role:ident = $name:literal),* $(,)?) => {
@@ -282,6 +293,31 @@ mod tests {
             }
         }
         assert!(Theme::standard(Depth::True).colourful && !Theme::mono().colourful);
+    }
+
+    /// Relative luminance, as WCAG reckons it.
+    fn light(colour: Option<Color>) -> Option<f64> {
+        let Some(Color::Rgb(r, g, b)) = colour else { return None };
+        let part = |c: u8| {
+            let c = f64::from(c) / 255.0;
+            if c <= 0.040_45 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+        };
+        Some(0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b))
+    }
+
+    #[test]
+    fn what_is_said_can_be_read_on_every_ground() {
+        let words = [Role::Text, Role::Title, Role::Key, Role::Good, Role::Busy, Role::Warn, Role::Bad];
+        for (name, text) in BUILT_IN {
+            let theme = Theme::parse(name, text, Depth::True).unwrap();
+            for ground in [Role::Base, Role::Selected, Role::Idle, Role::Surface] {
+                for word in words {
+                    let Some((a, b)) = light(theme.style(word).fg).zip(light(theme.style(ground).bg)) else { continue };
+                    let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+                    assert!(contrast >= 3.0, "{name}: {word:?} on {ground:?} has a contrast of {contrast:.1}");
+                }
+            }
+        }
     }
 
     #[test]

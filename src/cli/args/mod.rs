@@ -151,6 +151,8 @@ pub enum Verb {
     Repair(RepairArgs),
     /// Check the engine, this terminal and the settings, and say what to do
     Doctor,
+    /// The console's themes: list them, or check files of your own
+    Themes(ThemesArgs),
     /// A sample fleet to try everything on: simulated, no Docker needed
     Demo(DemoArgs),
     /// Print a completion script for a shell
@@ -372,6 +374,16 @@ pub struct RepairArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct ThemesArgs {
+    /// Say what is wrong with themes, instead of listing them
+    #[arg(value_name = "check", value_parser = ["check"], hide_possible_values = true)]
+    pub what: Option<String>,
+    /// Files to check; without, all in $XDG_CONFIG_HOME/pitstop/themes
+    #[arg(value_name = "FILE", requires = "what")]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Set the fleet up on the Docker Engine, from images made here: no registry needed
     #[arg(long)]
@@ -433,6 +445,7 @@ impl Verb {
             | Self::Pause(_)
             | Self::Continue(_)
             | Self::Doctor
+            | Self::Themes(_)
             | Self::Demo(_)
             | Self::Completions { .. }
             | Self::Man { .. } => None,

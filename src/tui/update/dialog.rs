@@ -7,7 +7,7 @@ use super::super::input::Line;
 use super::super::message::{Command, Refusal};
 use super::super::model::{Ask, Confirm, Dialog, Model, Question};
 use super::super::theme::Role;
-use super::{bulk, marks, say};
+use super::{bulk, marks, say, themes};
 use crate::domain::event::Urgency;
 use crate::domain::options::{BatchSize, Gate, OnFailure};
 use crate::domain::plan::{Kind, Plan};
@@ -26,11 +26,13 @@ pub fn plan(model: &mut Model, request: Request, what: String) -> Vec<Command> {
 /// Takes a key while a dialog is open.
 pub fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
     if key.code == KeyCode::Esc || (key.code == KeyCode::Char('c') && key.modifiers == KeyModifiers::CONTROL) {
+        themes::close(model);
         model.dialog = None;
         model.ticket += 1;
         return Vec::new();
     }
     match &mut model.dialog {
+        Some(Dialog::Themes(_)) => themes::press(model, key),
         Some(Dialog::Ask(ask)) => match key.code {
             KeyCode::Enter => return answer(model),
             KeyCode::Up | KeyCode::Down if !ask.choices.is_empty() => {

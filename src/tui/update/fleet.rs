@@ -7,6 +7,7 @@ use super::super::model::{Ask, Dialog, Model, Question, Screen};
 use super::super::rows::{self, AppKey, Row, RowId, Sort};
 use super::super::theme::Role;
 use super::{dialog, marks, moved, open, say};
+use crate::domain::fleet::{Container, Instance};
 use crate::domain::options::Options;
 use crate::engine::Request;
 use crossterm::event::{KeyCode, KeyEvent};
@@ -60,6 +61,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         }
         Action::Inspect => return inspect(model),
         Action::Logs => return logs(model),
+        Action::Shell => return shell(model),
         Restart => return marks::restart(model),
         Resume | TakeBack => return settle_left(model, action == Resume),
         Create => {
@@ -336,6 +338,30 @@ fn inspect(model: &mut Model) -> Vec<Command> {
     let (key, name) = (AppKey::of(app), instance.name.clone());
     open(model, Screen::Instance(key, name));
     Vec::new()
+}
+
+/// A shell in the instance under the cursor; of an app, in its first that runs.
+fn shell(model: &mut Model) -> Vec<Command> {
+    if model.read_only {
+        say(model, "this console is read-only: a shell could change anything", Role::Warn);
+        return Vec::new();
+    }
+    let runs = |instance: &Instance| instance.app.as_ref().is_some_and(Container::is_running);
+    let here = model.instance().map(|(_, one)| one);
+    let instance = here.or_else(|| model.app()?.instances.iter().find(|one| runs(one)));
+    let Some(instance) = instance else {
+        say(model, "move to an instance to open a shell in it", Role::Warn);
+        return Vec::new();
+    };
+    let name = instance.name.0.clone();
+    match &instance.app {
+        // Always the app's container: the sandbox is nobody's business.
+        Some(app) if app.is_running() => vec![Command::Shell { container: app.id.clone(), name }],
+        _ => {
+            say(model, format!("{name} does not run"), Role::Warn);
+            Vec::new()
+        }
+    }
 }
 
 /// The log of all that is marked, or of what the cursor is on.

@@ -5,6 +5,7 @@
 //! fleet      keys of the home screen: move, mark, fold, filter, begin an operation
 //! operation  keys and events of operations         page    keys of pages             logs  keys of logs, and lines
 //! dialog     keys while a question is open, and the answers of the engine to it
+//! themes     choosing a theme
 //! marks      marks, and what is done to all that is marked           bulk    a plan for each of several apps
 //! ```
 
@@ -15,6 +16,7 @@ mod logs;
 mod marks;
 mod operation;
 mod page;
+mod themes;
 
 use super::keymap::{Action, Place};
 use super::message::{Command, Msg};
@@ -92,6 +94,21 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             model.logs.iter_mut().for_each(super::logs::LogView::cut);
             logs::settle(model)
         }
+        Msg::ShellEnded { name, how } => {
+            match how {
+                Ok(Some(code)) if code == 126 || code == 127 => {
+                    say(
+                        model,
+                        format!("{name} has no shell (exit code {code}): its image holds neither bash nor sh"),
+                        Role::Warn,
+                    );
+                }
+                Ok(Some(code)) if code != 0 => say(model, format!("the shell in {name} ended with {code}"), Role::Dim),
+                Ok(_) => say(model, format!("back from {name}"), Role::Dim),
+                Err(why) => say(model, why, Role::Bad),
+            }
+            Vec::new()
+        }
         Msg::Saved(Ok(file)) => {
             say(model, format!("saved to {file}"), Role::Good);
             Vec::new()
@@ -151,6 +168,10 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
                 Some(id) => open(model, Screen::Operation(id)),
                 None => say(model, "no operation yet in this console", Role::Dim),
             }
+            Vec::new()
+        }
+        Action::Themes => {
+            themes::open(model);
             Vec::new()
         }
         Action::Redraw => vec![Command::Redraw],

@@ -1,6 +1,6 @@
 //! Questions and answers over the screen. The safe answer is the one that Enter or Esc gives.
 
-use super::super::model::{Ask, Confirm, Dialog, Model, Question};
+use super::super::model::{Ask, Confirm, Dialog, Model, Question, Themes};
 use super::super::text;
 use super::super::theme::Role;
 use super::pen::{Pen, Spans, spans_width};
@@ -20,6 +20,10 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
             None
         }
         Dialog::Confirm(confirm) => draw_confirm(pen, confirm, area),
+        Dialog::Themes(themes) => {
+            draw_themes(pen, model, themes, area);
+            None
+        }
         Dialog::Bulk(all) => bulk::draw(pen, all, area),
         Dialog::Refused { title, message, hint } => {
             let width = width(area);
@@ -52,6 +56,40 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
             None
         }
     }
+}
+
+/// The list, and the roles as the theme under the cursor has them.
+fn draw_themes(pen: &mut Pen<'_>, model: &Model, themes: &Themes, area: Rect) {
+    let g = pen.glyphs();
+    let sample: [(&str, &str, Role); 8] = [
+        (g.ready, "ready", Role::Good),
+        (g.part, "starting", Role::Busy),
+        (g.warn, "loose", Role::Warn),
+        (g.bad, "failed", Role::Bad),
+        (g.bad, "CHANGED", Role::Loud),
+        (g.cursor, "key", Role::Key),
+        (g.off, "stale", Role::Stale),
+        (g.sep, "quiet", Role::Dim),
+    ];
+    let all = model.all_themes();
+    let wide = all.iter().map(|(name, _)| text::width(name)).max().unwrap_or(0);
+    let mut lines: Vec<Spans> = Vec::new();
+    for i in 0..all.len().max(sample.len()) {
+        let (sign, name) = match all.get(i) {
+            Some((name, _)) => (if i == themes.chosen { g.cursor } else { " " }, *name),
+            None => (" ", ""),
+        };
+        let role = if i == themes.chosen { Role::Key } else { Role::Text };
+        let mut line = vec![(format!("{sign} {name:<wide$}      "), role)];
+        if let Some((symbol, word, role)) = sample.get(i) {
+            line.push((format!("{symbol} {word}"), *role));
+        }
+        lines.push(line);
+    }
+    if let Some(wrong) = &themes.wrong {
+        lines.extend(text::wrap(wrong, width(area)).into_iter().map(|line| vec![(line, Role::Bad)]));
+    }
+    framed(pen, area, "Theme", Role::Focus, &lines, &[key("enter", "wear it"), key("esc", "as before")]);
 }
 
 pub(super) fn key(key: &str, what: &str) -> (String, String) {

@@ -215,6 +215,7 @@ fn offered(model: &Model, place: Place) -> Vec<Action> {
                 Action::Rollback,
                 Action::Remove,
                 Action::Logs,
+                Action::Shell,
                 Action::Inspect,
                 Action::Mark,
                 Action::Filter,

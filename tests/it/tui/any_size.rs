@@ -22,7 +22,7 @@ enum Happening {
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
-    let keys = "jkgGrDCSUXil */!z?LOptsabfqNQn&wTvZVMPEI<>Y-123\t".chars().map(KeyCode::Char).chain([
+    let keys = "jkgGrDCSUXil */!z?LOptsabfqNQn&wTvZVMPEI<>Y-et123\t".chars().map(KeyCode::Char).chain([
         KeyCode::Enter,
         KeyCode::Esc,
         KeyCode::Tab,

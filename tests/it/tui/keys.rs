@@ -225,6 +225,61 @@ fn ranges_are_marked_and_their_number_is_always_said() {
     assert!(text(&model).contains("mark the first row"), "{}", text(&model));
 }
 
+#[test]
+fn a_shell_opens_in_the_apps_container_and_nowhere_else() {
+    for (keys, want) in [
+        ("jjj<tab>je", Some("shop-web-2.r7")),
+        ("jjje", Some("shop-web-1.r7")),
+        ("je", Some("shop-api-1.r41")),
+        ("j<tab>jje", None),
+    ] {
+        let mut model = wide();
+        let commands = press(&mut model, keys);
+        match (&commands[..], want) {
+            ([Command::Shell { container, .. }], Some(name)) => assert_eq!(*container, sample::id(name), "{keys}"),
+            ([], None) => assert!(text(&model).contains("shop/api-3 does not run"), "{}", text(&model)),
+            other => panic!("{keys}: {other:?}"),
+        }
+    }
+    let mut model = wide();
+    model.read_only = true;
+    assert!(press(&mut model, "jjje").is_empty());
+    for (how, said) in [
+        (Ok(Some(127)), "has no shell"),
+        (Ok(Some(3)), "ended with 3"),
+        (Ok(Some(0)), "back from shop/web-1"),
+        (Err("the engine is gone".into()), "the engine is gone"),
+    ] {
+        let mut model = wide();
+        update(&mut model, Msg::ShellEnded { name: "shop/web-1".into(), how });
+        assert!(text(&model).contains(said), "{said}: {}", text(&model));
+    }
+}
+
+#[test]
+fn a_theme_is_worn_as_soon_as_the_cursor_is_on_it() {
+    let mut model = wide();
+    model.themes =
+        vec![("mine".into(), "[roles]\ngood = \"#00ff00\"\n".into()), ("torn".into(), "[roles]\ngood = 3\n".into())];
+    let before = model.look.theme.clone();
+    press(&mut model, "tj");
+    assert_eq!(model.look.theme.name, "daylight");
+    press(&mut model, "<esc>");
+    assert_eq!(model.look.theme, before);
+    press(&mut model, "tjjj<enter>");
+    assert_eq!((model.look.theme.name.as_str(), model.dialog.is_none()), ("fjord", true));
+    assert!(text(&model).contains("theme = \"fjord\""), "how to keep it: {}", text(&model));
+    press(&mut model, "t<end><up>");
+    assert_eq!(model.look.theme.name, "mine");
+    press(&mut model, "<down>");
+    assert!(text(&model).contains("torn:2:"), "what is wrong is said: {}", text(&model));
+    assert_eq!(model.look.theme.name, "mine", "and what is wrong is not worn");
+    let mut model = wide();
+    model.colourless = true;
+    press(&mut model, "t");
+    assert!(model.dialog.is_none() && text(&model).contains("NO_COLOR"), "{}", text(&model));
+}
+
 /// Answers every plan asked for with its own.
 fn answered(
     model: &mut Model,

@@ -12,6 +12,8 @@ pub fn svg(buffer: &Buffer) -> String {
     let mut out = format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}"><rect width="{w}" height="{h}" fill="#11151c"/><g font-family="DejaVu Sans Mono, monospace" font-size="15" xml:space="preserve">"##
     );
+    let ground = hex(buffer[(0, buffer.area.height - 1)].bg, "#11151c");
+    write!(out, r#"<rect width="{w}" height="{h}" fill="{ground}"/>"#).unwrap();
     for y in 0..buffer.area.height {
         for x in 0..buffer.area.width {
             let cell = &buffer[(x, y)];
@@ -20,7 +22,7 @@ pub fn svg(buffer: &Buffer) -> String {
                 std::mem::swap(&mut fg, &mut bg);
             }
             let (px, py) = (x * CELL.0, y * CELL.1);
-            if bg != "#11151c" {
+            if bg != ground {
                 let (cw, ch) = CELL;
                 write!(out, r#"<rect x="{px}" y="{py}" width="{cw}" height="{ch}" fill="{bg}"/>"#).unwrap();
             }

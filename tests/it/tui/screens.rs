@@ -7,6 +7,7 @@ use pitstop::domain::load::Load;
 use pitstop::domain::plan::Plan;
 use pitstop::tui::message::{Msg, Refusal};
 use pitstop::tui::model::Model;
+use pitstop::tui::theme::BUILT_IN;
 use pitstop::tui::update::update;
 use std::time::Duration;
 
@@ -99,6 +100,22 @@ fn several_apps_at_once() {
             update(&mut model, Msg::Planned { ticket, answer });
         }
         press(&mut model, "8");
+        model
+    });
+}
+
+#[test]
+fn themes() {
+    for (i, (name, _)) in BUILT_IN.iter().enumerate() {
+        let mut model = with_loads(showing((120, 36), live()));
+        update(&mut model, Msg::Traffic(sample::traffic()));
+        press(&mut model, &format!("jjjt{}", "j".repeat(i)));
+        assert_eq!(model.look.theme.name, *name);
+        paint(&format!("theme_{name}_120x36"), &model);
+    }
+    look("themes", |size| {
+        let mut model = showing(size, live());
+        press(&mut model, "tjjj");
         model
     });
 }
