@@ -7,7 +7,7 @@ use super::client::{CREATE, Changes, LIST};
 use super::error::{DockerError, Failure};
 use super::revisions::collect;
 use super::sandbox_image;
-use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
+use crate::domain::ids::{AppId, ContainerId, ImageRef, ObjectName};
 use bollard::body_full;
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType};
 use bollard::query_parameters::{DownloadFromContainerOptions, UploadToContainerOptions};
@@ -19,14 +19,11 @@ pub(super) const PLACE: &str = "/.pitstop";
 /// The program in there.
 pub(super) const PROGRAM: &str = "/.pitstop/guest";
 
-/// How often it is begun anew.
-const TRIES: u32 = 20;
-
 const FILL: &str = "put the guest into a volume";
 
 impl Changes {
-    /// Makes and fills the volume where it is not there or not whole, and names it. Doing it twice at once does no harm.
-    pub async fn ensure_guest_volume(&self, sandbox_image: &ImageRef) -> Result<ObjectName, DockerError> {
+    /// Makes and fills the volume where it is not there or not whole, and names it; for an operation on `app`.
+    pub async fn ensure_guest_volume(&self, sandbox_image: &ImageRef, app: &AppId) -> Result<ObjectName, DockerError> {
         let invalid = |words: &str| DockerError::new(FILL, "pitstop-guest", Failure::Invalid, words);
         let arch = self.info().arch.as_str();
         if arch != sandbox_image::ARCH {
@@ -35,38 +32,32 @@ impl Changes {
         }
         let digest = sandbox_image::ID.trim_start_matches("sha256:").get(..12).unwrap_or_default();
         let name = ObjectName::new(format!("pitstop-guest-{digest}")).map_err(|error| invalid(&error.to_string()))?;
-        for _ in 0..TRIES {
-            // Another console may be at it, and take away what both fill.
-            let Some(filler) = self.filler(&name, sandbox_image).await? else { continue };
-            let filled = self.fill(&filler, &name).await;
-            let removed = self.remove(&filler, false).await;
-            match filled {
-                Err(error) if error.failure == Failure::NotFound => continue,
-                other => other?,
+        // An app's own, for two operations may fill it at once, and a dead one's is found by whoever works on that app next.
+        let filler = ObjectName::new(format!("{name}-{}-{}", app.project, app.app));
+        let filler = self.filler(&name, &filler.map_err(|error| invalid(&error.to_string()))?, sandbox_image).await?;
+        let filled = self.fill(&filler, &name).await;
+        let removed = self.remove(&filler, false).await;
+        filled?;
+        match removed {
+            // Who asks again removes it.
+            Err(left) if left.is_unreachable() || left.is_unknown_outcome() || left.failure == Failure::Server => {
+                return Err(left);
             }
-            return match removed {
-                // Who asks again removes it.
-                Err(left) if left.is_unreachable() || left.is_unknown_outcome() || left.failure == Failure::Server => {
-                    Err(left)
-                }
-                Err(left) => {
-                    tracing::warn!(%left, "the container that fills the guest's volume stays behind; it does nothing");
-                    Ok(name)
-                }
-                Ok(()) => Ok(name),
-            };
+            Err(left) => {
+                tracing::warn!(%left, "the container that fills the guest's volume stays behind; it does nothing");
+            }
+            Ok(()) => {}
         }
-        Err(DockerError::new(
-            FILL,
-            name.as_str(),
-            Failure::Conflict,
-            "others keep taking away the container that fills it",
-        ))
+        Ok(name)
     }
 
-    /// A container that is never started, with the volume in it; one of that name that somebody left serves as well.
-    /// `None`: it was there a moment ago.
-    async fn filler(&self, volume: &ObjectName, image: &ImageRef) -> Result<Option<ContainerId>, DockerError> {
+    /// A container that is never started, with the volume in it; one of that name that a dead console left serves as well.
+    async fn filler(
+        &self,
+        volume: &ObjectName,
+        name: &ObjectName,
+        image: &ImageRef,
+    ) -> Result<ContainerId, DockerError> {
         let mount = Mount {
             typ: Some(MountType::VOLUME),
             source: Some(volume.to_string()),
@@ -82,9 +73,12 @@ impl Changes {
             }),
             ..ContainerCreateBody::default()
         };
-        match self.create(FILL, volume, body).await {
-            Err(error) if error.failure == Failure::Conflict => Ok(self.find(volume).await?.map(|there| there.id)),
-            made => made.map(Some),
+        match self.create(FILL, name, body).await {
+            Err(error) if error.failure == Failure::Conflict => match self.find(name).await? {
+                Some(there) => Ok(there.id),
+                None => Err(error),
+            },
+            made => made,
         }
     }
 

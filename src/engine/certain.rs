@@ -11,7 +11,7 @@ use crate::docker::{
 };
 use crate::domain::facts::ImageSeen;
 use crate::domain::fleet::{Container, NetworkSeen, State};
-use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
+use crate::domain::ids::{AppId, ContainerId, ImageRef, ObjectName};
 use crate::domain::labels::OwnLabels;
 use crate::domain::plan::RevisionRecord;
 use crate::domain::probe::ProbeSpec;
@@ -107,7 +107,7 @@ impl Certain {
         lock(name: &ObjectName) -> Option<LockSeen>;
         watch(sandbox: &ContainerId, probe: &ProbeSpec) -> Watch;
         hold(sandbox: &ContainerId, token: &str, hold: HoldAt) -> Holding;
-        ensure_guest_volume(image: &ImageRef) -> ObjectName;
+        ensure_guest_volume(image: &ImageRef, app: &AppId) -> ObjectName;
         prepare_exec(id: &ContainerId, command: &[String]) -> Exec;
         look_at_exec(exec: &Exec) -> ExecEnd;
     }

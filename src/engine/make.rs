@@ -219,7 +219,7 @@ async fn gate(context: &Context, step: StepId, draft: &AppDraft, image: &ImageRe
             .sandbox_image
             .get_or_try_init(|| docker.ensure_sandbox_image(context.given_sandbox_image.as_ref()))
             .await?;
-        context.guest_volume.get_or_try_init(|| docker.ensure_guest_volume(sandbox)).await.cloned()
+        context.guest_volume.get_or_try_init(|| docker.ensure_guest_volume(sandbox, &draft.app)).await.cloned()
     })?;
     let seen = seen.ok_or_else(|| Failed::new(format!("image {image} is gone again")))?;
     let spec = &draft.spec.container;

@@ -556,9 +556,10 @@ async fn many_fill_the_guest_s_volume_at_once() {
     let bench = Bench::new().await;
     let image = bench.docker.ensure_sandbox_image(None).await.unwrap();
     let mut all = tokio::task::JoinSet::new();
-    for _ in 0..8 {
+    for n in 0..8 {
+        let app = AppId::new(bench.project.name.as_str(), format!("web{n}"));
         let (docker, image) = (bench.docker.clone(), image.clone());
-        all.spawn(async move { docker.ensure_guest_volume(&image).await.unwrap() });
+        all.spawn(async move { docker.ensure_guest_volume(&image, &app).await.unwrap() });
     }
     let names = all.join_all().await;
     assert!(names.iter().all(|name| *name == names[0]), "{names:?}");
