@@ -13,6 +13,7 @@ use crate::sys::{self, POLLIN, PollFd};
 
 /// Runs until SIGTERM or SIGINT; exit code 0.
 pub fn run(mut args: Args) -> ! {
+    sys::take_short_turns();
     let signals = Signals::block();
     let (mut lease_ms, mut name) = (LEASE_MS, gate::NAME);
     while let Some(option) = args.next() {

@@ -60,6 +60,7 @@ pub mod number {
     pub const GETXATTR: usize = 191;
     pub const GETDENTS64: usize = 217;
     pub const SECCOMP: usize = 317;
+    pub const SCHED_SETATTR: usize = 314;
 }
 #[cfg(target_arch = "aarch64")]
 pub mod number {
@@ -98,6 +99,7 @@ pub mod number {
     pub const ACCEPT4: usize = 242;
     pub const WAIT4: usize = 260;
     pub const SECCOMP: usize = 277;
+    pub const SCHED_SETATTR: usize = 274;
 }
 
 /// # Safety
@@ -341,6 +343,15 @@ pub fn signal_fd(mask: u64) -> Result<Fd> {
     // SAFETY: the kernel reads the eight bytes of `mask`. Flags: close on exec, non-blocking.
     let fd = unsafe { call(number::SIGNALFD4, usize::MAX, &raw const mask as usize, 8, 0o2_004_000, 0)? };
     Ok(Fd(fd as i32))
+}
+
+/// Asks the scheduler for short turns and so for early ones, which whoever measures or decides moments wants: turns of 0.1 ms.
+/// Takes no privilege; kernels before Linux 6.12 know nothing of it.
+pub fn take_short_turns() {
+    // struct sched_attr of 48 bytes: size and policy, flags, nice and priority, runtime, deadline, period.
+    let attributes = [48_u64, 0, 0, 100_000, 0, 0];
+    // SAFETY: the kernel reads the 48 bytes. 0: this process.
+    let _ = unsafe { call(number::SCHED_SETATTR, 0, attributes.as_ptr() as usize, 0, 0, 0) };
 }
 
 /// A process id.

@@ -40,7 +40,9 @@ pub async fn operate(out: &mut Output, settings: &Settings, verb: &Verb, args: &
             return carry_out(out, settings, verb, args, &session, &request).await;
         }
         _ => {
-            let request = request(out, verb, options)?;
+            // A restart is of the same container unless this very command says otherwise.
+            let warm = if matches!(verb, Verb::Restart(_)) { args.warm.map(|warm| warm.0) } else { options.warm };
+            let request = request(out, verb, Options { warm, ..options })?;
             let boot = matches!(verb, Verb::Repair(args) if args.boot);
             let session = if boot { when_there(settings).await? } else { connect(settings).await? };
             return carry_out(out, settings, verb, args, &session, &request).await;

@@ -63,6 +63,18 @@ pub struct Choice {
     pub why: String,
 }
 
+impl Warm {
+    /// The word of options and files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Start => "start",
+            Self::Bind => "bind",
+            Self::Auto => "auto",
+        }
+    }
+}
+
 impl Seen<'_> {
     /// Decides; an error where what was asked for by name can't be had.
     pub fn choose(&self, wish: Warm) -> Result<Choice, String> {

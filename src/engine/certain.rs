@@ -106,6 +106,7 @@ impl Certain {
         list() -> Vec<Container>;
         lock(name: &ObjectName) -> Option<LockSeen>;
         watch(sandbox: &ContainerId, probe: &ProbeSpec) -> Watch;
+        watch_closely(sandbox: &ContainerId, probe: &ProbeSpec) -> Watch;
         hold(sandbox: &ContainerId, token: &str, hold: HoldAt) -> Holding;
         ensure_guest_volume(image: &ImageRef, app: &AppId) -> ObjectName;
         prepare_exec(id: &ContainerId, command: &[String]) -> Exec;

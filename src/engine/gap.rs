@@ -49,12 +49,20 @@ pub(super) struct GapWatch {
 impl GapWatch {
     /// Starts the guest in `sandbox` and waits for its first answer, so that nothing is missed afterwards.
     pub async fn start(docker: &Certain, sandbox: &ContainerId, probe: &ProbeSpec) -> Result<Self, DockerError> {
-        let watch = docker.watch(sandbox, probe).await?;
+        Ok(Self::of(docker.watch(sandbox, probe).await?, sandbox, probe).await)
+    }
+
+    /// The same, looking twice as often.
+    pub async fn closely(docker: &Certain, sandbox: &ContainerId, probe: &ProbeSpec) -> Result<Self, DockerError> {
+        Ok(Self::of(docker.watch_closely(sandbox, probe).await?, sandbox, probe).await)
+    }
+
+    async fn of(watch: Watch, sandbox: &ContainerId, probe: &ProbeSpec) -> Self {
         let (tell, mut seen) = watch::channel(Seen::default());
         let reader = tokio::spawn(read(watch, tell));
         // A closed channel means that the reader has ended, which `seen` tells too.
         let _ = seen.wait_for(|seen| seen.up.is_some() || seen.ended.is_some()).await;
-        Ok(Self { sandbox: sandbox.clone(), probe: probe.clone(), seen, reader })
+        Self { sandbox: sandbox.clone(), probe: probe.clone(), seen, reader }
     }
 
     /// A reader of its own for whoever waits for readiness.

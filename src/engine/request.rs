@@ -142,7 +142,7 @@ impl Request {
     }
 
     /// How it is to be done.
-    pub(super) fn options(&self) -> &Options {
+    pub fn options(&self) -> &Options {
         options_of!(self)
     }
 

@@ -152,9 +152,9 @@ impl Held<'_> {
                 return Err(self.with_last_lines(why).await);
             }
         }
-        // Begun just now, it looks every 2 ms.
+        // Begun just now, it has not slowed down yet.
         let gap = match watch {
-            Some(probe) => Some(GapWatch::start(self.docker, self.sandbox, probe).await?),
+            Some(probe) => Some(GapWatch::closely(self.docker, self.sandbox, probe).await?),
             None => None,
         };
         let by_port = !matches!(self.hold, HoldAt::Start { port: None });

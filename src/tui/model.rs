@@ -239,6 +239,11 @@ pub struct Confirm {
 }
 
 impl Confirm {
+    /// New containers take the place of old ones, so they may boot beside them.
+    pub fn is_swap(&self) -> bool {
+        matches!(self.plan.kind, Kind::Deploy | Kind::Rollback) && !self.plan.is_empty()
+    }
+
     /// Batch by batch, so batch size, gate and what a failure does can be chosen.
     pub fn is_rollout(&self) -> bool {
         matches!(self.plan.kind, Kind::Deploy | Kind::Rollback | Kind::Restart)

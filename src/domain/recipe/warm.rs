@@ -47,10 +47,7 @@ pub(super) fn choose(
         Err(why) => Err(Refusal::Refused(format!(
             "{}: --warm {} is not possible: {why}; --warm auto takes what is",
             instance.name,
-            match wish {
-                Warm::Bind => "bind",
-                _ => "start",
-            }
+            wish.as_str()
         ))),
     }
 }

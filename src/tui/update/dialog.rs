@@ -12,6 +12,7 @@ use crate::domain::event::Urgency;
 use crate::domain::options::{BatchSize, Gate, OnFailure};
 use crate::domain::plan::{Kind, Plan};
 use crate::domain::project::ProjectSpec;
+use crate::domain::warm::Warm;
 use crate::engine::Request;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -256,7 +257,9 @@ fn must_type(plan: &Plan, request: &Request) -> Option<String> {
 /// Changes how a rollout is done, and asks for its plan anew. What is typed to confirm one is a number, so letters are free.
 fn choose(model: &mut Model, key: KeyEvent) -> Option<Vec<Command>> {
     let Some(Dialog::Confirm(confirm)) = &model.dialog else { return None };
-    if !confirm.is_rollout() || confirm.checking {
+    let batches = matches!(key.code, KeyCode::Char('g' | 'f' | '+' | '-')) && confirm.is_rollout();
+    let warmth = key.code == KeyCode::Char('w') && confirm.is_swap();
+    if !(batches || warmth) || confirm.checking {
         return None;
     }
     let (plan, mut request) = (&confirm.plan, (*confirm.request).clone());
@@ -268,6 +271,14 @@ fn choose(model: &mut Model, key: KeyEvent) -> Option<Vec<Command>> {
                 Gate::Auto => Gate::First,
                 Gate::First => Gate::Every,
                 Gate::Every => Gate::Auto,
+            });
+        }
+        KeyCode::Char('w') => {
+            options.warm = Some(match options.warm {
+                None | Some(Warm::Off) => Warm::Auto,
+                Some(Warm::Auto) => Warm::Bind,
+                Some(Warm::Bind) => Warm::Start,
+                Some(Warm::Start) => Warm::Off,
             });
         }
         KeyCode::Char('f') if plan.kind != Kind::Rollback => {

@@ -7,6 +7,7 @@ use super::super::theme::Role;
 use super::{bulk, dialog, fleet, say};
 use crate::domain::event::OpEvent;
 use crate::domain::ids::ImageRef;
+use crate::domain::options::Options;
 use crate::domain::progress::Phase;
 use crate::engine::Request;
 use std::collections::BTreeSet;
@@ -157,6 +158,8 @@ pub fn restart(model: &mut Model) -> Vec<Command> {
         many => format!("restart {} marked", many.len()),
     };
     let options = model.options.clone();
+    // The same containers, whatever deployments do by default.
+    let options = Options { warm: None, ..options };
     dialog::plan(model, Request::Restart { targets, options }, what)
 }
 

@@ -204,7 +204,7 @@ fn draw_confirm(pen: &mut Pen<'_>, confirm: &Confirm, area: Rect) -> Option<Posi
         }
     };
     let typed_lines = match typed_lines {
-        lines if confirm.is_rollout() && !confirm.checking => [choices(confirm), lines].concat(),
+        lines if (confirm.is_rollout() || confirm.is_swap()) && !confirm.checking => [choices(confirm), lines].concat(),
         lines => lines,
     };
     // What has to be typed always stays in view; the plan above it scrolls.
@@ -232,6 +232,15 @@ fn draw_confirm(pen: &mut Pen<'_>, confirm: &Confirm, area: Rect) -> Option<Posi
     Some(Position::new(x + 1 + u16::try_from(cursor).unwrap_or(0), y))
 }
 
+/// Whether the new version boots beside the old one.
+fn warm(confirm: &Confirm) -> &'static str {
+    match confirm.request.options().warm {
+        Some(warm) => warm.as_str(),
+        None if confirm.plan.steps.iter().any(|step| step.task.action() == Action::Warm) => "as the app says",
+        None => "off",
+    }
+}
+
 /// How it may be done otherwise.
 fn choices(confirm: &Confirm) -> Vec<Spans> {
     let plan = &confirm.plan;
@@ -241,15 +250,21 @@ fn choices(confirm: &Confirm) -> Vec<Spans> {
         Gate::First => "first",
         Gate::Every => "every",
     };
-    let mut line = vec![
-        ("+ -".to_owned(), Role::Key),
-        (format!(" batch {batch}   "), Role::Text),
-        ("g".to_owned(), Role::Key),
-        (format!(" gate {gate}   "), Role::Text),
-    ];
-    if plan.kind != Kind::Rollback {
-        let failure = if plan.on_failure == OnFailure::Pause { "pause" } else { "roll back" };
-        line.extend([("f".to_owned(), Role::Key), (format!(" on failure {failure}"), Role::Text)]);
+    let mut line = Vec::new();
+    if confirm.is_rollout() {
+        line.extend([
+            ("+ -".to_owned(), Role::Key),
+            (format!(" batch {batch}   "), Role::Text),
+            ("g".to_owned(), Role::Key),
+            (format!(" gate {gate}   "), Role::Text),
+        ]);
+        if plan.kind != Kind::Rollback {
+            let failure = if plan.on_failure == OnFailure::Pause { "pause" } else { "roll back" };
+            line.extend([("f".to_owned(), Role::Key), (format!(" on failure {failure}   "), Role::Text)]);
+        }
+    }
+    if confirm.is_swap() {
+        line.extend([("w".to_owned(), Role::Key), (format!(" warm {}", warm(confirm)), Role::Text)]);
     }
     vec![Vec::new(), line]
 }
