@@ -13,7 +13,7 @@
 //! pitstop-guest lock [--lease-ms N]
 //! pitstop-guest watch tcp:PORT|http:PORT/PATH [--every MS] [--timeout MS] [--for MS] [--until-stdin-closes]
 //! pitstop-guest probe tcp:PORT|http:PORT/PATH                        once: 0 when it answers well, else 1
-//! pitstop-guest serve PORT TEXT [--boot-ms N] [--exit-after-ms N [--exit-code N]] [--ignore-term]
+//! pitstop-guest serve PORT TEXT [--boot-ms N] [--exit-after-ms N [--exit-code N]] [--ignore-term] [--linger-ms N]
 //!                               [--never-listen] [--sick-from-ms N] [--sick-until-ms N] [--take-mb N] [--data DIR]
 //! pitstop-guest version
 //! ```

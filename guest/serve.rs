@@ -7,7 +7,8 @@
 //! GET /slow/MS      TEXT after MS milliseconds
 //! ```
 //!
-//! It misbehaves on request: boots slowly, ends by itself, ignores SIGTERM, never listens, takes more and more memory,
+//! It ends at once when asked to; with `--linger-ms` it leaves its port at once, and ends so much later, as servers do that finish
+//! what they have begun. It misbehaves on request: boots slowly, ends by itself, ignores SIGTERM, never listens, takes more and more memory,
 //! says 500 at `/health` for a while. One loop over `ppoll`
 //! serves all connections, each with a deadline, so that a stuck client holds nobody up.
 
@@ -30,6 +31,8 @@ struct Options {
     text: &'static [u8],
     data: &'static [u8],
     ignore_term: bool,
+    /// How long it goes on with what it has when it is asked to end.
+    linger_us: u64,
     /// When to end by itself, on [`sys::now_us`]'s clock.
     exit_at: u64,
     exit_code: i32,
@@ -69,6 +72,7 @@ pub fn run(mut args: Args) -> ! {
         text,
         data: b"/data",
         ignore_term: false,
+        linger_us: 0,
         exit_at: u64::MAX,
         exit_code: 0,
         sick: (u64::MAX, u64::MAX),
@@ -84,6 +88,7 @@ pub fn run(mut args: Args) -> ! {
             b"--sick-until-ms" => options.sick.1 = started + args.number(option, DAY_MS) * 1000,
             b"--take-mb" => memory = args.number(option, 1024) as usize,
             b"--ignore-term" => options.ignore_term = true,
+            b"--linger-ms" => options.linger_us = args.number(option, DAY_MS) * 1000,
             b"--never-listen" => listens = false,
             b"--data" => options.data = args.value(option),
             other => args::usage(b"unknown option of serve", other),
@@ -93,7 +98,9 @@ pub fn run(mut args: Args) -> ! {
     let boots_until = if listens { started + boot } else { u64::MAX };
     while sys::now_us() < boots_until {
         sys::poll(&mut [PollFd::new(signals.fd(), POLLIN)], boots_until.min(options.exit_at));
-        end_if_due(&options, &signals);
+        if asked_to_end(&mut options, &signals) {
+            sys::exit(0)
+        }
     }
     for _ in 0..memory {
         sys::take_memory(1 << 20);
@@ -102,18 +109,26 @@ pub fn run(mut args: Args) -> ! {
     let mut line = Line::<512>::new();
     line.push(b"serving ").push(text).push(b" on ").number(port.into()).push(b"\n");
     let _ = sys::write(1, line.bytes());
-    serve(&options, &signals, &listener)
+    serve(&mut options, &signals, listener)
 }
 
-fn end_if_due(options: &Options, signals: &Signals) {
-    match signals.take() {
-        Asked::Interrupt => sys::exit(0),
-        Asked::Terminate if !options.ignore_term => sys::exit(0),
-        _ => {}
+/// Ends when it is due; true where it is asked to end and may take its time.
+fn asked_to_end(options: &mut Options, signals: &Signals) -> bool {
+    let asked = match signals.take() {
+        Asked::Interrupt => true,
+        Asked::Terminate => !options.ignore_term,
+        _ => false,
+    };
+    if asked && options.linger_us == 0 {
+        sys::exit(0)
+    }
+    if asked {
+        (options.exit_at, options.exit_code) = (sys::now_us() + options.linger_us, 0);
     }
     if sys::now_us() >= options.exit_at {
         sys::exit(options.exit_code)
     }
+    asked
 }
 
 /// Every address of both families; IPv4 alone in a namespace without IPv6.
@@ -141,7 +156,8 @@ fn cannot_listen(port: u16, error: Errno) -> ! {
     sys::exit(1)
 }
 
-fn serve(options: &Options, signals: &Signals, listener: &Fd) -> ! {
+fn serve(options: &mut Options, signals: &Signals, listener: Fd) -> ! {
+    let mut listener = Some(listener);
     // SAFETY: the only reference to the table: this function runs once and does not return.
     let table = unsafe { &mut *TABLE.0.get() };
     let mut fds = [PollFd::UNUSED; CONNECTIONS + 2];
@@ -162,9 +178,12 @@ fn serve(options: &Options, signals: &Signals, listener: &Fd) -> ! {
             }
         }
         fds[0] = PollFd::new(signals.fd(), POLLIN);
-        fds[1] = if room { PollFd::new(listener.raw(), POLLIN) } else { PollFd::UNUSED };
+        fds[1] = listener.as_ref().filter(|_| room).map_or(PollFd::UNUSED, |fd| PollFd::new(fd.raw(), POLLIN));
         sys::poll(&mut fds, until);
-        end_if_due(options, signals);
+        if asked_to_end(options, signals) {
+            listener = None;
+            fds[1] = PollFd::UNUSED;
+        }
         let now = sys::now_us();
         for (connection, fd) in table.iter_mut().zip(&fds[2..]) {
             if connection.socket.is_some()
@@ -175,7 +194,7 @@ fn serve(options: &Options, signals: &Signals, listener: &Fd) -> ! {
         }
         if fds[1].revents != 0 {
             let free = table.iter_mut().find(|connection| connection.socket.is_none());
-            if let (Some(free), Ok(socket)) = (free, sys::accept(listener)) {
+            if let (Some(free), Some(Ok(socket))) = (free, listener.as_ref().map(sys::accept)) {
                 (free.socket, free.writing, free.from, free.deadline, free.at, free.len) =
                     (Some(socket), false, 0, now + READ_US, 0, 0);
             }

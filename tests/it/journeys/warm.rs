@@ -109,6 +109,31 @@ fn the_new_version_boots_beside_the_old_one_and_takes_over() {
 }
 
 #[test]
+fn the_port_is_waited_for_and_not_the_process() {
+    let engine = Engine::machine();
+    // It leaves its port when it is asked to end, and takes a long time for what it has begun.
+    let lingers = |version: &str| images::serve(&engine, "lingers", version, &["--linger-ms", "3000"]);
+    let site = stateless(&engine, &lingers("v1"), 1, "    stop_grace_period: 30s\n");
+    let before = site.all_outside(1);
+    let address = before[0].address();
+    let slow = std::thread::spawn({
+        let address = address.clone();
+        move || http::get_within(&address, "/slow/2000", PATIENCE).map(|answer| answer.body)
+    });
+    wait_until("the slow request to be under way", PATIENCE, || get(&address, "/") == "v1");
+    let console = site.pitstop.start(&["deploy", &site.web(), "--image", &lingers("v2"), "--json"]);
+    wait_until("the new version to answer", PATIENCE, || {
+        http::get(&address, "/").is_ok_and(|answer| answer.body == "v2")
+    });
+    let running = engine.docker(&["ps", "-q", "--filter", &format!("name=^{}.r1", site.sandbox(1))]);
+    assert!(!running.is_empty(), "the old version has not ended yet");
+    let out = console.wait().expect_code(0);
+    assert_eq!(slow.join().unwrap().unwrap(), "v1", "what it had begun it has finished");
+    assert!(gaps(&out.json_lines())[0] < 3000.0, "{}", out.stdout);
+    assert_eq!(site.all_outside(1), before);
+}
+
+#[test]
 fn with_storage_the_start_is_held_and_the_reason_told() {
     let engine = Engine::machine();
     let site = Site::open(&engine, &images::app(&engine, "v1"), 2);
@@ -256,9 +281,13 @@ fn how_long_a_swap_takes() {
     let rounds = std::env::var("PITSTOP_ROUNDS").map_or(10, |rounds| rounds.parse::<usize>().expect("a number"));
     let boots: Vec<u32> = std::env::var("PITSTOP_BOOTS")
         .map_or(vec![0, 1500], |boots| boots.split(',').map(|boot| boot.parse().expect("milliseconds")).collect());
+    let linger = std::env::var("PITSTOP_LINGER").unwrap_or_else(|_| "0".into());
     let engine = Engine::machine();
     for boot in boots {
-        let versions = ["v1", "v2"].map(|version| images::slow_boot(&engine, version, boot));
+        let versions = ["v1", "v2"].map(|version| {
+            let more = ["--boot-ms", &boot.to_string(), "--linger-ms", &linger];
+            images::serve(&engine, "measured", version, &more)
+        });
         let site = stateless(&engine, &versions[0], 1, "");
         let before = site.outside(1);
         let (mut seen, mut told) = (vec![Vec::new(); 3], vec![Vec::new(); 3]);
