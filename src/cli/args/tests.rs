@@ -25,7 +25,7 @@ fn what_is_wrong_is_usage() {
         ("abort 3f2a01 --all", ErrorKind::ArgumentConflict),
         ("replay x --speed fast", ErrorKind::ValueValidation),
         ("replay x --speed -1", ErrorKind::UnknownArgument),
-        ("themes", ErrorKind::InvalidSubcommand),
+        ("tunes", ErrorKind::InvalidSubcommand),
         ("deploy", ErrorKind::MissingRequiredArgument),
         ("restart", ErrorKind::MissingRequiredArgument),
         ("rm", ErrorKind::MissingRequiredArgument),
