@@ -4,7 +4,7 @@
 //! the filter names and lets it go on when it likes. Whether it should is `arbiter.rs`'s to say. The answer "go on" needs
 //! Linux 5.5.
 
-use crate::sys::{self, Fd, Result, number};
+use crate::sys::{self, Errno, Fd, Result, number};
 
 // linux/seccomp.h, linux/filter.h, linux/audit.h, linux/prctl.h
 #[cfg(target_arch = "x86_64")]
@@ -62,7 +62,12 @@ struct Program {
 
 /// From now on each `bind` of this process, its threads and its children, of an address as long as an inet one, is asked for
 /// at the listener that this gives. Takes from all of them, for good, what set-user-id programs would give.
+///
+/// An earlier kernel than Linux 5.5 knows the question and not the answer "go on": there nobody is asked, for it would be for ever.
 pub fn ask_before_bind() -> Result<Fd> {
+    if !sys::kernel_is(5, 5) {
+        return Err(Errno::ENOSYS);
+    }
     // SAFETY: no memory is passed.
     unsafe { sys::call(number::PRCTL, NO_NEW_PRIVS, 1, 0, 0, 0)? };
     let program = Program { len: FILTER.len() as u16, filter: FILTER.as_ptr() };

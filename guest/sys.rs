@@ -11,6 +11,7 @@ pub struct Errno(pub i32);
 impl Errno {
     pub const ENOENT: Self = Self(2);
     pub const EINTR: Self = Self(4);
+    pub const ENOSYS: Self = Self(38);
     pub const EAGAIN: Self = Self(11);
     pub const EACCES: Self = Self(13);
     pub const ENOTDIR: Self = Self(20);
@@ -250,12 +251,25 @@ pub fn read_link<'a>(path: &[u8], into: &'a mut [u8]) -> Result<&'a [u8]> {
     Ok(&into[..len])
 }
 
-/// `struct new_utsname`: six fields of 65 bytes; the second is the hostname.
-pub fn hostname(into: &mut [u8; 65]) -> &[u8] {
+/// `struct new_utsname`: six fields of 65 bytes.
+fn names() -> [u8; 6 * 65] {
     let mut names = [0_u8; 6 * 65];
     // SAFETY: the kernel writes 390 bytes.
     let _ = unsafe { call(number::UNAME, names.as_mut_ptr() as usize, 0, 0, 0, 0) };
-    into.copy_from_slice(&names[65..130]);
+    names
+}
+
+/// Whether the kernel is at least this one: the third name begins with both numbers, `6.1.0-18-amd64`.
+pub fn kernel_is(major: u64, minor: u64) -> bool {
+    let names = names();
+    let mut numbers = names[130..195].split(|byte| !byte.is_ascii_digit()).filter_map(crate::args::number);
+    let first = numbers.next().unwrap_or(0);
+    first > major || (first == major && numbers.next().unwrap_or(0) >= minor)
+}
+
+/// The second of the names.
+pub fn hostname(into: &mut [u8; 65]) -> &[u8] {
+    into.copy_from_slice(&names()[65..130]);
     let len = into.iter().position(|byte| *byte == 0).unwrap_or(into.len());
     &into[..len]
 }
