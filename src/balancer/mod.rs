@@ -2,7 +2,7 @@
 //!
 //! One file per driver, all with the same few questions ([`Balancer`]). Nothing is decided here and nothing is waited for:
 //! `engine/` asks again until it has seen what it wants, within its deadlines. Names reach a balancer only as
-//! [`ServerName`](crate::domain::ids::ServerName)s, so that no name can carry a second command.
+//! [`ServerName`]s, so that no name can carry a second command.
 
 mod caddy;
 mod command;

@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::events::{check, kinds, of};
 use super::{SECRET, Site, get};
 use crate::support::docker::Engine;
-use crate::support::images;
 use crate::support::pitstop::Pitstop;
 use crate::support::pty::{HangUp, Pty};
 use crate::support::wait::wait_until;
+use crate::support::{http, images};
 
 /// The files of records, the one written last at the end.
 fn files(pitstop: &Pitstop) -> Vec<PathBuf> {
@@ -326,7 +326,9 @@ fn a_creation_is_gone_on_with_from_its_file() {
     assert_eq!(site.pitstop.run(&["abort", &op]).expect_code(4).stdout, "");
     site.pitstop.run(&["resume", &op]).expect_code(0);
     for outside in site.all_outside(2) {
-        assert_eq!(get(&outside.address(), "/"), "v1");
+        // What the dead console had started is there, and may still be booting.
+        let answers = || http::get(&outside.address(), "/").is_ok_and(|answer| answer.body == "v1");
+        wait_until("it to answer", Duration::from_secs(30), answers);
     }
 }
 
