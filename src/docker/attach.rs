@@ -5,10 +5,12 @@
 
 use super::client::{Changes, READ, within};
 use super::error::DockerError;
+use super::lines::{Framing, Line, Lines};
 use crate::domain::ids::ContainerId;
 use bollard::container::{AttachContainerResults, LogOutput};
 use bollard::errors::Error as ClientError;
 use bollard::query_parameters::AttachContainerOptionsBuilder;
+use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -42,6 +44,45 @@ pub(super) struct Speech {
     pub(super) keep: Option<&'static str>,
     /// At the end.
     pub(super) end: Option<&'static str>,
+}
+
+/// What a process says, line by line.
+pub(super) struct Spoken {
+    lines: Lines,
+    /// Nothing more is read.
+    pub(super) ended: bool,
+}
+
+impl Spoken {
+    pub(super) fn new() -> Self {
+        Self { lines: Lines::new(Framing::Plain), ended: false }
+    }
+
+    /// The next line of `output`; `None` after its end.
+    pub(super) async fn next(
+        &mut self,
+        output: &mut BoxStream<'static, Result<LogOutput, ClientError>>,
+    ) -> Option<Result<Line, ClientError>> {
+        loop {
+            if let Some(line) = self.lines.pop() {
+                return Some(Ok(line));
+            }
+            if self.ended {
+                return None;
+            }
+            match output.next().await {
+                Some(Ok(chunk)) => self.lines.text(matches!(chunk, LogOutput::StdErr { .. }), chunk.as_ref()),
+                Some(Err(error)) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+                None => {
+                    self.ended = true;
+                    self.lines.end();
+                }
+            }
+        }
+    }
 }
 
 impl Attached {

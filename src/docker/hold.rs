@@ -2,14 +2,11 @@
 //!
 //! Nothing depends on this connection: who is held stays held without it, and takes over when the old version is gone.
 
-use super::attach::{Attached, Speech};
+use super::attach::{Attached, Speech, Spoken};
 use super::client::Changes;
 use super::error::{DockerError, Failure};
-use super::lines::{Framing, Lines};
 use crate::domain::ids::ContainerId;
 use crate::domain::warm::HoldAt;
-use bollard::container::LogOutput;
-use futures_util::StreamExt;
 use std::fmt;
 use std::time::Duration;
 
@@ -23,8 +20,7 @@ pub struct Holding {
     sandbox: String,
     token: String,
     attached: Attached,
-    lines: Lines,
-    ended: bool,
+    spoken: Spoken,
 }
 
 /// What the sandbox says of it. Times are microseconds.
@@ -58,8 +54,7 @@ impl Changes {
         };
         let speech = Speech { first: ("hold", rest), keep: None, end: None };
         let attached = self.ask(HOLD, sandbox, speech).await?;
-        let lines = Lines::new(Framing::Plain);
-        Ok(Holding { sandbox: self.name(sandbox), token: token.to_owned(), attached, lines, ended: false })
+        Ok(Holding { sandbox: self.name(sandbox), token: token.to_owned(), attached, spoken: Spoken::new() })
     }
 }
 
@@ -93,28 +88,13 @@ impl Holding {
     }
 
     async fn line(&mut self) -> Result<String, DockerError> {
-        loop {
-            while let Some((_, line)) = self.lines.pop() {
-                if let Some(line) = line.strip_prefix(self.attached.prefix.as_bytes()) {
-                    return Ok(String::from_utf8_lossy(line).into_owned());
-                }
-            }
-            if self.ended {
-                let words = "the connection to its guest has ended";
-                return Err(DockerError::new(HOLD, &self.sandbox, Failure::Broken, words));
-            }
-            match self.attached.output.next().await {
-                Some(Ok(chunk)) => self.lines.text(matches!(chunk, LogOutput::StdErr { .. }), chunk.as_ref()),
-                Some(Err(error)) => {
-                    self.ended = true;
-                    return Err(DockerError::of_client(HOLD, &self.sandbox, &error));
-                }
-                None => {
-                    self.ended = true;
-                    self.lines.end();
-                }
+        while let Some(said) = self.spoken.next(&mut self.attached.output).await {
+            let (_, line) = said.map_err(|error| DockerError::of_client(HOLD, &self.sandbox, &error))?;
+            if let Some(line) = line.strip_prefix(self.attached.prefix.as_bytes()) {
+                return Ok(String::from_utf8_lossy(line).into_owned());
             }
         }
+        Err(DockerError::new(HOLD, &self.sandbox, Failure::Broken, "the connection to its guest has ended"))
     }
 }
 

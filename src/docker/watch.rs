@@ -4,18 +4,16 @@
 //! answer, another guest is run there by an exec, which takes the engine much longer. Dropping a [`Watch`] leaves nothing
 //! behind: it ends the one watch, and the other ends with its standard input. A console that dies leaves nothing either.
 
-use super::attach::{Attached, Speech};
+use super::attach::{Attached, Speech, Spoken};
 use super::client::Changes;
 use super::error::{DockerError, Failure};
 use super::exec::Running;
-use super::lines::{Framing, Lines};
 use super::sandbox_image::GUEST_PATH;
 use crate::domain::clean::Clean;
 use crate::domain::ids::ContainerId;
 use crate::domain::probe::ProbeSpec;
 use bollard::container::LogOutput;
 use bollard::errors::Error as ClientError;
-use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use std::fmt;
 use std::time::Duration;
@@ -36,11 +34,10 @@ const SILENT: Duration = Duration::from_secs(10);
 pub struct Watch {
     sandbox: String,
     source: Source,
-    lines: Lines,
+    spoken: Spoken,
     /// Read already, not given yet.
     first: Option<WatchLine>,
     greeted: bool,
-    ended: bool,
 }
 
 /// Who watches.
@@ -116,8 +113,7 @@ impl Changes {
 
 impl Watch {
     fn new(sandbox: &str, source: Source) -> Self {
-        let lines = Lines::new(Framing::Plain);
-        Self { sandbox: sandbox.to_owned(), source, lines, first: None, greeted: false, ended: false }
+        Self { sandbox: sandbox.to_owned(), source, spoken: Spoken::new(), first: None, greeted: false }
     }
 
     /// The next line; `None` after the end, e.g. when the sandbox stopped.
@@ -126,7 +122,7 @@ impl Watch {
             return Some(Ok(line));
         }
         let Ok(line) = tokio::time::timeout(SILENT, self.next_line()).await else {
-            self.ended = true;
+            self.spoken.ended = true;
             let words = format!("the sandbox's guest has said nothing for {} s", SILENT.as_secs());
             let error = DockerError::new(WATCH, &self.sandbox, Failure::Timeout, &words);
             return Some(Err(error.advise("is the sandbox paused? `docker ps` tells")));
@@ -136,28 +132,16 @@ impl Watch {
 
     async fn next_line(&mut self) -> Option<Result<WatchLine, DockerError>> {
         loop {
-            while let Some((stderr, line)) = self.lines.pop() {
-                let line = match &self.source {
-                    Source::First(attached) => line.strip_prefix(attached.prefix.as_bytes()),
-                    Source::Exec(_) => Some(line.as_slice()),
-                };
-                if let Some(line) = line {
-                    return Some(self.read(stderr, &String::from_utf8_lossy(line)));
-                }
-            }
-            if self.ended {
-                return None;
-            }
-            match self.source.output().next().await {
-                Some(Ok(chunk)) => self.lines.text(matches!(chunk, LogOutput::StdErr { .. }), chunk.as_ref()),
-                Some(Err(error)) => {
-                    self.ended = true;
-                    return Some(Err(DockerError::of_client(WATCH, &self.sandbox, &error)));
-                }
-                None => {
-                    self.ended = true;
-                    self.lines.end();
-                }
+            let (stderr, line) = match self.spoken.next(self.source.output()).await? {
+                Ok(line) => line,
+                Err(error) => return Some(Err(DockerError::of_client(WATCH, &self.sandbox, &error))),
+            };
+            let line = match &self.source {
+                Source::First(attached) => line.strip_prefix(attached.prefix.as_bytes()),
+                Source::Exec(_) => Some(line.as_slice()),
+            };
+            if let Some(line) = line {
+                return Some(self.read(stderr, &String::from_utf8_lossy(line)));
             }
         }
     }
@@ -171,7 +155,7 @@ impl Watch {
                 Ok(read)
             }
             _ => {
-                self.ended = true;
+                self.spoken.ended = true;
                 if let (Source::First(_), Some(why)) = (&self.source, line.strip_prefix("error ")) {
                     let words = format!("the sandbox's guest does not watch: {why}");
                     return Err(DockerError::new(WATCH, &self.sandbox, Failure::Broken, &words)

@@ -58,6 +58,8 @@ pub(super) struct Job {
     pub gap: Option<(watch::Receiver<Seen>, u64)>,
     /// The instance's watch, whatever it asks.
     pub watched: Option<Watched>,
+    /// A warm swap has taken place, and what is ready was asked apart from that watch.
+    pub took_over: bool,
     pub progress: mpsc::UnboundedSender<(StepId, PullProgress)>,
 }
 
@@ -195,7 +197,7 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             Ok(Done {
                 detail: Some(detail.into_iter().flatten().collect::<Vec<_>>().join("; ")),
                 gap: swapped.gap,
-                takeover: Some(Takeover { gap_us: swapped.gap_us }),
+                takeover: Some(swapped.takeover),
                 ..Done::default()
             })
         }
@@ -220,7 +222,7 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
         }
         Task::Verify { container, sandbox, rivals } => {
             no_rival(docker, &job, container, rivals).await?;
-            if let Some(mut watched) = job.watched.clone() {
+            if let Some(mut watched) = job.watched.clone().filter(|_| job.took_over) {
                 // What was ready by an answer of its own is seen by the watch of the gap in a moment.
                 let up = watched.seen.wait_for(|seen| seen.up == Some(true) || seen.ended.is_some());
                 let _ = tokio::time::timeout(WATCH_SEES, up).await;

@@ -297,6 +297,7 @@ impl Run {
                 Some((gap.subscribe(), part.mark))
             }),
             watched: part.and_then(|part| Some(part.gap.as_ref()?.watched(part.mark))),
+            took_over: part.is_some_and(|part| part.takeover.is_some()),
             progress: self.reports.clone(),
         };
         let (context, deadline) = (Arc::clone(&self.context), step.deadline);

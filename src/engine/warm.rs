@@ -190,14 +190,15 @@ impl Held<'_> {
             holding.go();
             let _ = tokio::time::timeout(LEFT, holding.next()).await;
         }
-        Ok(Swapped { stopped, gap, gap_us })
+        Ok(Swapped { stopped, gap, takeover: Takeover { gap_us } })
     }
 }
 
 /// The new version took over in one moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Takeover {
-    /// How long nobody took connections, in µs, where the sandbox has seen it.
+    /// Between the last look that found the port taken and the first connection to the new version, in µs, where the sandbox has
+    /// seen it.
     pub gap_us: Option<u64>,
 }
 
@@ -205,6 +206,5 @@ pub(super) struct Takeover {
 pub(super) struct Swapped {
     pub stopped: crate::docker::Stopped,
     pub gap: Option<GapWatch>,
-    /// Between the last look that found the port taken and the first connection to the new version.
-    pub gap_us: Option<u64>,
+    pub takeover: Takeover,
 }
