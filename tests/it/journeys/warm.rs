@@ -200,16 +200,20 @@ fn what_was_swapped_comes_up_by_itself_afterwards() {
 
     engine.docker(&["restart", "-t", "1", &app]);
     wait_until("it after docker restart", PATIENCE, serves);
-    let started = || engine.inspect(&app)["State"]["StartedAt"].as_str().unwrap().to_owned();
-    let since = started();
+    let started = |name: &str| engine.inspect(name)["State"]["StartedAt"].as_str().unwrap().to_owned();
+    let since = started(&app);
     let pid = Pid::from_raw(i32::try_from(engine.pid(&app)).unwrap()).unwrap();
     kill_process(pid, Signal::KILL).unwrap();
-    wait_until("it after its own death", PATIENCE, || started() != since && serves());
+    wait_until("it after its own death", PATIENCE, || started(&app) != since && serves());
 
     // The sandbox's guest is killed: whoever joined it sits in a namespace that is gone, and `repair` brings it back.
+    let since = started(&site.sandbox(1));
     let pid = Pid::from_raw(i32::try_from(engine.pid(&site.sandbox(1))).unwrap()).unwrap();
     kill_process(pid, Signal::KILL).unwrap();
-    wait_until("the sandbox again", PATIENCE, || engine.inspect(&site.sandbox(1))["State"]["Running"] == true);
+    // The engine takes a moment to notice: until then it says that the dead one runs.
+    wait_until("the sandbox again", PATIENCE, || {
+        started(&site.sandbox(1)) != since && engine.inspect(&site.sandbox(1))["State"]["Running"] == true
+    });
     site.run("repair", &[]).expect_code(0);
     wait_until("it after repair", PATIENCE, serves);
     assert_eq!(site.outside(1).networks, before.networks);
