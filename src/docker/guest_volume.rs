@@ -3,15 +3,11 @@
 //! A volume gets into any image, one with a read-only root and one without a shell alike. It is filled through a container
 //! of the sandbox image that is never started, and named after the program, so two versions of pitstop do not meet in it.
 
-use super::client::{CREATE, Changes, LIST};
+use super::client::{Changes, LIST};
 use super::error::{DockerError, Failure};
-use super::revisions::collect;
 use super::sandbox_image;
 use crate::domain::ids::{AppId, ContainerId, ImageRef, ObjectName};
-use bollard::body_full;
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType};
-use bollard::query_parameters::{DownloadFromContainerOptions, UploadToContainerOptions};
-use bytes::Bytes;
 use std::io::{self, Read};
 
 /// Where it is mounted.
@@ -35,7 +31,7 @@ impl Changes {
         // An app's own, for two operations may fill it at once, and a dead one's is found by whoever works on that app next.
         let filler = ObjectName::new(format!("{name}-{}-{}", app.project, app.app));
         let filler = self.filler(&name, &filler.map_err(|error| invalid(&error.to_string()))?, sandbox_image).await?;
-        let filled = self.fill(&filler, &name).await;
+        let filled = self.fill(&filler).await;
         let removed = self.remove(&filler, false).await;
         filled?;
         match removed {
@@ -82,26 +78,18 @@ impl Changes {
         }
     }
 
-    async fn fill(&self, filler: &ContainerId, name: &ObjectName) -> Result<(), DockerError> {
-        let options = DownloadFromContainerOptions { path: PROGRAM.to_owned() };
-        let request = collect(self.client().download_from_container(filler.as_str(), Some(options)));
-        match self.call(FILL, name.as_str(), LIST, request).await {
-            Ok(archive) if unpack(&archive).is_ok_and(|bytes| bytes == sandbox_image::guest_binary()) => return Ok(()),
-            // Half of it, which an engine that died has left.
-            Ok(_) => {}
-            Err(error) if error.failure == Failure::NotFound => {}
-            Err(error) => return Err(error),
+    async fn fill(&self, filler: &ContainerId) -> Result<(), DockerError> {
+        let there = self.fetch_files(FILL, filler, PROGRAM, LIST).await?;
+        // Half of it is what an engine that died has left.
+        let whole = |archive: Vec<u8>| unpack(&archive).is_ok_and(|bytes| bytes == sandbox_image::guest_binary());
+        if there.is_some_and(whole) {
+            return Ok(());
         }
-        let archive = pack().map_err(|error| {
-            DockerError::new(FILL, name.as_str(), Failure::Invalid, &format!("it can't be packed: {error}"))
-        })?;
-        let options = UploadToContainerOptions { path: "/".to_owned(), ..UploadToContainerOptions::default() };
-        let request = self.client().upload_to_container(filler.as_str(), Some(options), body_full(archive));
-        self.call(FILL, name.as_str(), CREATE, request).await
+        self.put_files(FILL, filler, pack()).await
     }
 }
 
-fn pack() -> io::Result<Bytes> {
+fn pack() -> io::Result<Vec<u8>> {
     let program = sandbox_image::guest_binary();
     let mut header = tar::Header::new_ustar();
     header.set_mode(0o755);
@@ -109,7 +97,7 @@ fn pack() -> io::Result<Bytes> {
     header.set_size(program.len() as u64);
     let mut archive = tar::Builder::new(Vec::new());
     archive.append_data(&mut header, PROGRAM.trim_start_matches('/'), program)?;
-    Ok(archive.into_inner()?.into())
+    archive.into_inner()
 }
 
 fn unpack(archive: &[u8]) -> io::Result<Vec<u8>> {

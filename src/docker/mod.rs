@@ -13,6 +13,7 @@
 //! exec         commands inside containers                logs     a container's output; lines: bytes into lines
 //! watch        an app's port seen from its sandbox       attach   asking the sandbox's first process
 //! hold         a new version held back by its sandbox, and let go      guest_volume   the guest where apps find it
+//! container_files  in containers' own filesystems, as archives
 //! drain_note   that an instance was taken out of its balancers, kept in the sandbox
 //! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
 //! shell        a person's shell in a container
@@ -26,6 +27,7 @@
 mod attach;
 mod client;
 mod connect;
+mod container_files;
 mod containers;
 mod create;
 mod credentials;

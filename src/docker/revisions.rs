@@ -2,15 +2,11 @@
 //!
 //! Ten files in turn, so nothing has to be deleted (the engine has no request for that).
 
-use super::client::{CREATE, Changes, Docker, LIST};
+use super::client::{Changes, Docker, LIST};
+use super::container_files::folders;
 use super::error::{DockerError, Failure};
 use crate::domain::ids::ContainerId;
 use crate::domain::plan::RevisionRecord;
-use bollard::body_full;
-use bollard::errors::Error as ClientError;
-use bollard::query_parameters::{DownloadFromContainerOptions, UploadToContainerOptions};
-use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt};
 use std::io::{self, Read};
 
 /// Revisions kept.
@@ -19,20 +15,10 @@ const KEPT: u32 = 10;
 /// Where they are, without the leading slash.
 const FOLDER: &str = "pitstop/revisions";
 
-/// Largest archive and record read: a sandbox is anybody's to write to who has the engine.
-const MAX_ARCHIVE: usize = 8 << 20;
-
 impl Changes {
     /// Keeps revisions in a sandbox, running or not.
     pub async fn write_revisions(&self, sandbox: &ContainerId, records: &[RevisionRecord]) -> Result<(), DockerError> {
-        const WRITE: &str = "record revisions in";
-        let name = self.name(sandbox);
-        let archive = pack(records).map_err(|error| {
-            DockerError::new(WRITE, &name, Failure::Invalid, &format!("it can't be packed: {error}"))
-        })?;
-        let options = UploadToContainerOptions { path: "/".to_owned(), ..UploadToContainerOptions::default() };
-        let request = self.client().upload_to_container(sandbox.as_str(), Some(options), body_full(archive.into()));
-        self.call(WRITE, &name, CREATE, request).await
+        self.put_files("record revisions in", sandbox, pack(records)).await
     }
 }
 
@@ -40,30 +26,13 @@ impl Docker {
     /// The revisions kept there, newest first, at most ten. None in a sandbox that never got one.
     pub async fn read_revisions(&self, sandbox: &ContainerId) -> Result<Vec<RevisionRecord>, DockerError> {
         const READ_BACK: &str = "read revisions of";
-        let name = self.name(sandbox);
-        let options = DownloadFromContainerOptions { path: format!("/{FOLDER}") };
-        let request = collect(self.client().download_from_container(sandbox.as_str(), Some(options)));
-        match self.call(READ_BACK, &name, LIST, request).await {
-            Ok(archive) => unpack(&archive).map_err(|error| {
-                DockerError::new(READ_BACK, &name, Failure::Broken, &format!("the archive can't be read: {error}"))
-            }),
-            // No such folder, or no such container: whoever asks finds that out by itself.
-            Err(error) if error.failure == Failure::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        // Without such a folder, or such a container, there are none: whoever asks finds the latter out by itself.
+        let archive = self.fetch_files(READ_BACK, sandbox, &format!("/{FOLDER}"), LIST).await?;
+        archive.map_or(Ok(Vec::new()), |archive| unpack(&archive)).map_err(|error| {
+            let words = format!("the archive can't be read: {error}");
+            DockerError::new(READ_BACK, &self.name(sandbox), Failure::Broken, &words)
+        })
     }
-}
-
-/// The whole of a download.
-pub(super) async fn collect(chunks: impl Stream<Item = Result<Bytes, ClientError>>) -> Result<Vec<u8>, ClientError> {
-    let grow = |mut all: Vec<u8>, chunk: Bytes| async move {
-        if all.len() + chunk.len() > MAX_ARCHIVE {
-            return Err(io::Error::other("the archive of revisions is larger than 8 MiB").into());
-        }
-        all.extend_from_slice(&chunk);
-        Ok(all)
-    };
-    chunks.try_fold(Vec::new(), grow).await
 }
 
 /// The records at their places, readable by root alone: they hold the environment's values.
@@ -77,21 +46,6 @@ fn pack(records: &[RevisionRecord]) -> io::Result<Vec<u8>> {
         archive.append_data(&mut header, format!("{FOLDER}/{}.json", record.revision % KEPT), text.as_slice())?;
     }
     archive.into_inner()
-}
-
-/// An archive that begins with these folders, for root alone.
-pub(super) fn folders(path: &str) -> io::Result<tar::Builder<Vec<u8>>> {
-    let mut archive = tar::Builder::new(Vec::new());
-    let mut folder = String::new();
-    for part in path.split('/') {
-        folder = format!("{folder}{part}/");
-        let mut header = tar::Header::new_ustar();
-        header.set_entry_type(tar::EntryType::Directory);
-        header.set_mode(0o700);
-        header.set_size(0);
-        archive.append_data(&mut header, &folder, io::empty())?;
-    }
-    Ok(archive)
 }
 
 fn unpack(archive: &[u8]) -> io::Result<Vec<RevisionRecord>> {
