@@ -140,7 +140,7 @@ mod tests {
         ] {
             assert_eq!(parse(line), Some(want), "{line}");
         }
-        for line in ["", "held", "held x", "served 1", "error not watch, keep, end, hold, swap or go ID"] {
+        for line in ["", "held", "held x", "served 1", "error not watch, keep, end, hold, swap, beside or go ID"] {
             assert_eq!(parse(line), None, "{line}");
         }
     }
