@@ -193,7 +193,8 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             let (old, id, sandbox) = (job.container(container)?, job.container(next)?, job.container(sandbox)?);
             let held = held(context, next, &id, &sandbox, *hold)?;
             let swapped = Box::pin(held.swap(&old, *grace, watch.as_ref())).await?;
-            let detail = [Some(stop_words(&swapped.stopped)), again.map(|again| format!("before that, {again}"))];
+            let again = again.map(|again| format!("before that, {again}"));
+            let detail = [Some(stop_words(&swapped.stopped)), swapped.words, again];
             Ok(Done {
                 detail: Some(detail.into_iter().flatten().collect::<Vec<_>>().join("; ")),
                 gap: swapped.gap,
