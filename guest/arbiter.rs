@@ -57,6 +57,8 @@ const SECOND: u64 = 1_000_000;
 const LOOK: (u64, u64, u64) = (200, 10 * MS, 100 * MS);
 /// An old version that needs longer than this to leave its port is not a matter of milliseconds.
 const LONG: u64 = 60 * SECOND;
+/// Connections to a port that two versions share, so that the new one gets at least one: each goes to either.
+const KNOCKS: usize = 8;
 /// What a gate may take to say who it is.
 const HELLO: u64 = SECOND;
 
@@ -94,8 +96,10 @@ struct Hold {
     swap_us: u64,
     /// It has got a port beside the old version.
     beside: bool,
-    /// What it has got its own port with, until it listens there.
+    /// What it has got its own port with, until it accepts connections there.
     socket: Option<Fd>,
+    /// It listens, and connections have been made that it is to accept.
+    knocked: bool,
     /// When its console spoke last.
     spoken_us: u64,
     /// Its port has taken a connection since it was let go.
@@ -301,7 +305,7 @@ impl Arbiter {
         let lost = |hold: &&mut Hold| hold.is(token) && (!hold.is_over() || (hold.beside && !hold.served));
         let hold = self.holds.iter_mut().flatten().find(lost);
         if let Some(hold) = hold.filter(|hold| hold.state != State::Expected) {
-            (hold.state, hold.beside, hold.socket) = (State::Expected, false, None);
+            (hold.state, hold.beside, hold.knocked, hold.socket) = (State::Expected, false, false, None);
             let mut line = Line::<32>::new();
             line.push(b"gone ").number(sys::now_us());
             hold.say(line.bytes());
@@ -432,6 +436,7 @@ impl Arbiter {
             swap_us: 0,
             beside: false,
             socket: None,
+            knocked: false,
             spoken_us: 0,
             served: false,
             taken_us: sys::now_us(),
@@ -459,7 +464,15 @@ impl Arbiter {
                 // The old version has left, and it is alone.
                 hold.beside &= passed == 0;
                 let serves = match &hold.socket {
-                    Some(socket) => beside::listens(socket, hold.port),
+                    Some(socket) if hold.knocked => sys::waiting_connections(socket) == 0,
+                    Some(socket) => {
+                        // Some servers listen long before they accept; the old one goes on until this one does.
+                        hold.knocked = beside::listens(socket, hold.port);
+                        for _ in 0..if hold.knocked { KNOCKS } else { 0 } {
+                            port::serves(hold.port);
+                        }
+                        false
+                    }
                     // The old one answers.
                     None if hold.beside => false,
                     None => port::serves(hold.port),

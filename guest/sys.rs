@@ -501,6 +501,16 @@ pub fn connect_result(socket: &Fd) -> Result<()> {
     }
 }
 
+/// How many connections wait at a socket that listens to be accepted.
+pub fn waiting_connections(socket: &Fd) -> u32 {
+    // struct tcp_info: 8 bytes, then words, of which the fifth is that for a listener. SOL_TCP 6, TCP_INFO 11.
+    let (mut words, mut len) = ([0_u32; 7], 28_u32);
+    let (to, size) = (words.as_mut_ptr() as usize, &raw mut len as usize);
+    // SAFETY: the kernel writes 28 bytes and one u32.
+    let _ = unsafe { call(number::GETSOCKOPT, socket.0 as usize, 6, 11, to, size) };
+    words[6]
+}
+
 /// The port the kernel has given `socket`; 0 where it has none, or is of another kind.
 pub fn local_port(socket: &Fd) -> u16 {
     let mut address = [0_u8; 28];

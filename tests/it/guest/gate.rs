@@ -244,8 +244,36 @@ fn every_port_in_every_family_is_shared() {
     let new = sandbox.perl("t", &script("new"));
     assert_eq!((sandbox.line(), sandbox.line()), ("begun".into(), format!("held {admin}")));
     sandbox.first.say("beside a t");
-    assert_eq!((sandbox.line(), sandbox.line()), ("free 0".into(), "served 0".into()));
+    assert_eq!(sandbox.line(), "free 0");
     assert_eq!([new.line(), new.line(), new.line()], said);
+}
+
+#[test]
+fn one_that_listens_and_does_not_accept_yet_does_not_serve() {
+    let mut sandbox = Sandbox::start(&[]);
+    let port = free_port();
+    let old = sandbox.serving("old", port, "v1");
+    assert_eq!(old.line(), format!("serving v1 on {port}"));
+    assert_eq!(sandbox.hold(&format!("t bind {port}")), "waiting");
+    let accepts = format!(
+        "{} my $r = \"HTTP/1.0 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nv2\"; \
+         my $go = <STDIN>; while (accept(my $c, $s{port})) {{ sysread($c, my $b, 999); syswrite($c, $r); close $c }}",
+        listens(port)
+    );
+    let mut gate =
+        sandbox.gate("t", &["perl", "-MSocket", "-e", &format!("$| = 1; $SIG{{PIPE}} = 'IGNORE'; {accepts}")]);
+    let new = Guest::spawn(gate.stdin(Stdio::piped()));
+    assert_eq!((sandbox.line(), sandbox.line()), ("begun".into(), format!("held {port}")));
+    sandbox.first.say("beside a t");
+    assert_eq!(sandbox.line(), "free 0");
+    assert_eq!(new.line(), format!("on {port}"));
+    // Asked again, it tells what is: not that it serves.
+    assert_eq!(sandbox.hold(&format!("t bind {port}")), "free 0");
+    let mut new = new;
+    drop(new.child.stdin.take());
+    assert_eq!(sandbox.line(), "served 0");
+    drop(old);
+    wait_until("the new one alone", PATIENCE, || says(port) == "v2");
 }
 
 #[test]
