@@ -138,12 +138,14 @@ impl Held<'_> {
         ready::with_last_lines(self.docker, self.container, why).await
     }
 
-    /// Stops `old`, and has this one let go the moment its port is free.
+    /// Has this one let go beside `old`, and stops that when this one serves and is `ready`; or stops it, and has this one let go
+    /// the moment its port is free.
     pub async fn swap(
         &self,
         old: &ContainerId,
         grace: Option<Duration>,
         watch: Option<&ProbeSpec>,
+        ready: impl Future<Output = Result<(), Failed>>,
     ) -> Result<Swapped, Failed> {
         let mut holding = self.ask().await?;
         // It may have died while sessions were drained.
@@ -166,6 +168,11 @@ impl Held<'_> {
             HoldAt::Bind { port, beside: true } if stands => self.share(&mut holding, port).await?,
             _ => Company::No(None),
         };
+        if matches!(company, Company::Yes { .. })
+            && let Err(Failed(why)) = ready.await
+        {
+            return Err(Failed(format!("{why}; the old version was not stopped, and both answered until now")));
+        }
         if by_port && matches!(company, Company::No(_)) {
             holding.swap();
         }

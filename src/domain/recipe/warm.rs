@@ -92,7 +92,9 @@ pub(super) fn swap(
     old: &Container,
     (container, sandbox, hold): (&Target, &Target, HoldAt),
     watch: Option<ProbeSpec>,
+    readiness: &Readiness,
 ) -> Task {
+    let (probe, prefer_health) = readiness.asked();
     Task::Swap {
         container: known(old),
         grace: draft.options.stop_grace,
@@ -100,5 +102,8 @@ pub(super) fn swap(
         sandbox: sandbox.clone(),
         hold,
         watch,
+        probe,
+        prefer_health,
+        timeout: draft.options.ready_timeout,
     }
 }

@@ -24,7 +24,7 @@ const BOOT_MS: u32 = 700;
 
 /// An app without storage, so that its bind can be held; `more`: keys of the service.
 fn stateless(engine: &Engine, image: &str, replicas: usize, more: &str) -> Site {
-    site(engine, image, replicas, (", warm: auto", more))
+    site(engine, image, replicas, ("probe: 'http:8080/', warm: auto", more))
 }
 
 /// The same, with what is told to pitstop.
@@ -35,7 +35,7 @@ fn site(engine: &Engine, image: &str, replicas: usize, (pitstop, more): (&str, &
         "compose.yaml",
         &format!(
             "name: {name}\nservices:\n  web:\n    image: {image}\n    scale: {replicas}\n    networks: [front]\n    \
-             restart: always\n    x-pitstop: {{probe: 'http:8080/'{pitstop}}}\n{more}networks: {{front: {{}}}}\n"
+             restart: always\n    x-pitstop: {{{pitstop}}}\n{more}networks: {{front: {{}}}}\n"
         ),
     );
     site.pitstop.run(&["create", "-q"]).expect_code(0);
@@ -129,7 +129,7 @@ fn nobody_notices_a_swap_of_a_server_that_finishes_its_requests() {
 fn the_first_swap_of_a_plain_app_waits_for_its_port() {
     let engine = Engine::machine();
     let slow = |version: &str| images::slow_boot(&engine, version, BOOT_MS);
-    let site = site(&engine, &slow("v1"), 1, ("", ""));
+    let site = site(&engine, &slow("v1"), 1, ("probe: 'http:8080/'", ""));
     let before = site.all_outside(1);
     for (version, way, words) in [
         ("v2", "bind", "the port was waited for: the old version did not come by pitstop's gate"),
@@ -171,6 +171,23 @@ fn the_port_is_waited_for_and_not_the_process() {
     assert_eq!(slow.join().unwrap().unwrap(), "v1", "what it had begun it has finished");
     assert!(gaps(&out.json_lines())[0] < 3000.0, "{}", out.stdout);
     assert_eq!(site.all_outside(1), before);
+}
+
+#[test]
+fn what_tells_of_itself_is_asked_before_the_old_version_is_stopped() {
+    let engine = Engine::machine();
+    let calm = |version: &str| images::serve(&engine, "calm", version, &["--boot-ms", "300", "--linger-ms", "300"]);
+    let probe = "probe: 'log:serving v[12] ', warm: bind";
+    let site = site(&engine, &calm("v1"), 1, (probe, "    ports: ['8080']\n"));
+    let before = site.all_outside(1);
+    for (version, code, serves) in [("v3", 1, "v1"), ("v2", 0, "v2")] {
+        let asker = Asker::at(before[0].address());
+        let out = deploy(&site, &calm(version), &["--ready-timeout", "2s"]).expect_code(code);
+        assert_eq!(asker.end(), [""; 0], "{version}");
+        assert_eq!(out.stdout.contains("the old version was not stopped"), code == 1, "{}", out.stdout);
+        assert_eq!(site.all_outside(1), before);
+        assert!((0..20).all(|_| get(&before[0].address(), "/") == serves));
+    }
 }
 
 #[test]
