@@ -260,9 +260,10 @@ enum Company {
 /// Why a port is not shared, for its kernel's error number.
 fn apart(errno: u32) -> String {
     let why = match errno {
-        // ENOENT, ENOSYS, EADDRINUSE
+        // ENOENT, EBADF and EINVAL, ENOSYS and EPERM, EADDRINUSE
         2 => "the old version did not come by pitstop's gate; the next one will have",
-        38 => "its own process can't be reached",
+        9 | 22 => "another process than the program's first one binds it",
+        1 | 38 => "this kernel or engine does not let the sandbox reach its socket",
         98 => "the old version has it for another user or address, or it has connections without SO_REUSEADDR",
         _ => return format!("the port was waited for: it can't be shared (error {errno})"),
     };
