@@ -22,6 +22,7 @@ pub mod hook;
 pub mod identity;
 pub mod ids;
 pub mod inplace;
+pub mod inspection;
 pub mod labels;
 pub mod load;
 pub mod lock;

@@ -3,6 +3,7 @@
 //! The only file of the console that calls a session or reads Compose files. Nothing here waits for the screen longer
 //! than its inbox is deep, and no call is made on the console's own task.
 
+use super::instance::Seen;
 use super::logs::Wanted;
 use super::looks::Looks;
 use super::message::{Command, Msg, Refusal};
@@ -172,6 +173,7 @@ impl Bridge {
                 });
             }
             Command::Resync => self.resync.notify_one(),
+            Command::Inspect { ticket, app, sandbox } => self.inspect(ticket, app, sandbox),
             Command::Log { ticket, wanted } => self.follow(ticket, wanted),
             Command::EndLogs => self.logs.abort_all(),
             Command::Save { name, extension, text } => self.save(&name, extension, text),
@@ -212,6 +214,20 @@ impl Bridge {
         if let Some(control) = lock(&self.controls).get(id) {
             act(control);
         }
+    }
+
+    fn inspect(&self, ticket: u64, app: Option<ContainerId>, sandbox: Option<ContainerId>) {
+        let Some(session) = self.session.get().cloned() else { return };
+        let tell = self.tell.clone();
+        tokio::spawn(async move {
+            let ask = async |id: Option<ContainerId>| {
+                let answer = session.inspection(&id?).await;
+                Some(answer.map_err(|error| clean_lines(&error.to_string()).replace('\n', " ")))
+            };
+            let (app, sandbox) = futures_util::future::join(ask(app), ask(sandbox)).await;
+            // A console that has gone needs no answer.
+            let _ = tell.send(Msg::Inspected { ticket, seen: Box::new(Seen { app, sandbox }) }).await;
+        });
     }
 
     fn follow(&mut self, ticket: u64, wanted: Wanted) {

@@ -87,6 +87,9 @@ actions! {
     Save = "save", "save", "write what is shown into a file in the current directory";
     ScrollLeft = "scroll_left", "left", "to the left";
     ScrollRight = "scroll_right", "right", "to the right";
+    Reveal = "reveal", "reveal", "show the value of the variable under the cursor, or hide it";
+    RevealAll = "reveal_all", "reveal all", "show the values of all variables, or hide them; leaving the page hides them";
+    Json = "json", "JSON", "the engine's own inspection of app container and sandbox, or the page";
     Up = "up", "up", "one up";
     Down = "down", "down", "one down";
     First = "first", "first", "to the first";
@@ -110,8 +113,9 @@ actions! {
 pub enum Place {
     Fleet,
     Operation,
-    /// A page of text: help, pitstop's log, an instance.
+    /// A page of text: help, pitstop's log.
     Page,
+    Instance,
     Logs,
 }
 
@@ -138,7 +142,7 @@ enum Keys {
 
 type File = BTreeMap<String, BTreeMap<String, Spanned<Keys>>>;
 
-const SECTIONS: [&str; 5] = ["global", "move", "fleet", "operation", "logs"];
+const SECTIONS: [&str; 6] = ["global", "move", "fleet", "operation", "logs", "instance"];
 
 impl Place {
     /// Sections in which a key is looked for, in this order.
@@ -148,6 +152,7 @@ impl Place {
             Self::Operation => &["operation", "move", "global"],
             Self::Page => &["move", "global"],
             Self::Logs => &["logs", "move", "global"],
+            Self::Instance => &["instance", "move", "global"],
         }
     }
 }
@@ -267,7 +272,7 @@ mod tests {
     fn the_built_in_map_is_right_and_every_action_has_a_key() {
         let map = Keymap::parse("keymap.toml", DEFAULT).unwrap();
         for action in Action::ALL {
-            let places = [Place::Fleet, Place::Operation, Place::Page, Place::Logs];
+            let places = [Place::Fleet, Place::Operation, Place::Page, Place::Logs, Place::Instance];
             assert!(places.iter().any(|place| map.key(*place, *action).is_some()), "{action:?} has no key");
         }
     }

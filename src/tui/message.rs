@@ -1,5 +1,6 @@
 //! What reaches the console, and what it asks to be done.
 
+use super::instance::Seen;
 use super::logs::Wanted;
 use super::rows::Loads;
 use crate::domain::balancer::TrafficSeen;
@@ -65,6 +66,11 @@ pub enum Msg {
     },
     /// Nobody has read logs for a while: the console was stopped.
     LogsCut,
+    /// The answer to [`Command::Inspect`] with that ticket.
+    Inspected {
+        ticket: u64,
+        seen: Box<Seen>,
+    },
     /// A shell in that instance has ended: how.
     ShellEnded {
         name: String,
@@ -110,6 +116,12 @@ pub enum Command {
     Pause(OpId),
     Go(OpId),
     Cancel(OpId, Urgency),
+    /// Ask the engine for all it says of these: app container and sandbox, as far as they are there.
+    Inspect {
+        ticket: u64,
+        app: Option<ContainerId>,
+        sandbox: Option<ContainerId>,
+    },
     /// Follow the log of one container.
     Log {
         ticket: u64,

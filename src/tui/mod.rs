@@ -11,7 +11,7 @@
 //! look       which looks fit it          bridge  the engine's side of commands     looks  what containers on screen take
 //! tour       the console played by a script
 //! operation  one operation as its events tell it   own_log  pitstop's own log
-//! logs       lines of instances   pattern  what is looked for in them
+//! logs       lines of instances   pattern  what is looked for in them   instance  the page of one instance
 //! ```
 //!
 //! The only module that names ratatui and crossterm.
@@ -22,6 +22,7 @@ mod fault;
 pub mod filter;
 pub mod glyphs;
 pub mod input;
+pub mod instance;
 pub mod keymap;
 mod keys;
 pub mod logs;

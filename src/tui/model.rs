@@ -5,6 +5,7 @@
 
 use super::glyphs::Glyphs;
 use super::input::Line;
+use super::instance::InstancePage;
 use super::keymap::{Keymap, Place};
 use super::logs::LogView;
 use super::message::Refusal;
@@ -73,6 +74,8 @@ pub struct Model {
     pub scroll: usize,
     pub own_log: OwnLog,
     pub logs: Option<LogView>,
+    /// Of the instance's page, while it is open.
+    pub page: Option<InstancePage>,
     /// Distinguishes answers to the plan asked for last from late ones.
     pub ticket: u64,
     /// Quit as soon as no operation runs.
@@ -293,6 +296,7 @@ impl Model {
             scroll: 0,
             own_log: OwnLog::default(),
             logs: None,
+            page: None,
             ticket: 0,
             leaving: false,
             read_only: false,
@@ -359,7 +363,8 @@ impl Model {
             Screen::Fleet => Place::Fleet,
             Screen::Operation(_) => Place::Operation,
             Screen::Logs => Place::Logs,
-            Screen::Instance(..) | Screen::OwnLog | Screen::Help(_) => Place::Page,
+            Screen::Instance(..) => Place::Instance,
+            Screen::OwnLog | Screen::Help(_) => Place::Page,
         }
     }
 

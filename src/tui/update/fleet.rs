@@ -3,10 +3,10 @@
 use super::super::input::Line;
 use super::super::keymap::Action;
 use super::super::message::Command;
-use super::super::model::{Ask, Dialog, Model, Question, Screen};
+use super::super::model::{Ask, Dialog, Model, Question};
 use super::super::rows::{self, AppKey, Row, RowId, Sort};
 use super::super::theme::Role;
-use super::{dialog, marks, moved, open, say};
+use super::{dialog, marks, moved, say};
 use crate::domain::fleet::{Container, Instance};
 use crate::domain::options::Options;
 use crate::engine::Request;
@@ -336,8 +336,7 @@ fn inspect(model: &mut Model) -> Vec<Command> {
         return Vec::new();
     };
     let (key, name) = (AppKey::of(app), instance.name.clone());
-    open(model, Screen::Instance(key, name));
-    Vec::new()
+    super::instance::begin(model, key, name)
 }
 
 /// A shell in the instance under the cursor; of an app, in its first that runs.

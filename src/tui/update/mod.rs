@@ -5,13 +5,14 @@
 //! fleet      keys of the home screen: move, mark, fold, filter, begin an operation
 //! operation  keys and events of operations         page    keys of pages             logs  keys of logs, and lines
 //! dialog     keys while a question is open, and the answers of the engine to it
-//! themes     choosing a theme
+//! themes     choosing a theme                          instance  keys of an instance's page, and what the engine says of it
 //! marks      marks, and what is done to all that is marked           bulk    a plan for each of several apps
 //! ```
 
 mod bulk;
 mod dialog;
 mod fleet;
+mod instance;
 mod logs;
 mod marks;
 mod operation;
@@ -47,12 +48,20 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             model.wall = wall;
             model.now = now;
             let ended = model.logs.as_ref().is_some_and(|log| log.sources.iter().any(|source| source.ended));
-            if ended { logs::settle(model) } else { Vec::new() }
+            let mut commands = if ended { logs::settle(model) } else { Vec::new() };
+            commands.extend(instance::look_again(model));
+            commands
         }
         Msg::Fleet(state) => {
             model.state = state;
             fleet::settle(model);
-            logs::settle(model)
+            let mut commands = logs::settle(model);
+            commands.extend(instance::look(model));
+            commands
+        }
+        Msg::Inspected { ticket, seen } => {
+            instance::inspected(model, ticket, *seen);
+            Vec::new()
         }
         Msg::Traffic(traffic) => {
             model.traffic = traffic;
@@ -128,6 +137,8 @@ fn paste(model: &mut Model, text: &str) {
         None => {
             if let Some((_, line, _)) = model.logs.as_mut().and_then(|log| log.typing.as_mut()) {
                 line.paste(text);
+            } else if let Some((line, _)) = model.page.as_mut().and_then(|page| page.typing.as_mut()) {
+                line.paste(text);
             } else if let Some((line, _)) = &mut model.list.typing {
                 line.paste(text);
                 model.list.shown.filter = line.text().to_owned();
@@ -147,6 +158,10 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
     }
     if model.screen == Screen::Logs && model.logs.as_ref().is_some_and(|log| log.typing.is_some()) {
         return logs::type_key(model, key);
+    }
+    if model.page.as_ref().is_some_and(|page| page.typing.is_some()) {
+        instance::type_key(model, key);
+        return Vec::new();
     }
     let Some(action) = model.keys.action(model.place(), key) else { return Vec::new() };
     match action {
@@ -182,6 +197,7 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             Place::Operation => operation::act(model, action),
             Place::Logs => logs::act(model, action),
             Place::Page => page::act(model, action),
+            Place::Instance => instance::act(model, action),
         },
     }
 }
@@ -208,6 +224,8 @@ fn quit(model: &mut Model) -> Vec<Command> {
 fn open(model: &mut Model, screen: Screen) {
     model.screen = screen;
     model.scroll = 0;
+    // What was revealed is hidden again.
+    model.page = None;
 }
 
 /// Back to the home screen.

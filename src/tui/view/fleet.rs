@@ -18,7 +18,7 @@ use super::super::theme::Role;
 use super::super::words;
 use super::pen::{Pen, Spans};
 use super::table::{self, Column, Style};
-use super::{cells, message, page, strip};
+use super::{cells, message, strip};
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
 use crate::domain::ids::ContainerId;
 use ratatui::layout::Rect;
@@ -191,15 +191,9 @@ fn about(pen: &mut Pen<'_>, model: &Model, app: &App, instance: &Instance, frame
         return;
     }
     pen.divider(frame, area.y, &[(instance.name.short().to_owned(), Role::Title)], border);
-    let lines =
-        page::instance_lines(pen.look.glyphs.dots, model, app, instance, usize::from(area.width.saturating_sub(2)));
-    for (y, line) in (area.y + 1..area.bottom()).zip(&lines) {
-        let line: Spans = if model.is_stale() {
-            line.iter().map(|(content, _)| (content.clone(), Role::Stale)).collect()
-        } else {
-            line.clone()
-        };
-        pen.spans(area.x + 1, y, area.right(), &line);
+    let rows = super::instance::page(model, app, instance, usize::from(area.width.saturating_sub(2)));
+    for (y, row) in (area.y + 1..area.bottom()).zip(&rows) {
+        pen.spans(area.x + 1, y, area.right(), &row.spans);
     }
 }
 

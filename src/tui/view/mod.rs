@@ -3,8 +3,8 @@
 //! ```text
 //! pen      cells: cut, styled, framed          table    rows in columns
 //! fleet cells  the home screen                 strip    the last operation, in a few lines
-//! operation waterfall detail  one operation    page     help, an instance
-//! logs     lines of instances
+//! operation waterfall detail  one operation    page     help
+//! logs     lines of instances                  instance all about one of them
 //! dialog   questions over the screen           message  why there are no rows
 //! bulk     plans for several apps
 //! ```
@@ -15,6 +15,7 @@ mod detail;
 mod dialog;
 mod fleet;
 mod gate;
+mod instance;
 mod logs;
 mod message;
 mod operation;
@@ -25,6 +26,7 @@ mod table;
 mod waterfall;
 
 pub use fleet::watched;
+pub use instance::{Row as InstanceRow, rows as instance_rows, shown as instance_shown};
 pub use page::{length as page_length, room as page_room};
 
 use super::keymap::{Action, Place};
@@ -51,7 +53,7 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     match &model.screen {
         Screen::Fleet => fleet::draw(&mut pen, model, body),
         Screen::Operation(_) => operation::draw(&mut pen, model, body),
-        Screen::Instance(..) => page::instance(&mut pen, model, body),
+        Screen::Instance(..) => instance::draw(&mut pen, model, body),
         Screen::Help(place) => page::help(&mut pen, model, *place, body),
         Screen::OwnLog => page::own_log(&mut pen, model, body),
         Screen::Logs => logs::draw(&mut pen, model, body),
@@ -159,6 +161,9 @@ fn bottom(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
     {
         return Some(cursor);
     }
+    if let Some(cursor) = instance::typing(pen, model, area) {
+        return Some(cursor);
+    }
     if let Some(caption) = &model.caption {
         let x = pen.put(left, area.y, area.right(), pen.glyphs().part, Role::Key);
         pen.put(x + 1, area.y, area.right(), caption, Role::Title);
@@ -247,5 +252,15 @@ fn offered(model: &Model, place: Place) -> Vec<Action> {
             Action::Back,
         ],
         Place::Page => vec![Action::Back],
+        Place::Instance => vec![
+            Action::Json,
+            Action::Reveal,
+            Action::RevealAll,
+            Action::Search,
+            Action::NextHit,
+            Action::Logs,
+            Action::Shell,
+            Action::Back,
+        ],
     }
 }

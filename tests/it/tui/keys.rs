@@ -724,3 +724,55 @@ fn what_the_settings_say_counts_here_too() {
     let asked = press(&mut model, "r");
     assert_eq!(batch(asked).as_deref(), Some("3"));
 }
+
+#[test]
+fn secrets_are_shown_by_a_key_and_hidden_when_the_page_is_left() {
+    let mut model = wide();
+    press(&mut model, "jjj<tab>");
+    let asked = press(&mut model, "i");
+    assert!(matches!(&asked[..], [Command::Inspect { app: Some(_), sandbox: Some(_), .. }]), "{asked:?}");
+    let ticket = model.ticket;
+    update(&mut model, Msg::Inspected { ticket, seen: Box::new(sample::inspected()) });
+    let shows = |model: &Model| text(model).contains("hush");
+    assert!(!shows(&model) && text(&model).contains("Connection refused"));
+    // The cursor's variable alone, then all.
+    press(&mut model, "Gx");
+    assert!(shows(&model) && !text(&model).contains("PORT=8080"));
+    press(&mut model, "x");
+    assert!(!shows(&model));
+    press(&mut model, "X");
+    assert!(shows(&model) && text(&model).contains("PORT=8080"));
+    // In the engine's own words, too.
+    press(&mut model, "i/TOKEN<enter>");
+    assert!(shows(&model), "{}", text(&model));
+    press(&mut model, "X");
+    assert!(!shows(&model) && text(&model).contains("TOKEN=********"));
+    press(&mut model, "X<esc><esc><esc>i");
+    assert!(matches!(model.screen, Screen::Instance(..)) && !shows(&model));
+    press(&mut model, "i");
+    // An answer to the page that was open before is for nobody.
+    update(&mut model, Msg::Inspected { ticket, seen: Box::new(sample::inspected()) });
+    assert!(text(&model).contains("asking the engine"));
+}
+
+#[test]
+fn an_open_page_asks_again_and_its_search_goes_round() {
+    let mut model = wide();
+    press(&mut model, "jjj<tab>i");
+    let ticket = model.ticket;
+    update(&mut model, Msg::Inspected { ticket, seen: Box::new(sample::inspected()) });
+    let late = |ms| Msg::Clock { wall: sample::now(), now: std::time::Duration::from_millis(ms) };
+    assert!(update(&mut model, late(4_000)).is_empty());
+    assert!(matches!(&update(&mut model, late(5_000))[..], [Command::Inspect { .. }]));
+    press(&mut model, "i/\"Pid\"<enter>");
+    let first = model.page.as_ref().unwrap().cursor;
+    press(&mut model, "n");
+    let second = model.page.as_ref().unwrap().cursor;
+    assert!(second > first);
+    press(&mut model, "n");
+    assert_eq!(model.page.as_ref().unwrap().cursor, first);
+    press(&mut model, "N/(<enter>");
+    assert!(text(&model).contains("not a regular expression"));
+    press(&mut model, "<esc>/nowhere<enter>");
+    assert!(text(&model).contains("not found"));
+}

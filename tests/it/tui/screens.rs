@@ -2,7 +2,7 @@
 
 use super::sample::Course;
 use super::{at_a_gate, clock, console, draw, picture, press, running, sample, showing, text};
-use pitstop::domain::fleet::{Fleet, FleetState};
+use pitstop::domain::fleet::{Fleet, FleetState, Health};
 use pitstop::domain::load::Load;
 use pitstop::domain::plan::Plan;
 use pitstop::tui::message::{Msg, Refusal};
@@ -159,11 +159,30 @@ fn help() {
     });
 }
 
+/// An instance's page with what the engine says of its containers.
+fn inspected(size: (u16, u16)) -> Model {
+    let mut fleet = sample::fleet();
+    let web = fleet.apps.iter_mut().find(|app| app.id.app == "web").unwrap();
+    web.instances[0].app.as_mut().unwrap().health = Some(Health::Unhealthy);
+    let mut model = showing(size, FleetState::Live(fleet));
+    press(&mut model, "/web-1<enter>");
+    press(&mut model, if size.0 >= 110 { "<tab>i" } else { "ji" });
+    let ticket = model.ticket;
+    update(&mut model, Msg::Inspected { ticket, seen: Box::new(sample::inspected()) });
+    model
+}
+
 #[test]
 fn one_instance() {
-    look("instance", |size| {
-        let mut model = showing(size, live());
-        press(&mut model, "jj<tab>i");
+    look("instance", inspected);
+    look("instance_revealed", |size| {
+        let mut model = inspected(size);
+        press(&mut model, "Gx");
+        model
+    });
+    look("instance_json", |size| {
+        let mut model = inspected(size);
+        press(&mut model, "i/health<enter>n");
         model
     });
 }
