@@ -16,6 +16,7 @@ pub mod crash;
 pub mod duration;
 pub mod environment;
 pub mod event;
+pub mod export;
 pub mod facts;
 pub mod fleet;
 pub mod hook;

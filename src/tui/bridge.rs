@@ -8,6 +8,7 @@ use super::logs::Wanted;
 use super::looks::Looks;
 use super::message::{Command, Msg, Refusal};
 use crate::config::compose::{self, LoadOptions};
+use crate::config::file;
 use crate::domain::balancer::{self, TrafficSeen};
 use crate::domain::clean::clean_lines;
 use crate::domain::event::Urgency;
@@ -17,9 +18,7 @@ use crate::domain::project::ProjectSpec;
 use crate::engine::{Control, Error, Location, LogOptions, Operation, Operator, Records, Session, Shell, clock};
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
@@ -176,8 +175,8 @@ impl Bridge {
             Command::Inspect { ticket, app, sandbox } => self.inspect(ticket, app, sandbox),
             Command::Log { ticket, wanted } => self.follow(ticket, wanted),
             Command::EndLogs => self.logs.abort_all(),
-            Command::Save { name, extension, text } => self.save(&name, extension, text),
-            Command::Quit | Command::Redraw | Command::Suspend | Command::Shell { .. } => {}
+            Command::Save { path, text } => self.save(path, text),
+            Command::Quit | Command::Redraw | Command::Suspend | Command::Shell { .. } | Command::Copy(_) => {}
         }
         Vec::new()
     }
@@ -258,14 +257,11 @@ impl Bridge {
     }
 
     /// Writes a file beside which there is none of that name; the answer is a message.
-    fn save(&self, name: &str, extension: &'static str, text: String) {
+    fn save(&self, path: String, text: String) {
         let tell = self.tell.clone();
-        let stamp = clock::wall().strftime("%Y%m%d-%H%M%S");
-        let name = format!("{name}-{stamp}.{extension}");
         tokio::task::spawn_blocking(move || {
-            let written = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&name);
-            let written = written.and_then(|mut file| file.write_all(text.as_bytes()));
-            let answer = written.map(|()| name.clone()).map_err(|error| format!("{name}: {error}"));
+            let answer = file::create(Path::new(&path), &text).map(|()| path.clone());
+            let answer = answer.map_err(|error| format!("{path} {error}"));
             // A console that has gone needs no answer.
             let _ = tell.blocking_send(Msg::Saved(answer));
         });

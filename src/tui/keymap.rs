@@ -87,6 +87,8 @@ actions! {
     Save = "save", "save", "write what is shown into a file in the current directory";
     ScrollLeft = "scroll_left", "left", "to the left";
     ScrollRight = "scroll_right", "right", "to the right";
+    Copy = "copy", "copy", "copy what is under the cursor: its name, address, image, id, or the line (OSC 52)";
+    Export = "export", "export", "write what is on screen into a file; an operation also as Markdown, JSON or a picture";
     Reveal = "reveal", "reveal", "show the value of the variable under the cursor, or hide it";
     RevealAll = "reveal_all", "reveal all", "show the values of all variables, or hide them; leaving the page hides them";
     Json = "json", "JSON", "the engine's own inspection of app container and sandbox, or the page";

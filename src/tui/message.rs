@@ -128,10 +128,11 @@ pub enum Command {
         wanted: Wanted,
     },
     EndLogs,
-    /// Write a new file into the current directory.
+    /// Write a new file; one that is there already stays as it is.
     Save {
-        name: String,
-        extension: &'static str,
+        path: String,
         text: String,
     },
+    /// Ask the terminal to take this into its clipboard.
+    Copy(String),
 }

@@ -8,6 +8,7 @@
 //! theme keymap glyphs   looks and keys as data   input  one typed line
 //! terminal   taken over and given back   keys   read from it, and its end   fault   a panic, told when it is ours no more
 //! raw        lent to a shell in a container
+//! copy       what can be copied   palette  a theme's colours for files
 //! look       which looks fit it          bridge  the engine's side of commands     looks  what containers on screen take
 //! tour       the console played by a script
 //! operation  one operation as its events tell it   own_log  pitstop's own log
@@ -18,6 +19,7 @@
 
 mod app;
 mod bridge;
+pub mod copy;
 mod fault;
 pub mod filter;
 pub mod glyphs;
@@ -32,6 +34,7 @@ pub mod message;
 pub mod model;
 pub mod operation;
 pub mod own_log;
+pub mod palette;
 pub mod pattern;
 mod raw;
 pub mod rows;

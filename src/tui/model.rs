@@ -3,6 +3,7 @@
 //! Changed by `update` alone and read by `view` alone. Holds no handles of the engine: what is to be done leaves
 //! `update` as [`Command`](super::message::Command)s.
 
+use super::copy;
 use super::glyphs::Glyphs;
 use super::input::Line;
 use super::instance::InstancePage;
@@ -101,6 +102,19 @@ pub enum Screen {
     Help(Place),
 }
 
+impl Screen {
+    /// A word for it, for files.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Fleet => "fleet",
+            Self::Operation(_) => "operation",
+            Self::Instance(..) => "instance",
+            Self::Logs | Self::OwnLog => "log",
+            Self::Help(_) => "keys",
+        }
+    }
+}
+
 /// The fleet screen's state.
 #[derive(Clone, Debug, Default)]
 pub struct List {
@@ -142,6 +156,8 @@ pub enum Dialog {
     Abort(OpId),
     /// Quit while operations run?
     Quit,
+    /// Which of the things under the cursor to copy.
+    Copy(Vec<copy::Item>),
     /// Which theme: the one the cursor is on is seen at once.
     Themes(Themes),
 }
@@ -187,6 +203,8 @@ pub enum Question {
         apps: Vec<String>,
     },
     File,
+    /// Into which file.
+    Export,
     /// Remove the app: empty for "keep its volumes", or its name for "with its volumes".
     Remove {
         apps: Vec<String>,

@@ -7,7 +7,7 @@ use super::super::input::Line;
 use super::super::message::{Command, Refusal};
 use super::super::model::{Ask, Confirm, Dialog, Model, Question};
 use super::super::theme::Role;
-use super::{bulk, marks, say, themes};
+use super::{bulk, copy, export, marks, say, themes};
 use crate::domain::event::Urgency;
 use crate::domain::options::{BatchSize, Gate, OnFailure};
 use crate::domain::plan::{Kind, Plan};
@@ -34,6 +34,7 @@ pub fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
     }
     match &mut model.dialog {
         Some(Dialog::Themes(_)) => themes::press(model, key),
+        Some(Dialog::Copy(_)) => return copy::press(model, key),
         Some(Dialog::Ask(ask)) => match key.code {
             KeyCode::Enter => return answer(model),
             KeyCode::Up | KeyCode::Down if !ask.choices.is_empty() => {
@@ -98,6 +99,14 @@ fn answer(model: &mut Model) -> Vec<Command> {
     if let Some(Dialog::Ask(Ask { question: Question::Images { .. } | Question::Counts { .. }, .. })) = &model.dialog {
         return answer_all(model);
     }
+    if let Some(Dialog::Ask(Ask { question: Question::Export, line, .. })) = &model.dialog {
+        let answer = export::answer(model, line.text().trim());
+        return match (answer, &mut model.dialog) {
+            (Ok(command), _) => vec![command],
+            (Err(what), Some(Dialog::Ask(ask))) => wrong(ask, what),
+            (Err(_), _) => Vec::new(),
+        };
+    }
     let options = model.options.clone();
     let Some(Dialog::Ask(ask)) = &mut model.dialog else { return Vec::new() };
     let text = ask.line.text().trim().to_owned();
@@ -114,7 +123,7 @@ fn answer(model: &mut Model) -> Vec<Command> {
             Ok(replicas) => (Request::Scale { app: app.clone(), replicas, options }, format!("scale {app} to {text}")),
             Err(_) => return wrong(ask, format!("`{text}` is not a number of instances")),
         },
-        Question::Images { .. } | Question::Counts { .. } => return Vec::new(),
+        Question::Images { .. } | Question::Counts { .. } | Question::Export => return Vec::new(),
         Question::File if text.is_empty() => return wrong(ask, "which file?".to_owned()),
         Question::File => return vec![Command::Load { path: text }],
         Question::Remove { apps } => {

@@ -5,12 +5,15 @@
 //! fleet      keys of the home screen: move, mark, fold, filter, begin an operation
 //! operation  keys and events of operations         page    keys of pages             logs  keys of logs, and lines
 //! dialog     keys while a question is open, and the answers of the engine to it
+//! copy       what goes to the clipboard                export    what goes into a file
 //! themes     choosing a theme                          instance  keys of an instance's page, and what the engine says of it
 //! marks      marks, and what is done to all that is marked           bulk    a plan for each of several apps
 //! ```
 
 mod bulk;
+mod copy;
 mod dialog;
+mod export;
 mod fleet;
 mod instance;
 mod logs;
@@ -118,12 +121,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             }
             Vec::new()
         }
-        Msg::Saved(Ok(file)) => {
-            say(model, format!("saved to {file}"), Role::Good);
-            Vec::new()
-        }
-        Msg::Saved(Err(why)) => {
-            say(model, format!("not saved: {why}"), Role::Bad);
+        Msg::Saved(answer) => {
+            export::saved(model, answer);
             Vec::new()
         }
     }
@@ -187,6 +186,11 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
         }
         Action::Themes => {
             themes::open(model);
+            Vec::new()
+        }
+        Action::Copy => copy::begin(model),
+        Action::Export => {
+            export::ask(model);
             Vec::new()
         }
         Action::Redraw => vec![Command::Redraw],

@@ -21,6 +21,7 @@ use super::table::{self, Column, Style};
 use super::{cells, message, strip};
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
 use crate::domain::ids::ContainerId;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// One list: addresses and what holds them first.
@@ -195,6 +196,24 @@ fn about(pen: &mut Pen<'_>, model: &Model, app: &App, instance: &Instance, frame
     for (y, row) in (area.y + 1..area.bottom()).zip(&rows) {
         pen.spans(area.x + 1, y, area.right(), &row.spans);
     }
+}
+
+/// The row under the cursor in words.
+pub fn line(model: &Model) -> Option<String> {
+    let rows = model.rows();
+    let row = rows.get(selected(model, &rows)?)?;
+    let mut buffer = Buffer::empty(Rect::ZERO);
+    let pen = Pen { buffer: &mut buffer, look: &model.look };
+    let cells = match row {
+        Row::Instance(app, instance) => cells::instance(&pen, model, app, instance),
+        Row::App(_) => cells::tree(&pen, model, row),
+        Row::Group(..) => return None,
+    };
+    // The first cell begins with the cursor's own mark.
+    let skip = |(i, spans): (usize, Spans)| spans.into_iter().skip(usize::from(i == 0)).map(|(text, _)| text).collect();
+    let cells: Vec<String> = cells.into_iter().enumerate().map(skip).collect();
+    let said: Vec<&str> = cells.iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty()).collect();
+    Some(said.join("  "))
 }
 
 fn selected(model: &Model, rows: &[Row<'_>]) -> Option<usize> {

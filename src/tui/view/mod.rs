@@ -28,6 +28,7 @@ mod waterfall;
 pub use fleet::watched;
 pub use instance::{Row as InstanceRow, rows as instance_rows, shown as instance_shown};
 pub use page::{length as page_length, room as page_room};
+pub use waterfall::tone as tone_role;
 
 use super::keymap::{Action, Place};
 use super::model::{Model, Screen};
@@ -36,6 +37,7 @@ use super::theme::Role;
 use crate::domain::fleet::FleetState;
 use pen::{Pen, Spans, spans_width};
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 /// Draws the whole screen.
@@ -43,20 +45,11 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     let area = frame.area();
     let mut cursor = None;
     let mut pen = Pen { buffer: frame.buffer_mut(), look: &model.look };
-    pen.blank(area, Role::Base);
-    if area.height == 0 || area.width == 0 {
-        return;
-    }
-    header(&mut pen, model, Rect { height: 1, ..area });
     let hints_height = u16::from(area.height > 2);
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1 + hints_height), ..area };
-    match &model.screen {
-        Screen::Fleet => fleet::draw(&mut pen, model, body),
-        Screen::Operation(_) => operation::draw(&mut pen, model, body),
-        Screen::Instance(..) => instance::draw(&mut pen, model, body),
-        Screen::Help(place) => page::help(&mut pen, model, *place, body),
-        Screen::OwnLog => page::own_log(&mut pen, model, body),
-        Screen::Logs => logs::draw(&mut pen, model, body),
+    screen(&mut pen, model, area, body);
+    if area.height == 0 || area.width == 0 {
+        return;
     }
     if hints_height > 0 {
         let line = Rect { y: area.bottom() - 1, height: 1, ..area };
@@ -67,6 +60,55 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     }
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);
+    }
+}
+
+/// The header, and what fills the screen.
+fn screen(pen: &mut Pen<'_>, model: &Model, area: Rect, body: Rect) {
+    pen.blank(area, Role::Base);
+    if area.height == 0 || area.width == 0 {
+        return;
+    }
+    header(pen, model, Rect { height: 1, ..area });
+    match &model.screen {
+        Screen::Fleet => fleet::draw(pen, model, body),
+        Screen::Operation(_) => operation::draw(pen, model, body),
+        Screen::Instance(..) => instance::draw(pen, model, body),
+        Screen::Help(place) => page::help(pen, model, *place, body),
+        Screen::OwnLog => page::own_log(pen, model, body),
+        Screen::Logs => logs::draw(pen, model, body),
+    }
+}
+
+/// What is on screen as text, without dialogs and hints, and as high as it needs to be.
+pub fn as_text(model: &Model) -> String {
+    const MOST: usize = 5000;
+    let rows = match &model.screen {
+        Screen::Fleet => model.rows().len(),
+        Screen::Operation(_) => model.operation().map_or(0, |op| op.rows() + 24),
+        Screen::Instance(..) => instance::rows(model).len(),
+        Screen::Help(_) => page::length(model),
+        Screen::Logs | Screen::OwnLog => 0,
+    };
+    let height = u16::try_from((rows + 8).min(MOST)).unwrap_or(u16::MAX).max(model.size.1);
+    let area = Rect::new(0, 0, model.size.0, height);
+    let mut buffer = Buffer::empty(area);
+    let mut pen = Pen { buffer: &mut buffer, look: &model.look };
+    screen(&mut pen, model, area, Rect { y: 1, height: height - 1, ..area });
+    let line = |y: u16| (0..area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+    (0..height).map(|y| line(y).trim_end().to_owned() + "\n").collect()
+}
+
+/// The line under the cursor, as it is on screen.
+pub fn line(model: &Model) -> Option<String> {
+    match &model.screen {
+        Screen::Fleet => fleet::line(model),
+        Screen::Instance(..) => {
+            let cursor = model.page.as_ref()?.cursor;
+            instance::rows(model).into_iter().nth(cursor).map(|row| row.content)
+        }
+        Screen::Logs => model.logs.as_ref()?.line().map(str::to_owned),
+        Screen::Operation(_) | Screen::OwnLog | Screen::Help(_) => None,
     }
 }
 

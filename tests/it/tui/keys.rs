@@ -776,3 +776,97 @@ fn an_open_page_asks_again_and_its_search_goes_round() {
     press(&mut model, "<esc>/nowhere<enter>");
     assert!(text(&model).contains("not found"));
 }
+
+/// Presses a key with ctrl.
+fn ctrl(model: &mut Model, c: char) -> Vec<Command> {
+    let key =
+        crossterm::event::KeyEvent::new(crossterm::event::KeyCode::Char(c), crossterm::event::KeyModifiers::CONTROL);
+    update(model, Msg::Key(key))
+}
+
+#[test]
+fn what_is_under_the_cursor_is_copied_and_said() {
+    let cases = [
+        ("jjj<tab>yn", "shop/web-1"),
+        ("jjj<tab>ya", "172.18.0.3"),
+        ("jjj<tab>yi", "registry.local:5000/shop/web:v2"),
+        ("jjj<tab>yc", sample::id("shop-web-1.r7").as_str().to_owned().leak()),
+        ("jjj<tab>ys", sample::id("shop-web-1").as_str().to_owned().leak()),
+        ("jjjyn", "shop/web"),
+        ("jjjya", "172.18.0.3 172.18.0.4 172.18.0.5 172.18.0.6"),
+        // What is masked is copied masked.
+        ("jjj<tab>iGyy", "TOKEN=********"),
+        ("jjj<tab>iGxyy", "TOKEN=hush"),
+    ];
+    for (keys, wanted) in cases {
+        let mut model = wide();
+        let commands = press(&mut model, keys);
+        let copied = commands.iter().find_map(|command| match command {
+            Command::Copy(text) => Some(text.as_str()),
+            _ => None,
+        });
+        assert_eq!(copied, Some(wanted), "{keys}");
+        assert!(text(&model).contains(&format!("copied the {}", copied_what(&model))), "{keys}: {}", text(&model));
+        assert!(model.dialog.is_none());
+    }
+    let mut model = wide();
+    let line = press(&mut model, "jjj<tab>yy");
+    let [Command::Copy(line)] = &line[..] else { panic!("{line:?}") };
+    assert!(line.starts_with("web-1  ● ready  172.18.0.3  ✓ held"), "{line}");
+    // A letter that means nothing keeps asking; a heading has nothing.
+    assert!(press(&mut model, "yq").is_empty() && matches!(model.dialog, Some(Dialog::Copy(_))));
+    press(&mut model, "<esc>");
+    let mut model = wide();
+    assert!(press(&mut model, "jjjjy").is_empty());
+    assert!(text(&model).contains("nothing to copy here"));
+}
+
+fn copied_what(model: &Model) -> String {
+    let said = &model.notice.as_ref().unwrap().text;
+    said.strip_prefix("copied the ").unwrap().split(':').next().unwrap().to_owned()
+}
+
+#[test]
+fn an_operation_is_saved_as_its_name_says_and_nothing_is_overwritten() {
+    let mut model = running((120, 36), Course::default());
+    for (downs, ending, begins) in [
+        ("", "md", "# deploy shop/web: registry.local:5000/shop/web:v2 → "),
+        ("<down>", "json", "{\n"),
+        ("<down><down>", "svg", "<svg "),
+        ("<down><down><down>", "txt", " pitstop "),
+    ] {
+        assert!(ctrl(&mut model, 's').is_empty());
+        let commands = press(&mut model, &format!("{downs}<enter>"));
+        let [Command::Save { path, text }] = &commands[..] else { panic!("{ending}: {commands:?}") };
+        assert_eq!(*path, format!("pitstop-deploy-shop-web-3f2a01.{ending}"));
+        assert!(text.starts_with(begins), "{ending}: {text}");
+        // The name is taken: said, and another one may be typed.
+        update(&mut model, Msg::Saved(Err("it is there already".into())));
+        assert!(super::text(&model).contains("it is there already"));
+        let commands = press(&mut model, &format!("{}other.{ending}<enter>", "<backspace>".repeat(path.len())));
+        assert!(matches!(&commands[..], [Command::Save { path, .. }] if *path == format!("other.{ending}")));
+        update(&mut model, Msg::Saved(Ok(format!("other.{ending}"))));
+        assert!(model.dialog.is_none() && super::text(&model).contains("saved to other."));
+    }
+    ctrl(&mut model, 's');
+    assert!(press(&mut model, "x<enter>").is_empty());
+    assert!(text(&model).contains("should end in .md, .json or .svg,"), "{}", text(&model));
+}
+
+#[test]
+fn a_screen_is_saved_whole_and_without_its_hints() {
+    let mut model = narrow();
+    ctrl(&mut model, 's');
+    let commands = press(&mut model, "<enter>");
+    let [Command::Save { path, text }] = &commands[..] else { panic!("{commands:?}") };
+    assert_eq!(path, "pitstop-fleet-20261122-120431.txt");
+    assert!(text.contains("ci-runner-7") && text.contains("office/mail"), "{text}");
+    assert!(!text.contains("q quit") && !text.contains("Save"), "{text}");
+    // A page of secrets is saved as it is shown.
+    let mut model = wide();
+    press(&mut model, "jjj<tab>i");
+    ctrl(&mut model, 's');
+    let commands = press(&mut model, "<enter>");
+    let [Command::Save { text, .. }] = &commands[..] else { panic!("{commands:?}") };
+    assert!(text.contains("TOKEN=********"));
+}

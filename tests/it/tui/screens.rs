@@ -2,6 +2,7 @@
 
 use super::sample::Course;
 use super::{at_a_gate, clock, console, draw, picture, press, running, sample, showing, text};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pitstop::domain::fleet::{Fleet, FleetState, Health};
 use pitstop::domain::load::Load;
 use pitstop::domain::plan::Plan;
@@ -183,6 +184,21 @@ fn one_instance() {
     look("instance_json", |size| {
         let mut model = inspected(size);
         press(&mut model, "i/health<enter>n");
+        model
+    });
+}
+
+#[test]
+fn copying_and_saving() {
+    look("copy", |size| {
+        let mut model = inspected(size);
+        press(&mut model, "y");
+        model
+    });
+    look("save", |size| {
+        let mut model = running(size, Course::default());
+        update(&mut model, Msg::Key(KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL)));
+        press(&mut model, "<down><down>");
         model
     });
 }
