@@ -13,6 +13,7 @@ use super::message::Refusal;
 use super::operation::OpView;
 use super::own_log::OwnLog;
 use super::rows::{self, AppKey, Loads, Row, RowId, Shown};
+use super::text;
 use super::theme::{BUILT_IN, Role, Theme};
 use crate::domain::balancer::TrafficSeen;
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
@@ -54,6 +55,8 @@ pub struct Model {
     /// Since the console began, from the monotonic clock.
     pub now: Duration,
     pub state: FleetState,
+    /// The console's time when that came.
+    pub heard: Duration,
     /// What the load balancers show of the instances.
     pub traffic: TrafficSeen,
     /// What containers on screen take of the machine.
@@ -301,6 +304,7 @@ impl Model {
             zone: jiff::tz::TimeZone::UTC,
             now: Duration::ZERO,
             state: FleetState::Loading,
+            heard: Duration::ZERO,
             traffic: TrafficSeen::new(),
             loads: Loads::new(),
             screen: Screen::Fleet,
@@ -331,6 +335,14 @@ impl Model {
 
     pub fn is_stale(&self) -> bool {
         matches!(self.state, FleetState::Stale { .. })
+    }
+
+    /// The engine is lost: when it is tried again, in words.
+    pub fn next_try(&self) -> Option<String> {
+        let FleetState::Stale { retry_in, .. } = &self.state else { return None };
+        let left = retry_in.saturating_sub(self.now.saturating_sub(self.heard));
+        let seconds = crate::domain::duration::millis(left).div_ceil(1000);
+        Some(if seconds == 0 { "trying now".to_owned() } else { format!("next try in {}", text::seconds(seconds)) })
     }
 
     /// Apps and instances side by side.

@@ -5,6 +5,7 @@
 //! fleet      keys of the home screen: move, mark, fold, filter, begin an operation
 //! operation  keys and events of operations         page    keys of pages             logs  keys of logs, and lines
 //! dialog     keys while a question is open, and the answers of the engine to it
+//! lost       the fleet as it comes, and an engine that is gone
 //! copy       what goes to the clipboard                export    what goes into a file
 //! themes     choosing a theme                          instance  keys of an instance's page, and what the engine says of it
 //! marks      marks, and what is done to all that is marked           bulk    a plan for each of several apps
@@ -17,6 +18,7 @@ mod export;
 mod fleet;
 mod instance;
 mod logs;
+mod lost;
 mod marks;
 mod operation;
 mod page;
@@ -56,7 +58,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             commands
         }
         Msg::Fleet(state) => {
-            model.state = state;
+            lost::take(model, state);
             fleet::settle(model);
             let mut commands = logs::settle(model);
             commands.extend(instance::look(model));
@@ -194,7 +196,9 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             Vec::new()
         }
         Action::Redraw => vec![Command::Redraw],
-        Action::Resync => vec![Command::Resync],
+        Action::Resync => lost::resync(model),
+        // There is nothing else that this key could do now.
+        Action::Restart if model.place() == Place::Fleet && model.is_stale() => lost::resync(model),
         Action::Suspend => suspend(model),
         action => match model.place() {
             Place::Fleet => fleet::act(model, action),

@@ -89,7 +89,7 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, mut area: Rect) {
     }
     match (&model.state, model.fleet()) {
         (FleetState::Loading, _) => message::loading(pen, area),
-        (FleetState::Stale { error, retry_in, .. }, None) => message::no_engine(pen, model, area, error, *retry_in),
+        (FleetState::Stale { error, .. }, None) => message::no_engine(pen, model, area, error),
         (_, Some(fleet)) if fleet.apps.is_empty() => message::empty(pen, model, area),
         (_, Some(fleet)) if model.is_wide() => wide(pen, model, fleet, area),
         (_, Some(fleet)) => narrow(pen, model, fleet, area),
@@ -234,6 +234,9 @@ fn selected_app(model: &Model, rows: &[Row<'_>]) -> Option<usize> {
 pub fn list_notes(model: &Model) -> Spans {
     let mut notes = Vec::new();
     let shown = &model.list.shown;
+    if model.is_stale() && model.is_wide() {
+        notes.push((format!("  {} stale", model.look.glyphs.stale), Role::Warn));
+    }
     if !model.list.marks.is_empty() {
         notes.push((format!("  {} {} marked", model.look.glyphs.mark, model.list.marks.len()), Role::Mark));
     }

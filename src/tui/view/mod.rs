@@ -175,13 +175,13 @@ fn freshness(pen: &Pen<'_>, model: &Model) -> Spans {
         FleetState::Live(_) => {
             vec![(format!("{} live ", pen.glyphs().ready), Role::Good), (clock, Role::Dim)]
         }
-        FleetState::Stale { fleet, since, retry_in, .. } => {
+        FleetState::Stale { fleet, since, .. } => {
             let for_ms = model.wall.as_millisecond().saturating_sub(since.as_millisecond());
             let seconds = text::seconds(u64::try_from(for_ms).unwrap_or(0) / 1000);
             let what = if fleet.is_some() { "stale for" } else { "no engine for" };
             vec![
                 (format!(" {} {what} {seconds} ", pen.glyphs().stale), Role::Loud),
-                (format!(" retry in {}", text::seconds(retry_in.as_secs())), Role::Dim),
+                (format!(" {}", model.next_try().unwrap_or_default()), Role::Dim),
             ]
         }
     }
@@ -215,9 +215,16 @@ fn bottom(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
         pen.spans(left, area.y, area.right(), &[(notice.text.clone(), notice.role)]);
         return None;
     }
-    if let (FleetState::Stale { error, fleet: Some(_), .. }, Screen::Fleet) = (&model.state, &model.screen) {
-        let x = pen.put(left, area.y, area.right(), "the engine is lost: ", Role::Bad);
-        pen.spans(x, area.y, area.right(), &[(crate::domain::clean::clean(error), Role::Text)]);
+    if let FleetState::Stale { error, since, fleet: Some(_), .. } = &model.state
+        && matches!(model.screen, Screen::Fleet | Screen::Instance(..))
+    {
+        let action = if model.screen == Screen::Fleet { Action::Restart } else { Action::Resync };
+        let key = model.keys.key(model.place(), action).unwrap_or_default();
+        let now = [(format!("  {key}"), Role::Key), (" tries now ".to_owned(), Role::Dim)];
+        let end = pen.spans_right(left + 40, area.y, area.right(), &now);
+        let since = since.to_zoned(model.zone.clone()).strftime("%H:%M:%S");
+        let x = pen.put(left, area.y, end, &format!("lost since {since}: "), Role::Bad);
+        pen.spans(x, area.y, end, &[(crate::domain::clean::clean(error), Role::Text)]);
         return None;
     }
     hints(pen, model, area);

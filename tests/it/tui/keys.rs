@@ -870,3 +870,46 @@ fn a_screen_is_saved_whole_and_without_its_hints() {
     let [Command::Save { text, .. }] = &commands[..] else { panic!("{commands:?}") };
     assert!(text.contains("TOKEN=********"));
 }
+
+#[test]
+fn a_lost_engine_leaves_the_last_fleet_and_counts_down_to_the_next_try() {
+    let lost = |since: &str, fleet| FleetState::Stale {
+        fleet,
+        since: since.parse().unwrap(),
+        error: "connection refused".into(),
+        retry_in: std::time::Duration::from_secs(4),
+    };
+    let mut model = wide();
+    press(&mut model, "jjj");
+    clock(&mut model, 10_000);
+    update(&mut model, Msg::Fleet(lost("2026-11-22T12:04:19Z", Some(sample::fleet()))));
+    for (ms, said) in
+        [(10_000, "next try in 4 s"), (12_500, "next try in 2 s"), (14_000, "trying now"), (20_000, "trying now")]
+    {
+        clock(&mut model, ms);
+        assert!(text(&model).contains(said), "{ms}: {}", text(&model));
+    }
+    assert!(text(&model).contains("lost since 12:04:19: connection refused"));
+    // A watch that was begun anew knows no fleet and no beginning: both are kept, and the cursor.
+    update(&mut model, Msg::Fleet(lost("2026-11-22T12:04:29Z", None)));
+    assert_eq!(cursor(&model), "shop/web");
+    assert!(
+        text(&model).contains("lost since 12:04:19") && text(&model).contains("stale for 12 s"),
+        "{}",
+        text(&model)
+    );
+    // Restarting makes no sense now, so its key tries, too.
+    for key in ["r", "ctrl-r"] {
+        let commands = if key == "r" { press(&mut model, "r") } else { ctrl(&mut model, 'r') };
+        assert!(matches!(&commands[..], [Command::Resync]), "{key}: {commands:?}");
+        assert!(text(&model).contains("trying now"));
+        update(&mut model, Msg::Fleet(lost("2026-11-22T12:04:29Z", None)));
+    }
+    update(&mut model, Msg::Fleet(FleetState::Live(sample::fleet())));
+    assert!(text(&model).contains("the engine is back after 12 s"), "{}", text(&model));
+    assert_eq!(cursor(&model), "shop/web");
+    // Never reached: no fleet is made up.
+    let mut model = super::console((80, 24));
+    update(&mut model, Msg::Fleet(lost("2026-11-22T12:04:19Z", None)));
+    assert!(model.fleet().is_none() && text(&model).contains("No Docker Engine answers"));
+}
