@@ -3,6 +3,7 @@
 //! The only file of the console that calls a session or reads Compose files. Nothing here waits for the screen longer
 //! than its inbox is deep, and no call is made on the console's own task.
 
+use super::creating;
 use super::instance::Seen;
 use super::logs::Wanted;
 use super::looks::Looks;
@@ -160,8 +161,10 @@ impl Bridge {
             Command::Pause(id) => self.control(&id, Control::pause),
             Command::Go(id) => self.control(&id, Control::go),
             Command::Cancel(id, urgency) => self.control(&id, |control| control.cancel(urgency)),
-            Command::Files if self.files.is_empty() => return vec![Msg::Files(compose_files())],
-            Command::Files => return vec![Msg::Files(self.files.iter().map(|(name, _)| name.clone()).collect())],
+            Command::Files { directory } if self.files.is_empty() => return vec![Msg::Files(files(&directory))],
+            Command::Files { .. } => {
+                return vec![Msg::Files(Ok(self.files.iter().map(|(name, _)| name.clone()).collect()))];
+            }
             Command::Load { path } => {
                 let tell = self.tell.clone();
                 let text = self.files.iter().find(|(name, _)| *name == path).map(|(_, text)| text.clone());
@@ -385,20 +388,16 @@ fn refusal(error: &Error) -> Refusal {
     Refusal { message: clean_lines(&error.to_string()), hint: error.hint().map(|hint| clean_lines(&hint)) }
 }
 
-/// Files in the current directory that look like Compose files, those with Compose's own names first.
-fn compose_files() -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(".") else { return Vec::new() };
-    let mut files: Vec<String> = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| {
-            let yaml = [".yaml", ".yml"].iter().any(|end| name.ends_with(end));
-            yaml && !name.starts_with('.')
-        })
-        .map(|name| crate::domain::clean::clean(&name))
-        .collect();
-    files.sort_by_key(|name| (!name.contains("compose"), name.clone()));
-    files
+/// What of a directory is offered. A name that can't be shown as it is can't be chosen.
+fn files(directory: &str) -> Result<Vec<String>, String> {
+    let path = if directory.is_empty() { "." } else { directory };
+    let entries = std::fs::read_dir(path).map_err(|error| format!("{path} cannot be read: {error}"))?;
+    let entry = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().ok().filter(|name| crate::domain::clean::clean(name) == *name)?;
+        let is_directory = entry.path().is_dir();
+        Some((name, is_directory))
+    };
+    Ok(creating::offered(directory, entries.flatten().filter_map(entry).collect()))
 }
 
 /// `text`: what is in it, if it is no file.

@@ -48,8 +48,8 @@ pub enum Msg {
     /// That one was not.
     NotBegun(Refusal),
     Op(OpEvent),
-    /// Compose files near here.
-    Files(Vec<String>),
+    /// What can be chosen in a directory: Compose files, and directories, which end in a slash. The error is a sentence.
+    Files(Result<Vec<String>, String>),
     /// The answer to [`Command::Load`].
     Loaded(Result<Box<ProjectSpec>, String>),
     /// Lines of a log asked for with that ticket.
@@ -107,8 +107,10 @@ pub enum Command {
     },
     /// The plan, and the request it was made for.
     Run(Box<Plan>, Box<Request>),
-    /// Look for Compose files in the current directory.
-    Files,
+    /// Look for Compose files in that directory; empty: the current one.
+    Files {
+        directory: String,
+    },
     /// Read a Compose file.
     Load {
         path: String,

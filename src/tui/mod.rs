@@ -8,6 +8,7 @@
 //! theme keymap glyphs   looks and keys as data   input  one typed line
 //! terminal   taken over and given back   keys   read from it, and its end   fault   a panic, told when it is ours no more
 //! raw        lent to a shell in a container
+//! creating   files and services to create from
 //! copy       what can be copied   palette  a theme's colours for files
 //! look       which looks fit it          bridge  the engine's side of commands     looks  what containers on screen take
 //! tour       the console played by a script
@@ -20,6 +21,7 @@
 mod app;
 mod bridge;
 pub mod copy;
+pub mod creating;
 mod fault;
 pub mod filter;
 pub mod glyphs;

@@ -4,6 +4,7 @@
 //! `update` as [`Command`](super::message::Command)s.
 
 use super::copy;
+use super::creating::Services;
 use super::glyphs::Glyphs;
 use super::input::Line;
 use super::instance::InstancePage;
@@ -159,6 +160,8 @@ pub enum Dialog {
     Abort(OpId),
     /// Quit while operations run?
     Quit,
+    /// Which services of a Compose file.
+    Services(Box<Services>),
     /// Which of the things under the cursor to copy.
     Copy(Vec<copy::Item>),
     /// Which theme: the one the cursor is on is seen at once.

@@ -66,7 +66,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Resume | TakeBack => return settle_left(model, action == Resume),
         Create => {
             ask(model, Question::File, "", Vec::new());
-            return vec![Command::Files];
+            return vec![Command::Files { directory: String::new() }];
         }
         Deploy if marks::many(model) => marks::ask_image(model),
         Scale if marks::many(model) => marks::ask_replicas(model),

@@ -5,6 +5,7 @@
 //! fleet      keys of the home screen: move, mark, fold, filter, begin an operation
 //! operation  keys and events of operations         page    keys of pages             logs  keys of logs, and lines
 //! dialog     keys while a question is open, and the answers of the engine to it
+//! creating   a Compose file and its services
 //! lost       the fleet as it comes, and an engine that is gone
 //! copy       what goes to the clipboard                export    what goes into a file
 //! themes     choosing a theme                          instance  keys of an instance's page, and what the engine says of it
@@ -13,6 +14,7 @@
 
 mod bulk;
 mod copy;
+mod creating;
 mod dialog;
 mod export;
 mod fleet;
@@ -88,10 +90,13 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
         Msg::NotBegun(refusal) => dialog::not_begun(model, refusal),
         Msg::Op(event) => operation::event(model, &event),
         Msg::Files(files) => {
-            dialog::files(model, files);
+            creating::files(model, files);
             Vec::new()
         }
-        Msg::Loaded(project) => dialog::loaded(model, project),
+        Msg::Loaded(project) => {
+            creating::loaded(model, project);
+            Vec::new()
+        }
         Msg::LogLines { ticket, source, lines } => {
             if let Some(log) = model.logs.as_mut().filter(|log| log.ticket == ticket) {
                 log.take(source, lines);

@@ -5,11 +5,14 @@ use super::super::model::{Ask, Confirm, Dialog, Model, Question, Themes};
 use super::super::text;
 use super::super::theme::Role;
 use super::pen::{Pen, Spans, spans_width};
-use super::{bulk, gate, table, waterfall};
+use super::{bulk, gate, services, table, waterfall};
 use crate::domain::ids::InstanceName;
 use crate::domain::options::{Gate, OnFailure};
 use crate::domain::plan::{Action, Kind, Lane, Plan, Step};
 use ratatui::layout::{Position, Rect};
+
+/// Suggestions in view.
+const CHOICES: usize = 8;
 
 /// Draws a dialog in the middle of `area`; where the cursor stands if a line is typed.
 pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Option<Position> {
@@ -23,6 +26,10 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
         Dialog::Confirm(confirm) => draw_confirm(pen, confirm, area),
         Dialog::Themes(themes) => {
             draw_themes(pen, model, themes, area);
+            None
+        }
+        Dialog::Services(services) => {
+            services::draw(pen, services, area);
             None
         }
         Dialog::Copy(items) => {
@@ -201,12 +208,17 @@ fn draw_ask(pen: &mut Pen<'_>, ask: &Ask, area: Rect) -> Option<Position> {
     if let Some(wrong) = &ask.wrong {
         lines.extend(text::wrap(wrong, width).into_iter().map(|line| vec![(line, Role::Bad)]));
     }
-    for (i, choice) in ask.choices.iter().enumerate().take(8) {
+    let first = table::window(ask.chosen, ask.choices.len(), CHOICES);
+    for (i, choice) in ask.choices.iter().enumerate().skip(first).take(CHOICES) {
         let (sign, role) = if i == ask.chosen { (pen.glyphs().cursor, Role::Key) } else { (" ", Role::Text) };
         lines.push(vec![(format!("{sign} {choice}"), role)]);
     }
     lines.push(vec![(help.to_owned(), Role::Dim)]);
-    let enter = if ask.question == Question::Export { "save" } else { "plan" };
+    let enter = match ask.question {
+        Question::Export => "save",
+        Question::File => "open",
+        _ => "plan",
+    };
     let body = framed(pen, area, &title, Role::Focus, &lines, &[key("enter", enter), key("esc", "cancel")]);
     if body.height < 2 {
         return None;

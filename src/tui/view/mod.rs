@@ -6,7 +6,7 @@
 //! operation waterfall detail  one operation    page     help
 //! logs     lines of instances                  instance all about one of them
 //! dialog   questions over the screen           message  why there are no rows
-//! bulk     plans for several apps
+//! bulk     plans for several apps               services of a Compose file
 //! ```
 
 mod bulk;
@@ -21,6 +21,7 @@ mod message;
 mod operation;
 mod page;
 mod pen;
+mod services;
 mod strip;
 mod table;
 mod waterfall;

@@ -913,3 +913,31 @@ fn a_lost_engine_leaves_the_last_fleet_and_counts_down_to_the_next_try() {
     update(&mut model, Msg::Fleet(lost("2026-11-22T12:04:19Z", None)));
     assert!(model.fleet().is_none() && text(&model).contains("No Docker Engine answers"));
 }
+
+#[test]
+fn a_file_is_found_and_of_its_services_what_is_marked_is_planned() {
+    let mut model = wide();
+    let asked = press(&mut model, "C");
+    assert!(matches!(&asked[..], [Command::Files { directory }] if directory.is_empty()), "{asked:?}");
+    let here = ["compose.yaml", "other.yml", "../", "apps/"].map(str::to_owned).to_vec();
+    update(&mut model, Msg::Files(Ok(here)));
+    // A directory is opened, and one that can't be read is said.
+    let asked = press(&mut model, "<down><down><down><enter>");
+    assert!(matches!(&asked[..], [Command::Files { directory }] if directory == "apps/"), "{asked:?}");
+    update(&mut model, Msg::Files(Err("apps/ cannot be read: permission denied".into())));
+    assert!(text(&model).contains("permission denied"));
+    press(&mut model, "<up><enter>");
+    update(&mut model, Msg::Files(Ok(vec!["apps/compose.yaml".into(), "./".into()])));
+    let asked = press(&mut model, "<enter>");
+    assert!(matches!(&asked[..], [Command::Load { path }] if path == "apps/compose.yaml"), "{asked:?}");
+    update(&mut model, Msg::Loaded(Ok(Box::new(sample::project()))));
+    assert!(text(&model).contains("Create shop  3 of 3 services"), "{}", text(&model));
+    assert!(press(&mut model, "*<enter>").is_empty());
+    assert!(text(&model).contains("mark at least one service"), "{}", text(&model));
+    let asked = press(&mut model, "<space><space>++<enter>");
+    let [Command::Plan { request, .. }] = &asked[..] else { panic!("{asked:?}") };
+    let Request::Create { project, services, scale, .. } = &**request else { panic!("{request:?}") };
+    // All are marked again: no names are needed.
+    assert_eq!((project.name.as_str(), services.len()), ("shop", 0));
+    assert_eq!(*scale, [("cache".to_owned(), 3)]);
+}

@@ -14,6 +14,7 @@ use pitstop::domain::inspection::Inspection;
 use pitstop::domain::labels::{OwnLabels, Role};
 use pitstop::domain::options::Options;
 use pitstop::domain::plan::{Action, Lane, Plan};
+use pitstop::domain::project::{AppEntry, Dependency, DependencyCondition, ProjectSpec};
 use pitstop::domain::recipe;
 use pitstop::domain::record::{Extra, ExtraLine, Header, Record, Summary};
 use pitstop::domain::spec::{AppSpec, MountKind, RestartPolicy};
@@ -195,6 +196,27 @@ pub fn inspected() -> Seen {
             "NetworkSettings": {"Networks": {"shop_default": {"IPAddress": "172.18.0.3", "MacAddress": "02:42:ac:12:00:03"}}},
         })),
     }
+}
+
+/// A file's services: one that is there, and two that are not.
+pub fn project() -> ProjectSpec {
+    let mut project = ProjectSpec { name: "shop".into(), ..ProjectSpec::default() };
+    project.warnings = vec!["compose.yaml:14: services.web.develop: changes nothing that runs; passed over".into()];
+    for (name, image, replicas, after) in [
+        ("web", "registry.local:5000/shop/web:v2", 4, &["queue", "cache"][..]),
+        ("queue", "nats:2.10", 1, &[]),
+        ("cache", "valkey:8", 1, &[]),
+    ] {
+        let needs = |app: &&str| Dependency {
+            app: (*app).to_owned(),
+            condition: DependencyCondition::ServiceHealthy,
+            required: true,
+        };
+        let depends_on = after.iter().map(needs).collect();
+        let spec = AppSpec { image: image.into(), ..AppSpec::default() };
+        project.apps.insert(name.into(), AppEntry { spec, replicas, depends_on });
+    }
+    project
 }
 
 /// What the recipes may look at: the fleet, and images that are here.

@@ -204,6 +204,39 @@ fn copying_and_saving() {
 }
 
 #[test]
+fn creating_from_a_file() {
+    let files = |model: &mut Model| {
+        press(model, "C");
+        let names = [
+            "compose.yaml",
+            "docker-compose.prod.yaml",
+            "other.yml",
+            "../",
+            "apps/",
+            "deploy/",
+            "docs/",
+            "src/",
+            "web/",
+        ];
+        update(model, Msg::Files(Ok(names.map(str::to_owned).to_vec())));
+    };
+    look("create_file", |size| {
+        let mut model = showing(size, live());
+        files(&mut model);
+        press(&mut model, "<down><down><down><down><down><down>");
+        model
+    });
+    look("create_services", |size| {
+        let mut model = showing(size, live());
+        files(&mut model);
+        press(&mut model, "<enter>");
+        update(&mut model, Msg::Loaded(Ok(Box::new(sample::project()))));
+        press(&mut model, "j<space>+");
+        model
+    });
+}
+
+#[test]
 fn asking_for_an_image() {
     look("ask_image", |size| {
         let mut model = showing(size, live());
