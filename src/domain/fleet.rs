@@ -411,4 +411,13 @@ impl FleetState {
             Self::Stale { fleet, .. } => fleet.as_ref(),
         }
     }
+
+    /// As [`FleetState::fleet`], taken out.
+    pub fn into_fleet(self) -> Option<Fleet> {
+        match self {
+            Self::Loading => None,
+            Self::Live(fleet) => Some(fleet),
+            Self::Stale { fleet, .. } => fleet,
+        }
+    }
 }
