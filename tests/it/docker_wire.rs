@@ -360,15 +360,3 @@ fn the_ways_a_socket_can_fail_are_told_apart() {
 
     assert_eq!(refused("tcp://127.0.0.1:1").failure, Failure::Refused);
 }
-
-#[cfg(not(any(feature = "tls", feature = "ssh")))]
-#[tokio::test]
-async fn a_build_without_tls_or_ssh_says_so() {
-    let tls = Location { tls: Some("/certs".into()), ..Location::at("tcp://far:2376") };
-    for (location, feature) in [(tls, "tls"), (Location::at("ssh://ana@far"), "ssh")] {
-        let error = Docker::connect(&location).await.unwrap_err();
-        assert_eq!(error.failure, Failure::Invalid);
-        assert!(error.to_string().to_lowercase().contains(&format!("no {feature}")), "{error}");
-        assert!(error.hint().unwrap().contains(&format!("--features {feature}")));
-    }
-}
