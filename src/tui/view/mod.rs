@@ -154,7 +154,7 @@ fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
         };
         facts.push((place, Role::Title));
         if !engine.version.is_empty() {
-            facts.push((format!("Docker {}", engine.version), Role::Dim));
+            facts.push((format!("{} {}", engine.product(), engine.version), Role::Dim));
         }
     }
     if !model.is_wide() && model.screen == Screen::Fleet {
