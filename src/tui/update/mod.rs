@@ -7,12 +7,14 @@
 //! dialog     keys while a question is open, and the answers of the engine to it
 //! creating   a Compose file and its services
 //! lost       the fleet as it comes, and an engine that is gone
+//! columns    choosing those of the fleet
 //! copy       what goes to the clipboard                export    what goes into a file
 //! themes     choosing a theme                          instance  keys of an instance's page, and what the engine says of it
 //! marks      marks, and what is done to all that is marked           bulk    a plan for each of several apps
 //! ```
 
 mod bulk;
+mod columns;
 mod copy;
 mod creating;
 mod dialog;
@@ -126,6 +128,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
                 Ok(_) => say(model, format!("back from {name}"), Role::Dim),
                 Err(why) => say(model, why, Role::Bad),
             }
+            Vec::new()
+        }
+        Msg::NotKept(why) => {
+            say(model, why, Role::Warn);
             Vec::new()
         }
         Msg::Saved(answer) => {

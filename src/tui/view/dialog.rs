@@ -1,5 +1,6 @@
 //! Questions and answers over the screen. The safe answer is the one that Enter or Esc gives.
 
+use super::super::columns::{COLUMNS, Columns};
 use super::super::copy::Item;
 use super::super::model::{Ask, Confirm, Dialog, Model, Question, Themes};
 use super::super::text;
@@ -30,6 +31,10 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
         }
         Dialog::Services(services) => {
             services::draw(pen, services, area);
+            None
+        }
+        Dialog::Columns(open) => {
+            draw_columns(pen, model, open, area);
             None
         }
         Dialog::Copy(items) => {
@@ -68,6 +73,23 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
             None
         }
     }
+}
+
+/// The columns, and which of them are wanted.
+fn draw_columns(pen: &mut Pen<'_>, model: &Model, open: &Columns, area: Rect) {
+    let g = pen.glyphs();
+    let line = |(i, (title, what)): (usize, &(&str, &str))| {
+        let here = i == open.cursor;
+        let mark = if model.list.shown.hidden.contains(title) { "[ ]".to_owned() } else { format!("[{}]", g.good) };
+        vec![
+            (format!("{} ", if here { g.cursor } else { " " }), Role::Mark),
+            (format!("{mark} {title:<9}"), if here { Role::Key } else { Role::Text }),
+            ((*what).to_owned(), Role::Dim),
+        ]
+    };
+    let lines: Vec<Spans> = COLUMNS.iter().enumerate().map(line).collect();
+    let keys = [key("space", "show or hide"), key("enter", "keep"), key("esc", "as before")];
+    framed(pen, area, "Columns", Role::Focus, &lines, &keys);
 }
 
 /// What can be copied, each with its key.

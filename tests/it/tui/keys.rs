@@ -941,3 +941,26 @@ fn a_file_is_found_and_of_its_services_what_is_marked_is_planned() {
     assert_eq!((project.name.as_str(), services.len()), ("shop", 0));
     assert_eq!(*scale, [("cache".to_owned(), 3)]);
 }
+
+#[test]
+fn columns_are_chosen_seen_at_once_and_kept() {
+    let mut model = wide();
+    press(&mut model, "jjjw");
+    let heading = |model: &Model| text(model).lines().find(|line| line.contains("APP / INSTANCE")).unwrap().to_owned();
+    assert!(heading(&model).contains("HELD") && heading(&model).contains("PORTS"));
+    press(&mut model, "cj<space>");
+    assert!(!heading(&model).contains("HELD"), "{}", text(&model));
+    press(&mut model, "<esc>");
+    assert!(heading(&model).contains("HELD"));
+    let commands = press(&mut model, "cj<space><enter>");
+    let [Command::Keep(kept)] = &commands[..] else { panic!("{commands:?}") };
+    assert_eq!((kept.hidden.as_slice(), kept.wide), (&["HELD".to_owned()][..], true));
+    // The next console begins with it; a title that there is no more means nothing.
+    let mut next = wide();
+    let of_old = pitstop::config::kept::Kept { hidden: vec!["HELD".into(), "OLD".into()], ..kept.clone() };
+    pitstop::tui::columns::restore(&mut next.list.shown, &of_old);
+    assert!(!heading(&next).contains("HELD") && next.list.shown.hidden.len() == 1);
+    // Wide and headings are kept, too.
+    assert!(matches!(&press(&mut next, "w")[..], [Command::Keep(kept)] if !kept.wide));
+    assert!(matches!(&press(&mut next, "p")[..], [Command::Keep(kept)] if kept.by_project));
+}
