@@ -3,6 +3,7 @@
 
 use super::file;
 use serde::{Deserialize, Serialize};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 /// The choices.
@@ -28,7 +29,8 @@ impl Kept {
         let text = toml::to_string(self).map_err(|error| format!("can't be written: {error}"))?;
         let said = |error: std::io::Error| format!("can't be written: {error}");
         if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory).map_err(said)?;
+            // As private as the records, which are there, too.
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(said)?;
         }
         let beside = path.with_extension(format!("{}.new", std::process::id()));
         file::create(&beside, &text)?;

@@ -4,7 +4,7 @@ use super::rows::Shown;
 use crate::config::kept::Kept;
 
 /// Columns that may be left out, by their titles, and what stands in them. Name and state always stay.
-pub const COLUMNS: [(&str, &str); 9] = [
+pub const COLUMNS: [(&str, &str); 10] = [
     ("ADDRESS", "the first address, and how many more"),
     ("HELD", "what holds the address"),
     ("TRAFFIC", "whether load balancers send requests"),
@@ -14,6 +14,7 @@ pub const COLUMNS: [(&str, &str); 9] = [
     ("REV", "the revision"),
     ("UP", "for how long"),
     ("PORTS", "published ports"),
+    ("CONTAINER", "the container's id"),
 ];
 
 /// The list of columns while it is open.
