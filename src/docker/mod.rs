@@ -6,6 +6,7 @@
 //! ```text
 //! location     which engine is meant: flags, environment, Docker contexts
 //! connect      from a location to a checked connection with the API version really sent
+//! remote       connections to other machines, kept and used again      tls   certificates      ssh   a tunnel through it
 //! client       the connection, to read (`Docker`) or also to change (`Changes`): one deadline per request, few at once
 //! error        what went wrong, in words for the person who has to act
 //! containers   list, inspect, start, stop, remove …      create   sandboxes and app containers
@@ -51,10 +52,13 @@ mod networks;
 mod original;
 mod place;
 mod read;
+mod remote;
 mod revisions;
 pub mod sandbox_image;
 mod shell;
+mod ssh;
 mod stats;
+mod tls;
 mod volumes;
 mod watch;
 mod write;

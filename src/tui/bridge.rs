@@ -8,6 +8,7 @@ use super::instance::Seen;
 use super::logs::Wanted;
 use super::looks::Looks;
 use super::message::{Command, Msg, Refusal};
+use super::shelf;
 use crate::config::compose::{self, LoadOptions};
 use crate::config::file;
 use crate::config::kept::Kept;
@@ -177,6 +178,8 @@ impl Bridge {
                     let _ = tell.blocking_send(Msg::Loaded(project));
                 });
             }
+            Command::History => shelf::list(self.reach.records.clone(), self.tell.clone()),
+            Command::Record(op) => shelf::read(self.reach.records.clone(), op, self.tell.clone()),
             Command::Resync => self.resync.notify_one(),
             Command::Inspect { ticket, app, sandbox } => self.inspect(ticket, app, sandbox),
             Command::Log { ticket, wanted } => self.follow(ticket, wanted),

@@ -25,7 +25,12 @@ pub fn items(model: &Model) -> Vec<Item> {
         Screen::Instance(..) => {
             view::instance_shown(model).map_or_else(Vec::new, |(_, instance)| of_instance(instance))
         }
-        Screen::Operation(_) => of_operation(model),
+        Screen::Operation(_) | Screen::Replay => of_operation(model),
+        Screen::History => model
+            .history
+            .as_ref()
+            .and_then(|list| list.cursor.as_ref())
+            .map_or_else(Vec::new, |op| vec![item('n', "operation", op.to_string())]),
         Screen::Logs | Screen::OwnLog | Screen::Help(_) => Vec::new(),
     };
     items.extend(view::line(model).map(|line| item('y', "line", line)));

@@ -14,6 +14,7 @@
 //! tour       the console played by a script
 //! operation  one operation as its events tell it   own_log  pitstop's own log
 //! logs       lines of instances   pattern  what is looked for in them   instance  the page of one instance
+//! history    operations of the past    replay  one of them, as it stood at any moment    shelf  reads their records
 //! ```
 //!
 //! The only module that names ratatui and crossterm.
@@ -26,6 +27,7 @@ pub mod creating;
 mod fault;
 pub mod filter;
 pub mod glyphs;
+pub mod history;
 pub mod input;
 pub mod instance;
 pub mod keymap;
@@ -40,7 +42,9 @@ pub mod own_log;
 pub mod palette;
 pub mod pattern;
 mod raw;
+pub mod replay;
 pub mod rows;
+mod shelf;
 mod terminal;
 pub mod text;
 pub mod theme;

@@ -7,6 +7,7 @@ use super::columns::Columns;
 use super::copy;
 use super::creating::Services;
 use super::glyphs::Glyphs;
+use super::history::History;
 use super::input::Line;
 use super::instance::InstancePage;
 use super::keymap::{Keymap, Place};
@@ -14,6 +15,7 @@ use super::logs::LogView;
 use super::message::Refusal;
 use super::operation::OpView;
 use super::own_log::OwnLog;
+use super::replay::Replay;
 use super::rows::{self, AppKey, Loads, Row, RowId, Shown};
 use super::text;
 use super::theme::{BUILT_IN, Role, Theme};
@@ -80,6 +82,10 @@ pub struct Model {
     pub scroll: usize,
     pub own_log: OwnLog,
     pub logs: Option<LogView>,
+    /// The history, until it is left.
+    pub history: Option<History>,
+    /// The record that is looked at.
+    pub replay: Option<Replay>,
     /// Of the instance's page, while it is open.
     pub page: Option<InstancePage>,
     /// Distinguishes answers to the plan asked for last from late ones.
@@ -101,6 +107,9 @@ pub struct Model {
 pub enum Screen {
     Fleet,
     Operation(OpId),
+    History,
+    /// A record.
+    Replay,
     Instance(AppKey, crate::domain::ids::InstanceName),
     Logs,
     OwnLog,
@@ -112,7 +121,8 @@ impl Screen {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Fleet => "fleet",
-            Self::Operation(_) => "operation",
+            Self::Operation(_) | Self::Replay => "operation",
+            Self::History => "history",
             Self::Instance(..) => "instance",
             Self::Logs | Self::OwnLog => "log",
             Self::Help(_) => "keys",
@@ -324,6 +334,8 @@ impl Model {
             scroll: 0,
             own_log: OwnLog::default(),
             logs: None,
+            history: None,
+            replay: None,
             page: None,
             ticket: 0,
             leaving: false,
@@ -399,6 +411,8 @@ impl Model {
             Screen::Fleet => Place::Fleet,
             Screen::Operation(_) => Place::Operation,
             Screen::Logs => Place::Logs,
+            Screen::History => Place::History,
+            Screen::Replay => Place::Replay,
             Screen::Instance(..) => Place::Instance,
             Screen::OwnLog | Screen::Help(_) => Place::Page,
         }
@@ -408,6 +422,7 @@ impl Model {
     pub fn operation(&self) -> Option<&OpView> {
         match &self.screen {
             Screen::Operation(id) => self.operations.iter().find(|op| op.id == *id),
+            Screen::Replay => self.replay.as_ref().map(|replay| &replay.shown),
             _ => None,
         }
     }

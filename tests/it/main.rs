@@ -23,6 +23,7 @@ mod guest;
 mod hostile;
 mod journeys;
 mod record_robust;
+mod remote;
 mod sim;
 mod sim_contract;
 mod sim_faults;

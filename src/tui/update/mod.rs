@@ -9,6 +9,7 @@
 //! lost       the fleet as it comes, and an engine that is gone
 //! columns    choosing those of the fleet
 //! copy       what goes to the clipboard                export    what goes into a file
+//! history    the list of operations                    replay  one of them, from its record
 //! themes     choosing a theme                          instance  keys of an instance's page, and what the engine says of it
 //! marks      marks, and what is done to all that is marked           bulk    a plan for each of several apps
 //! ```
@@ -20,12 +21,14 @@ mod creating;
 mod dialog;
 mod export;
 mod fleet;
+mod history;
 mod instance;
 mod logs;
 mod lost;
 mod marks;
 mod operation;
 mod page;
+mod replay;
 mod themes;
 
 use super::keymap::{Action, Place};
@@ -56,6 +59,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
         Msg::Clock { wall, now } => {
             model.wall = wall;
             model.now = now;
+            if let Some(replay) = &mut model.replay {
+                replay.tick(now);
+            }
             let ended = model.logs.as_ref().is_some_and(|log| log.sources.iter().any(|source| source.ended));
             let mut commands = if ended { logs::settle(model) } else { Vec::new() };
             commands.extend(instance::look_again(model));
@@ -85,6 +91,14 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
         }
         Msg::LeftOpen(left) => {
             model.left_open = left;
+            Vec::new()
+        }
+        Msg::History(listed) => {
+            history::listed(model, listed);
+            Vec::new()
+        }
+        Msg::Record { op, record } => {
+            history::record(model, &op, record);
             Vec::new()
         }
         Msg::Planned { ticket, answer } => dialog::planned(model, ticket, answer),
@@ -149,6 +163,9 @@ fn paste(model: &mut Model, text: &str) {
         None => {
             if let Some((_, line, _)) = model.logs.as_mut().and_then(|log| log.typing.as_mut()) {
                 line.paste(text);
+            } else if let Some(list) = model.history.as_mut().filter(|list| list.typing.is_some()) {
+                list.paste(text);
+                history::settle(model);
             } else if let Some((line, _)) = model.page.as_mut().and_then(|page| page.typing.as_mut()) {
                 line.paste(text);
             } else if let Some((line, _)) = &mut model.list.typing {
@@ -170,6 +187,9 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
     }
     if model.screen == Screen::Logs && model.logs.as_ref().is_some_and(|log| log.typing.is_some()) {
         return logs::type_key(model, key);
+    }
+    if model.screen == Screen::History && model.history.as_ref().is_some_and(|list| list.typing.is_some()) {
+        return history::type_filter(model, key);
     }
     if model.page.as_ref().is_some_and(|page| page.typing.is_some()) {
         instance::type_key(model, key);
@@ -193,10 +213,11 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             let shown = model.operations.iter().rev().find(|op| op.is_running()).or(model.operations.last());
             match shown.map(|op| op.id.clone()) {
                 Some(id) => open(model, Screen::Operation(id)),
-                None => say(model, "no operation yet in this console", Role::Dim),
+                None => return history::begin(model),
             }
             Vec::new()
         }
+        Action::History => history::begin(model),
         Action::Themes => {
             themes::open(model);
             Vec::new()
@@ -207,6 +228,11 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             Vec::new()
         }
         Action::Redraw => vec![Command::Redraw],
+        Action::Resync if model.screen == Screen::History => {
+            let mut commands = lost::resync(model);
+            commands.push(Command::History);
+            commands
+        }
         Action::Resync => lost::resync(model),
         // There is nothing else that this key could do now.
         Action::Restart if model.place() == Place::Fleet && model.is_stale() => lost::resync(model),
@@ -216,6 +242,8 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             Place::Operation => operation::act(model, action),
             Place::Logs => logs::act(model, action),
             Place::Page => page::act(model, action),
+            Place::History => history::act(model, action),
+            Place::Replay => replay::act(model, action),
             Place::Instance => instance::act(model, action),
         },
     }

@@ -6,7 +6,8 @@
 //! operation waterfall detail  one operation    page     help
 //! logs     lines of instances                  instance all about one of them
 //! dialog   questions over the screen           message  why there are no rows
-//! bulk     plans for several apps               services of a Compose file
+//! bulk     plans for several apps              services of a Compose file
+//! history replay   operations of the past
 //! ```
 
 mod bulk;
@@ -15,12 +16,14 @@ mod detail;
 mod dialog;
 mod fleet;
 mod gate;
+mod history;
 mod instance;
 mod logs;
 mod message;
 mod operation;
 mod page;
 mod pen;
+mod replay;
 mod services;
 mod strip;
 mod table;
@@ -31,6 +34,7 @@ pub use instance::{Row as InstanceRow, rows as instance_rows, shown as instance_
 pub use page::{length as page_length, room as page_room};
 pub use waterfall::tone as tone_role;
 
+use super::input::Line;
 use super::keymap::{Action, Place};
 use super::model::{Model, Screen};
 use super::text;
@@ -78,6 +82,8 @@ fn screen(pen: &mut Pen<'_>, model: &Model, area: Rect, body: Rect) {
         Screen::Help(place) => page::help(pen, model, *place, body),
         Screen::OwnLog => page::own_log(pen, model, body),
         Screen::Logs => logs::draw(pen, model, body),
+        Screen::History => history::draw(pen, model, body),
+        Screen::Replay => replay::draw(pen, model, body),
     }
 }
 
@@ -86,9 +92,10 @@ pub fn as_text(model: &Model) -> String {
     const MOST: usize = 5000;
     let rows = match &model.screen {
         Screen::Fleet => model.rows().len(),
-        Screen::Operation(_) => model.operation().map_or(0, |op| op.rows() + 24),
+        Screen::Operation(_) | Screen::Replay => model.operation().map_or(0, |op| op.rows() + 24),
         Screen::Instance(..) => instance::rows(model).len(),
         Screen::Help(_) => page::length(model),
+        Screen::History => model.history.as_ref().map_or(0, |list| list.rows(&model.operations).len()),
         Screen::Logs | Screen::OwnLog => 0,
     };
     let height = u16::try_from((rows + 8).min(MOST)).unwrap_or(u16::MAX).max(model.size.1);
@@ -109,7 +116,7 @@ pub fn line(model: &Model) -> Option<String> {
             instance::rows(model).into_iter().nth(cursor).map(|row| row.content)
         }
         Screen::Logs => model.logs.as_ref()?.line().map(str::to_owned),
-        Screen::Operation(_) | Screen::OwnLog | Screen::Help(_) => None,
+        Screen::Operation(_) | Screen::History | Screen::Replay | Screen::OwnLog | Screen::Help(_) => None,
     }
 }
 
@@ -192,12 +199,12 @@ fn freshness(pen: &Pen<'_>, model: &Model) -> Spans {
 fn bottom(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
     let left = area.left() + 1;
     if let (Some((line, _)), Screen::Fleet) = (&model.list.typing, &model.screen) {
-        let x = pen.put(left, area.y, area.right(), "/", Role::Key);
-        let (visible, cursor) = line.window(usize::from(area.right().saturating_sub(x + 1)));
-        pen.put(x, area.y, area.right(), &visible, Role::Input);
-        let help = [("  !text: what does not match".to_owned(), Role::Dim)];
-        pen.spans_right(x + u16::try_from(text::width(&visible)).unwrap_or(0) + 1, area.y, area.right() - 1, &help);
-        return Some(Position::new(x + u16::try_from(cursor).unwrap_or(0), area.y));
+        return Some(typed(pen, line, "/", "  !text: what does not match", area));
+    }
+    if model.screen == Screen::History
+        && let Some(cursor) = history::typing(pen, model, area)
+    {
+        return Some(cursor);
     }
     if model.screen == Screen::Logs
         && let Some(cursor) = logs::typing(pen, model, area)
@@ -230,6 +237,16 @@ fn bottom(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
     }
     hints(pen, model, area);
     None
+}
+
+/// A line that is typed, with its prompt and what may be typed; where the cursor stands.
+fn typed(pen: &mut Pen<'_>, line: &Line, prompt: &str, help: &str, area: Rect) -> Position {
+    let x = pen.put(area.left() + 1, area.y, area.right(), prompt, Role::Key);
+    let (visible, cursor) = line.window(usize::from(area.right().saturating_sub(x + 1)));
+    pen.put(x, area.y, area.right(), &visible, Role::Input);
+    let after = x + u16::try_from(text::width(&visible)).unwrap_or(0) + 1;
+    pen.spans_right(after, area.y, area.right() - 1, &[(help.to_owned(), Role::Dim)]);
+    Position::new(x + u16::try_from(cursor).unwrap_or(0), area.y)
 }
 
 /// As many hints as fit, help and quit always at the end.
@@ -278,7 +295,7 @@ fn offered(model: &Model, place: Place) -> Vec<Action> {
             if !model.operations.is_empty() {
                 actions.insert(2, Action::Operations);
             }
-            actions.extend([Action::Trouble, Action::Log]);
+            actions.extend([Action::Trouble, Action::History, Action::Log]);
             actions
         }
         Place::Operation => match model.operation() {
@@ -302,6 +319,22 @@ fn offered(model: &Model, place: Place) -> Vec<Action> {
             Action::Back,
         ],
         Place::Page => vec![Action::Back],
+        Place::History => {
+            let mut actions = vec![Action::Open, Action::Filter];
+            if !model.read_only {
+                actions.extend([Action::Resume, Action::TakeBack]);
+            }
+            actions.extend([Action::Back, Action::Resync]);
+            actions
+        }
+        Place::Replay => {
+            let mut actions = vec![Action::Play, Action::Slower, Action::Faster];
+            if !model.read_only && model.replay.as_ref().is_some_and(|replay| replay.summary.is_open()) {
+                actions.extend([Action::Resume, Action::TakeBack]);
+            }
+            actions.extend([Action::SeekBack, Action::SeekOn, Action::SeekEnd, Action::NextPane, Action::Back]);
+            actions
+        }
         Place::Instance => vec![
             Action::Json,
             Action::Reveal,
