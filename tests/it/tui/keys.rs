@@ -756,6 +756,15 @@ fn secrets_are_shown_by_a_key_and_hidden_when_the_page_is_left() {
 }
 
 #[test]
+fn the_page_of_an_instance_opens_its_own_log_whatever_is_marked() {
+    let mut model = wide();
+    press(&mut model, "j<space>j<tab>i");
+    let Screen::Instance(_, name) = model.screen.clone() else { panic!("{:?}", model.screen) };
+    press(&mut model, "l");
+    assert_eq!(model.logs.as_ref().unwrap().title, name.0);
+}
+
+#[test]
 fn an_open_page_asks_again_and_its_search_goes_round() {
     let mut model = wide();
     press(&mut model, "jjj<tab>i");
