@@ -3,6 +3,7 @@
 use super::instance::Seen;
 use super::logs::Wanted;
 use super::rows::Loads;
+use crate::config::kept::Kept;
 use crate::domain::balancer::TrafficSeen;
 use crate::domain::event::{OpEvent, Urgency};
 use crate::domain::fleet::FleetState;
@@ -83,6 +84,8 @@ pub enum Msg {
         name: String,
         how: Result<Option<i64>, String>,
     },
+    /// Choices could not be kept: why.
+    NotKept(String),
     /// The answer to [`Command::Save`]: the file, or why not.
     Saved(Result<String, String>),
 }
@@ -146,6 +149,8 @@ pub enum Command {
         path: String,
         text: String,
     },
+    /// Keep these choices for the next time.
+    Keep(Kept),
     /// Ask the terminal to take this into its clipboard.
     Copy(String),
 }

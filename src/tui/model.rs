@@ -3,6 +3,7 @@
 //! Changed by `update` alone and read by `view` alone. Holds no handles of the engine: what is to be done leaves
 //! `update` as [`Command`](super::message::Command)s.
 
+use super::columns::Columns;
 use super::copy;
 use super::creating::Services;
 use super::glyphs::Glyphs;
@@ -172,6 +173,8 @@ pub enum Dialog {
     Quit,
     /// Which services of a Compose file.
     Services(Box<Services>),
+    /// Which columns the fleet has: what the list says is seen at once.
+    Columns(Columns),
     /// Which of the things under the cursor to copy.
     Copy(Vec<copy::Item>),
     /// Which theme: the one the cursor is on is seen at once.

@@ -6,7 +6,7 @@
 //! operation waterfall detail  one operation    page     help
 //! logs     lines of instances                  instance all about one of them
 //! dialog   questions over the screen           message  why there are no rows
-//! bulk     plans for several apps              services of a Compose file
+//! bulk     plans for several apps              services of a Compose file   lists  to choose from
 //! history replay   operations of the past
 //! ```
 
@@ -18,6 +18,7 @@ mod fleet;
 mod gate;
 mod history;
 mod instance;
+mod lists;
 mod logs;
 mod message;
 mod operation;

@@ -11,6 +11,7 @@ mod picture;
 mod sample;
 mod screens;
 mod terminal;
+mod themed;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pitstop::domain::event::EventKind;
