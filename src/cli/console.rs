@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::{exit, history, locate, sandbox_image, settled};
 use crate::config::file::{self, Unreadable};
 use crate::config::paths;
-use crate::config::settings::{Color, OnHangup};
+use crate::config::settings::{Color, OnHangup, Settings};
 use crate::domain::ids::ImageRef;
 use crate::domain::options::Options;
 use crate::engine::{Location, Records};
@@ -36,6 +36,8 @@ pub struct Start {
     pub options: Options,
     /// Where records of operations are kept.
     pub records: Option<Records>,
+    /// What counts where a line that is typed says nothing.
+    pub settings: Settings,
     /// The engine is simulated.
     pub demo: Option<Demo>,
 }
@@ -99,6 +101,7 @@ pub(super) fn start(cli: &Cli) -> Result<Start, CliError> {
         options: settings.defaults.clone().options(false, None),
         records: if demo.is_some() { None } else { history::records() },
         demo,
+        settings,
     })
 }
 

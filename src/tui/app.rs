@@ -20,6 +20,7 @@ use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ContainerId, ImageRef};
 use crate::domain::options::Options;
+use crate::engine::line::Grammar;
 use crate::engine::{Location, Operator, Records, Shell, clock};
 use crossterm::event::{Event, KeyCode};
 use futures_util::StreamExt;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub options: Options,
     /// Where records of operations are kept.
     pub records: Option<Records>,
+    /// What may be typed behind `:`.
+    pub grammar: Grammar,
     /// What the engine is simulated for.
     pub demo: Option<Demo>,
 }
@@ -132,7 +135,8 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         records: settings.records,
         trust_commands: settings.trust_commands,
     };
-    let (bridge, Inboxes { inbox, lines }) = Bridge::start(reach, operate, files);
+    model.grammar = settings.grammar;
+    let (bridge, Inboxes { inbox, lines }) = Bridge::start(reach, operate, files, model.grammar.read.clone());
     let mut console = Console {
         model,
         screen,

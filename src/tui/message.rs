@@ -2,13 +2,16 @@
 
 use super::logs::Wanted;
 use super::rows::Loads;
+use super::theme::Role;
 use crate::domain::balancer::TrafficSeen;
+use crate::domain::control::Order;
 use crate::domain::event::{OpEvent, Urgency};
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ContainerId, OpId};
 use crate::domain::plan::Plan;
 use crate::domain::project::ProjectSpec;
 use crate::domain::record::{Record, Summary};
+use crate::engine::line::Said;
 use crate::engine::{Listed, LogLine, Request};
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
@@ -44,6 +47,22 @@ pub enum Msg {
         op: OpId,
         record: Result<Box<(Record, bool)>, String>,
     },
+    /// The answer to [`Command::Read`] with that ticket.
+    Said {
+        ticket: u64,
+        said: Result<Said, String>,
+    },
+    /// The answer to [`Command::Lines`].
+    Lines(Vec<String>),
+    /// The answer to [`Command::Tell`]: what came of it, or why nothing did.
+    Told(Result<String, String>),
+    /// Something to read.
+    Reading {
+        title: String,
+        lines: Vec<(String, Role)>,
+    },
+    /// The answer to [`Command::Context`]: its name, or why not.
+    Switched(Result<String, String>),
     /// The answer to [`Command::Plan`] with that ticket.
     Planned {
         ticket: u64,
@@ -112,6 +131,24 @@ pub enum Command {
     History,
     /// Read that operation's record.
     Record(OpId),
+    /// Read a line that was typed.
+    Read {
+        ticket: u64,
+        line: String,
+    },
+    /// What was typed in earlier runs.
+    Lines,
+    /// Keep a line for later runs.
+    Keep(String),
+    /// Say that to an operation that runs in another console; `None`: to the only one.
+    Tell {
+        op: Option<String>,
+        order: Order,
+    },
+    /// Is all well with this engine?
+    Doctor,
+    /// Go to another engine.
+    Context(String),
     /// Look for Compose files in the current directory.
     Files,
     /// Read a Compose file.

@@ -12,6 +12,7 @@
 //! tour       the console played by a script
 //! operation  one operation as its events tell it   own_log  pitstop's own log
 //! logs       lines of instances   pattern  what is looked for in them
+//! prompt     the line behind `:`, and what may come next in it
 //! history    operations of the past    replay  one of them, as it stood at any moment    shelf  reads their records
 //! ```
 //!
@@ -34,6 +35,7 @@ pub mod model;
 pub mod operation;
 pub mod own_log;
 pub mod pattern;
+pub mod prompt;
 mod raw;
 pub mod replay;
 pub mod rows;

@@ -11,6 +11,7 @@ use super::logs::LogView;
 use super::message::Refusal;
 use super::operation::OpView;
 use super::own_log::OwnLog;
+use super::prompt::Prompt;
 use super::replay::Replay;
 use super::rows::{self, AppKey, Loads, Row, RowId, Shown};
 use super::theme::{BUILT_IN, Role, Theme};
@@ -21,6 +22,7 @@ use crate::domain::options::Options;
 use crate::domain::plan::{Kind, Plan};
 use crate::domain::record::Summary;
 use crate::engine::Request;
+use crate::engine::line::Grammar;
 use jiff::Timestamp;
 use ratatui::style::Style;
 use std::collections::BTreeSet;
@@ -79,6 +81,14 @@ pub struct Model {
     pub history: Option<History>,
     /// The record that is looked at.
     pub replay: Option<Replay>,
+    /// Something to read: a title, and lines.
+    pub reading: Option<(String, Vec<(String, Role)>)>,
+    /// The line that is typed.
+    pub prompt: Option<Prompt>,
+    /// Lines typed before, the oldest first; `None`: not read yet.
+    pub lines: Option<Vec<String>>,
+    /// What may be typed.
+    pub grammar: Grammar,
     /// Distinguishes answers to the plan asked for last from late ones.
     pub ticket: u64,
     /// Quit as soon as no operation runs.
@@ -101,6 +111,8 @@ pub enum Screen {
     History,
     /// A record.
     Replay,
+    /// Something to read.
+    Reading,
     Instance(AppKey, crate::domain::ids::InstanceName),
     Logs,
     OwnLog,
@@ -304,6 +316,10 @@ impl Model {
             logs: None,
             history: None,
             replay: None,
+            reading: None,
+            prompt: None,
+            lines: None,
+            grammar: Grammar::default(),
             ticket: 0,
             leaving: false,
             read_only: false,
@@ -372,7 +388,7 @@ impl Model {
             Screen::Logs => Place::Logs,
             Screen::History => Place::History,
             Screen::Replay => Place::Replay,
-            Screen::Instance(..) | Screen::OwnLog | Screen::Help(_) => Place::Page,
+            Screen::Instance(..) | Screen::Reading | Screen::OwnLog | Screen::Help(_) => Place::Page,
         }
     }
 

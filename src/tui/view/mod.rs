@@ -7,6 +7,7 @@
 //! logs     lines of instances
 //! dialog   questions over the screen           message  why there are no rows
 //! bulk     plans for several apps              history replay   operations of the past
+//! prompt   the line behind `:`
 //! ```
 
 mod bulk;
@@ -21,6 +22,7 @@ mod message;
 mod operation;
 mod page;
 mod pen;
+mod prompt;
 mod replay;
 mod strip;
 mod table;
@@ -60,10 +62,14 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
         Screen::Logs => logs::draw(&mut pen, model, body),
         Screen::History => history::draw(&mut pen, model, body),
         Screen::Replay => replay::draw(&mut pen, model, body),
+        Screen::Reading => page::reading(&mut pen, model, body),
     }
     if hints_height > 0 {
         let line = Rect { y: area.bottom() - 1, height: 1, ..area };
         cursor = bottom(&mut pen, model, line);
+    }
+    if let Some(typed) = model.prompt.as_ref().filter(|_| hints_height > 0) {
+        cursor = Some(prompt::draw(&mut pen, model, typed, area));
     }
     if let Some(dialog) = &model.dialog {
         cursor = dialog::draw(&mut pen, model, dialog, body);
@@ -238,7 +244,7 @@ fn offered(model: &Model, place: Place) -> Vec<Action> {
             if !model.operations.is_empty() {
                 actions.insert(2, Action::Operations);
             }
-            actions.extend([Action::Trouble, Action::History, Action::Log]);
+            actions.extend([Action::Command, Action::History, Action::Trouble, Action::Log]);
             actions
         }
         Place::Operation => match model.operation() {
