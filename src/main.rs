@@ -46,6 +46,7 @@ async fn console(mut start: cli::console::Start) -> u8 {
         options: start.options,
         records: start.records,
         kept: start.kept,
+        grammar: cli::line::grammar(start.settings),
         demo: start.demo.map(|demo| tui::Demo {
             files: demo.files,
             tour: demo.tour.map(|(text, speed)| tui::tour::Script { text, speed }),

@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::{exit, history, locate, sandbox_image, settled};
 use crate::config::file::{self, Unreadable};
 use crate::config::paths;
-use crate::config::settings::{Color, OnHangup};
+use crate::config::settings::{Color, OnHangup, Settings};
 use crate::domain::ids::ImageRef;
 use crate::domain::options::Options;
 use crate::engine::{Location, Records};
@@ -38,6 +38,8 @@ pub struct Start {
     pub records: Option<Records>,
     /// Where the console's choices are kept; `None`: nowhere.
     pub kept: Option<PathBuf>,
+    /// What counts where a line that is typed says nothing.
+    pub settings: Settings,
     /// The engine is simulated.
     pub demo: Option<Demo>,
 }
@@ -103,6 +105,7 @@ pub(super) fn start(cli: &Cli) -> Result<Start, CliError> {
         kept: if demo.is_some() { None } else { paths::state_dir().ok().map(|state| state.join("console.toml")) },
         records: if demo.is_some() { None } else { history::records() },
         demo,
+        settings,
     })
 }
 

@@ -11,6 +11,7 @@
 //! history   show, replay: records              telling   an operation's lines, live or played again
 //! ps logs doctor docs demo themes          one verb each                  console   how the other front end starts and ends
 //! preview   a plan in lines                human     events in lines      summary  the end in lines
+//! line      what is typed into the console's own line, read by the same grammar
 //! output    the only printing              style, table, names            how lines look
 //! exit      the codes                      error     message, causes, hint      fault  a panic in words
 //! ```
@@ -28,6 +29,7 @@ mod files;
 mod follow;
 mod history;
 mod human;
+pub mod line;
 mod log;
 mod logs;
 mod names;

@@ -21,6 +21,7 @@ use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ContainerId, ImageRef};
 use crate::domain::options::Options;
+use crate::engine::line::Grammar;
 use crate::engine::{Location, Operator, Records, Shell, clock};
 use crossterm::event::{Event, KeyCode};
 use futures_util::StreamExt;
@@ -65,6 +66,8 @@ pub struct Settings {
     pub records: Option<Records>,
     /// Where choices are kept; `None`: nowhere.
     pub kept: Option<PathBuf>,
+    /// What may be typed behind `:`.
+    pub grammar: Grammar,
     /// What the engine is simulated for.
     pub demo: Option<Demo>,
 }
@@ -140,7 +143,8 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         trust_commands: settings.trust_commands,
         kept: settings.kept,
     };
-    let (bridge, Inboxes { inbox, lines }) = Bridge::start(reach, operate, files);
+    model.grammar = settings.grammar;
+    let (bridge, Inboxes { inbox, lines }) = Bridge::start(reach, operate, files, model.grammar.read.clone());
     let mut console = Console {
         model,
         screen,

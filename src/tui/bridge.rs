@@ -18,6 +18,7 @@ use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ContainerId, ImageRef, OpId};
 use crate::domain::project::ProjectSpec;
+use crate::engine::line::Read;
 use crate::engine::{Control, Error, Location, LogOptions, Operation, Operator, Records, Session, Shell, clock};
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
@@ -66,6 +67,8 @@ pub struct Bridge {
     operate: Option<Operate>,
     /// App files by name and text, instead of those in this directory.
     files: Vec<(String, String)>,
+    /// Reads lines that are typed.
+    read: Read,
     tell: mpsc::Sender<Msg>,
     resync: Arc<Notify>,
     watch: Option<JoinHandle<()>>,
@@ -81,7 +84,7 @@ type Controls = Arc<Mutex<BTreeMap<OpId, Control>>>;
 
 impl Bridge {
     /// Begins to reach the engine and to watch its fleet; what it hears comes out of the receiver.
-    pub fn start(reach: Reach, operate: Option<Operate>, files: Vec<(String, String)>) -> (Self, Inboxes) {
+    pub fn start(reach: Reach, operate: Option<Operate>, files: Vec<(String, String)>, read: Read) -> (Self, Inboxes) {
         let (tell, inbox) = mpsc::channel(INBOX);
         let (tell_lines, lines) = mpsc::channel(LINES);
         let mut bridge = Self {
@@ -89,6 +92,7 @@ impl Bridge {
             session: Arc::default(),
             operate,
             files,
+            read,
             tell,
             resync: Arc::default(),
             watch: None,
@@ -178,6 +182,12 @@ impl Bridge {
                     let _ = tell.blocking_send(Msg::Loaded(project));
                 });
             }
+            Command::Read { ticket, line } => shelf::read_line(self.read.clone(), ticket, line, self.tell.clone()),
+            Command::Lines => shelf::lines(self.reach.records.clone(), self.tell.clone()),
+            Command::KeepLine(line) => shelf::keep(self.reach.records.clone(), line),
+            Command::Tell { op, order } => shelf::tell(self.reach.records.clone(), op, order, self.tell.clone()),
+            Command::Doctor => shelf::doctor(self.session.get().cloned(), self.tell.clone()),
+            Command::Context(name) => return vec![Msg::Switched(self.switch(name))],
             Command::History => shelf::list(self.reach.records.clone(), self.tell.clone()),
             Command::Record(op) => shelf::read(self.reach.records.clone(), op, self.tell.clone()),
             Command::Resync => self.resync.notify_one(),
@@ -189,6 +199,18 @@ impl Bridge {
             Command::Quit | Command::Redraw | Command::Suspend | Command::Shell { .. } | Command::Copy(_) => {}
         }
         Vec::new()
+    }
+
+    /// Goes to the engine of that Docker context; what the engine before said is for nobody any more.
+    fn switch(&mut self, name: String) -> Result<String, String> {
+        let location = Location::resolve(None, Some(&name)).map_err(|error| clean_lines(&error.to_string()))?;
+        if let Some(task) = self.watch.take() {
+            task.abort();
+        }
+        self.logs.abort_all();
+        (self.looks, self.session, self.reach.location) = (Looks::default(), Arc::default(), location);
+        self.watch();
+        Ok(name)
     }
 
     /// Opens a shell in a container, in a terminal of that size. The error is a sentence.

@@ -111,6 +111,7 @@ actions! {
     Back = "back", "back", "back; never quits, never ends an operation";
     Operations = "operations", "operation", "the operation that runs, or ran last";
     History = "history", "history", "operations of the past: filter them, open one, play it again";
+    Command = "command", "command", "a line for any verb of the command line; tab completes, up and down recall";
     Log = "log", "log", "pitstop's own log";
     Help = "help", "help", "this page";
     Redraw = "redraw", "redraw", "draw the whole screen again";

@@ -3,14 +3,17 @@
 use super::instance::Seen;
 use super::logs::Wanted;
 use super::rows::Loads;
+use super::theme::Role;
 use crate::config::kept::Kept;
 use crate::domain::balancer::TrafficSeen;
+use crate::domain::control::Order;
 use crate::domain::event::{OpEvent, Urgency};
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ContainerId, OpId};
 use crate::domain::plan::Plan;
 use crate::domain::project::ProjectSpec;
 use crate::domain::record::{Record, Summary};
+use crate::engine::line::Said;
 use crate::engine::{Listed, LogLine, Request};
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
@@ -46,6 +49,22 @@ pub enum Msg {
         op: OpId,
         record: Result<Box<(Record, bool)>, String>,
     },
+    /// The answer to [`Command::Read`] with that ticket.
+    Said {
+        ticket: u64,
+        said: Result<Said, String>,
+    },
+    /// The answer to [`Command::Lines`].
+    Lines(Vec<String>),
+    /// The answer to [`Command::Tell`]: what came of it, or why nothing did.
+    Told(Result<String, String>),
+    /// Something to read.
+    Reading {
+        title: String,
+        lines: Vec<(String, Role)>,
+    },
+    /// The answer to [`Command::Context`]: its name, or why not.
+    Switched(Result<String, String>),
     /// The answer to [`Command::Plan`] with that ticket.
     Planned {
         ticket: u64,
@@ -125,6 +144,24 @@ pub enum Command {
     Files {
         directory: String,
     },
+    /// Read a line that was typed.
+    Read {
+        ticket: u64,
+        line: String,
+    },
+    /// What was typed in earlier runs.
+    Lines,
+    /// Keep a line for later runs.
+    KeepLine(String),
+    /// Say that to an operation that runs in another console; `None`: to the only one.
+    Tell {
+        op: Option<String>,
+        order: Order,
+    },
+    /// Is all well with this engine?
+    Doctor,
+    /// Go to another engine.
+    Context(String),
     /// Read a Compose file.
     Load {
         path: String,

@@ -14,6 +14,7 @@
 //! tour       the console played by a script
 //! operation  one operation as its events tell it   own_log  pitstop's own log
 //! logs       lines of instances   pattern  what is looked for in them   instance  the page of one instance
+//! prompt     the line behind `:`, and what may come next in it
 //! history    operations of the past    replay  one of them, as it stood at any moment    shelf  reads their records
 //! ```
 //!
@@ -41,6 +42,7 @@ pub mod operation;
 pub mod own_log;
 pub mod palette;
 pub mod pattern;
+pub mod prompt;
 mod raw;
 pub mod replay;
 pub mod rows;

@@ -15,6 +15,7 @@ use super::logs::LogView;
 use super::message::Refusal;
 use super::operation::OpView;
 use super::own_log::OwnLog;
+use super::prompt::Prompt;
 use super::replay::Replay;
 use super::rows::{self, AppKey, Loads, Row, RowId, Shown};
 use super::text;
@@ -26,6 +27,7 @@ use crate::domain::options::Options;
 use crate::domain::plan::{Kind, Plan};
 use crate::domain::record::Summary;
 use crate::engine::Request;
+use crate::engine::line::Grammar;
 use jiff::Timestamp;
 use ratatui::style::Style;
 use std::collections::BTreeSet;
@@ -88,6 +90,14 @@ pub struct Model {
     pub replay: Option<Replay>,
     /// Of the instance's page, while it is open.
     pub page: Option<InstancePage>,
+    /// Something to read: a title, and lines.
+    pub reading: Option<(String, Vec<(String, Role)>)>,
+    /// The line that is typed.
+    pub prompt: Option<Prompt>,
+    /// Lines typed before, the oldest first; `None`: not read yet.
+    pub lines: Option<Vec<String>>,
+    /// What may be typed.
+    pub grammar: Grammar,
     /// Distinguishes answers to the plan asked for last from late ones.
     pub ticket: u64,
     /// Quit as soon as no operation runs.
@@ -110,6 +120,8 @@ pub enum Screen {
     History,
     /// A record.
     Replay,
+    /// Something to read.
+    Reading,
     Instance(AppKey, crate::domain::ids::InstanceName),
     Logs,
     OwnLog,
@@ -123,6 +135,7 @@ impl Screen {
             Self::Fleet => "fleet",
             Self::Operation(_) | Self::Replay => "operation",
             Self::History => "history",
+            Self::Reading => "page",
             Self::Instance(..) => "instance",
             Self::Logs | Self::OwnLog => "log",
             Self::Help(_) => "keys",
@@ -337,6 +350,10 @@ impl Model {
             history: None,
             replay: None,
             page: None,
+            reading: None,
+            prompt: None,
+            lines: None,
+            grammar: Grammar::default(),
             ticket: 0,
             leaving: false,
             read_only: false,
@@ -414,7 +431,7 @@ impl Model {
             Screen::History => Place::History,
             Screen::Replay => Place::Replay,
             Screen::Instance(..) => Place::Instance,
-            Screen::OwnLog | Screen::Help(_) => Place::Page,
+            Screen::Reading | Screen::OwnLog | Screen::Help(_) => Place::Page,
         }
     }
 

@@ -145,7 +145,7 @@ pub fn type_key(model: &mut Model, key: KeyEvent) -> Vec<Command> {
 }
 
 /// Reads it anew from another time on.
-fn reopen(model: &mut Model, since: Option<(std::time::Duration, jiff::Timestamp)>) -> Vec<Command> {
+pub fn reopen(model: &mut Model, since: Option<(std::time::Duration, jiff::Timestamp)>) -> Vec<Command> {
     let Some(old) = model.logs.take() else { return Vec::new() };
     model.ticket += 1;
     let mut log = LogView::new(old.title, old.targets, model.ticket);

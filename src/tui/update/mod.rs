@@ -11,6 +11,7 @@
 //! copy       what goes to the clipboard                export    what goes into a file
 //! history    the list of operations                    replay  one of them, from its record
 //! themes     choosing a theme                          instance  keys of an instance's page, and what the engine says of it
+//! prompt     keys of the line behind `:`    said    what it asked for
 //! marks      marks, and what is done to all that is marked           bulk    a plan for each of several apps
 //! ```
 
@@ -28,7 +29,9 @@ mod lost;
 mod marks;
 mod operation;
 mod page;
+mod prompt;
 mod replay;
+mod said;
 mod themes;
 
 use super::keymap::{Action, Place};
@@ -93,7 +96,30 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             model.left_open = left;
             Vec::new()
         }
+        Msg::Said { ticket, said } => prompt::said(model, ticket, said),
+        Msg::Lines(lines) => {
+            // What was typed meanwhile is the newest.
+            let meanwhile = model.lines.take().unwrap_or_default();
+            model.lines = Some(lines.into_iter().chain(meanwhile).collect());
+            Vec::new()
+        }
+        Msg::Told(Ok(what)) => {
+            say(model, what, Role::Good);
+            Vec::new()
+        }
+        Msg::Told(Err(why)) => {
+            say(model, why, Role::Bad);
+            Vec::new()
+        }
+        Msg::Reading { title, lines } => {
+            said::read(model, title, lines);
+            Vec::new()
+        }
+        Msg::Switched(switched) => said::switched(model, switched),
         Msg::History(listed) => {
+            if let (Some(prompt), Ok(listed)) = (&mut model.prompt, &listed) {
+                prompt.known.clone_from(listed);
+            }
             history::listed(model, listed);
             Vec::new()
         }
@@ -106,6 +132,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
         Msg::NotBegun(refusal) => dialog::not_begun(model, refusal),
         Msg::Op(event) => operation::event(model, &event),
         Msg::Files(files) => {
+            if let (Some(prompt), Ok(files)) = (&mut model.prompt, &files) {
+                prompt.files.clone_from(files);
+            }
             creating::files(model, files);
             Vec::new()
         }
@@ -161,7 +190,10 @@ fn paste(model: &mut Model, text: &str) {
         Some(Dialog::Ask(ask)) => ask.line.paste(text),
         Some(_) => {}
         None => {
-            if let Some((_, line, _)) = model.logs.as_mut().and_then(|log| log.typing.as_mut()) {
+            if let Some(prompt) = &mut model.prompt {
+                prompt.line.paste(text);
+                prompt.cycling = None;
+            } else if let Some((_, line, _)) = model.logs.as_mut().and_then(|log| log.typing.as_mut()) {
                 line.paste(text);
             } else if let Some(list) = model.history.as_mut().filter(|list| list.typing.is_some()) {
                 list.paste(text);
@@ -181,6 +213,9 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
     model.notice = None;
     if model.dialog.is_some() {
         return dialog::press(model, key);
+    }
+    if model.prompt.is_some() {
+        return prompt::press(model, key);
     }
     if model.list.typing.is_some() && model.screen == Screen::Fleet {
         return fleet::type_filter(model, key);
@@ -218,6 +253,7 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             Vec::new()
         }
         Action::History => history::begin(model),
+        Action::Command => prompt::open(model),
         Action::Themes => {
             themes::open(model);
             Vec::new()

@@ -8,6 +8,7 @@
 //! dialog   questions over the screen           message  why there are no rows
 //! bulk     plans for several apps              services of a Compose file   lists  to choose from
 //! history replay   operations of the past
+//! prompt   the line behind `:`
 //! ```
 
 mod bulk;
@@ -24,6 +25,7 @@ mod message;
 mod operation;
 mod page;
 mod pen;
+mod prompt;
 mod replay;
 mod services;
 mod strip;
@@ -61,6 +63,9 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
         let line = Rect { y: area.bottom() - 1, height: 1, ..area };
         cursor = bottom(&mut pen, model, line);
     }
+    if let Some(typed) = model.prompt.as_ref().filter(|_| hints_height > 0) {
+        cursor = Some(prompt::draw(&mut pen, model, typed, area));
+    }
     if let Some(dialog) = &model.dialog {
         cursor = dialog::draw(&mut pen, model, dialog, body);
     }
@@ -85,6 +90,7 @@ fn screen(pen: &mut Pen<'_>, model: &Model, area: Rect, body: Rect) {
         Screen::Logs => logs::draw(pen, model, body),
         Screen::History => history::draw(pen, model, body),
         Screen::Replay => replay::draw(pen, model, body),
+        Screen::Reading => page::reading(pen, model, body),
     }
 }
 
@@ -95,7 +101,7 @@ pub fn as_text(model: &Model) -> String {
         Screen::Fleet => model.rows().len(),
         Screen::Operation(_) | Screen::Replay => model.operation().map_or(0, |op| op.rows() + 24),
         Screen::Instance(..) => instance::rows(model).len(),
-        Screen::Help(_) => page::length(model),
+        Screen::Help(_) | Screen::Reading => page::length(model),
         Screen::History => model.history.as_ref().map_or(0, |list| list.rows(&model.operations).len()),
         Screen::Logs | Screen::OwnLog => 0,
     };
@@ -117,7 +123,12 @@ pub fn line(model: &Model) -> Option<String> {
             instance::rows(model).into_iter().nth(cursor).map(|row| row.content)
         }
         Screen::Logs => model.logs.as_ref()?.line().map(str::to_owned),
-        Screen::Operation(_) | Screen::History | Screen::Replay | Screen::OwnLog | Screen::Help(_) => None,
+        Screen::Operation(_)
+        | Screen::History
+        | Screen::Replay
+        | Screen::Reading
+        | Screen::OwnLog
+        | Screen::Help(_) => None,
     }
 }
 
@@ -296,7 +307,7 @@ fn offered(model: &Model, place: Place) -> Vec<Action> {
             if !model.operations.is_empty() {
                 actions.insert(2, Action::Operations);
             }
-            actions.extend([Action::Trouble, Action::History, Action::Log]);
+            actions.extend([Action::Command, Action::History, Action::Trouble, Action::Log]);
             actions
         }
         Place::Operation => match model.operation() {

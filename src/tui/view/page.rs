@@ -30,6 +30,20 @@ pub fn room(size: (u16, u16)) -> usize {
     usize::from(size.1.saturating_sub(4))
 }
 
+/// Something to read.
+pub fn reading(pen: &mut Pen<'_>, model: &Model, area: Rect) {
+    let Some((title, _)) = &model.reading else { return };
+    page(pen, area, &[(title.clone(), Role::Title)], &reading_lines(model), model.scroll);
+}
+
+fn reading_lines(model: &Model) -> Vec<Spans> {
+    let width = usize::from(model.size.0.saturating_sub(4));
+    let lines = model.reading.iter().flat_map(|(_, lines)| lines);
+    // Lines that are indented stand in columns: they are cut rather than wrapped.
+    let fold = |line: &str| if line.starts_with(' ') { vec![line.to_owned()] } else { text::wrap(line, width) };
+    lines.flat_map(|(line, role)| fold(line).into_iter().map(|line| vec![(line, *role)])).collect()
+}
+
 /// All keys of a place, from the keymap.
 pub fn help(pen: &mut Pen<'_>, model: &Model, place: Place, area: Rect) {
     let lines = help_lines(model, place);
@@ -87,6 +101,7 @@ pub fn help_lines(model: &Model, place: Place) -> Vec<Spans> {
 pub fn length(model: &Model) -> usize {
     match &model.screen {
         Screen::Help(place) => help_lines(model, *place).len(),
+        Screen::Reading => reading_lines(model).len(),
         _ => 0,
     }
 }

@@ -23,7 +23,9 @@ fn an_app_lives_its_life_on_podman() {
     let answers = |version: &str| {
         let after = site.all_outside(2);
         assert_eq!(after, before, "address, namespace, host name and sandbox stay");
-        after.iter().for_each(|one| assert_eq!(get(&one.address(), "/"), version));
+        for one in &after {
+            assert_eq!(get(&one.address(), "/"), version);
+        }
     };
     answers("v1");
     site.run("deploy", &["--image", &v2]).expect_code(0);

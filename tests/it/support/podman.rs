@@ -1,7 +1,7 @@
 //! A Podman of one's own that answers on a socket as Docker does: own images, containers, networks' files and configuration.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ impl Podman {
     pub fn start() -> Self {
         let place = tempfile::tempdir_in("/tmp").expect("a folder");
         fs::write(place.path().join("containers.conf"), CONFIG).expect("its configuration");
-        let mut service = command(place.path().into());
+        let mut service = command(place.path());
         let log = fs::File::create(place.path().join("log")).expect("its log");
         service.args(["system", "service", "--time=0", &format!("unix://{}/podman.sock", place.path().display())]);
         service.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
@@ -43,7 +43,7 @@ impl Podman {
     }
 }
 
-fn command(place: PathBuf) -> Command {
+fn command(place: &Path) -> Command {
     let mut podman = Command::new("podman");
     podman.env("CONTAINERS_CONF", place.join("containers.conf"));
     podman.args(["--root".into(), place.join("root"), "--runroot".into(), place.join("run")]);
@@ -53,7 +53,7 @@ fn command(place: PathBuf) -> Command {
 impl Drop for Podman {
     fn drop(&mut self) {
         for args in [&["rm", "--all", "--force", "--time=0"][..], &["network", "prune", "--force"]] {
-            let _ = command(self.place.path().into()).args(args).output();
+            let _ = command(self.place.path()).args(args).output();
         }
         let _ = self.service.kill();
         let _ = self.service.wait();

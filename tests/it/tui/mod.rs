@@ -8,6 +8,7 @@ mod history;
 mod keys;
 mod logs;
 mod picture;
+mod prompt;
 mod sample;
 mod screens;
 mod terminal;
