@@ -40,11 +40,15 @@ pub fn run(mut args: Args) -> ! {
         name = args.value(b"--at");
         token = args.value(b"gate");
     }
-    wait(name, token);
+    // Before anybody is told that it waits: what asks it to end from then on is heard.
+    let signals = Signals::block();
+    wait(name, token, &signals);
+    end_if_asked(&signals);
+    signals.give_back();
     exec::become_it(&args)
 }
 
-fn wait(name: &[u8], token: &[u8]) {
+fn wait(name: &[u8], token: &[u8], signals: &Signals) {
     let Some(arbiter) = connect(name) else { return };
     let mut hello = Line::<{ TOKEN + 16 }>::new();
     hello.push(b"gate 1 ").push(token);
@@ -58,10 +62,9 @@ fn wait(name: &[u8], token: &[u8]) {
         return;
     }
     let mut answer = [0_u8; 16];
-    // Until the answer is here a signal is as deadly as to a program that has just begun.
     let len = listen(&arbiter, &mut answer, sys::now_us() + ANSWER_US);
     match &answer[..len] {
-        b"start" => wait_for_go(&arbiter),
+        b"start" => wait_for_go(&arbiter, signals),
         b"bind" => match notify::ask_before_bind() {
             Ok(listener) => {
                 if unix::send(&arbiter, b"filter", &[listener.raw()]).is_err() {
@@ -74,7 +77,7 @@ fn wait(name: &[u8], token: &[u8]) {
                 let mut line = Line::<32>::new();
                 line.push(b"unfiltered ").number(error.0 as u64);
                 if unix::send(&arbiter, line.bytes(), &[]).is_ok() {
-                    wait_for_go(&arbiter);
+                    wait_for_go(&arbiter, signals);
                 }
             }
         },
@@ -94,23 +97,25 @@ fn connect(name: &[u8]) -> Option<Fd> {
 }
 
 /// As the first process of a container this one gets no signal it does not ask for: being asked to end, it ends.
-fn wait_for_go(arbiter: &Fd) {
-    let signals = Signals::block();
+fn wait_for_go(arbiter: &Fd, signals: &Signals) {
     let mut word = [0_u8; 16];
     loop {
         let mut fds = [PollFd::new(signals.fd(), POLLIN), PollFd::new(arbiter.raw(), POLLIN)];
         sys::poll(&mut fds, u64::MAX);
-        match signals.take() {
-            Asked::Terminate => sys::exit(128 + 15),
-            Asked::Interrupt => sys::exit(128 + 2),
-            Asked::Nothing | Asked::Collect => {}
-        }
+        end_if_asked(signals);
         // `go`, or the end of the arbiter: nobody holds this any more.
         if fds[1].revents != 0 && !matches!(unix::receive(arbiter, &mut word), Err(Errno::EAGAIN | Errno::EINTR)) {
             break;
         }
     }
-    signals.give_back();
+}
+
+fn end_if_asked(signals: &Signals) {
+    match signals.take() {
+        Asked::Terminate => sys::exit(128 + 15),
+        Asked::Interrupt => sys::exit(128 + 2),
+        Asked::Nothing | Asked::Collect => {}
+    }
 }
 
 /// The next message's length; 0 where none comes in time.

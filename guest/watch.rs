@@ -16,7 +16,8 @@
 
 use crate::PROTOCOL;
 use crate::args::{self, Args};
-use crate::probe::{Leash, Spec, probe};
+use crate::port;
+use crate::probe::{Answer, Leash, Spec, probe};
 use crate::signals;
 use crate::sys;
 use crate::text::Line;
@@ -24,6 +25,9 @@ use crate::text::Line;
 const MS: u64 = 1000;
 const SECOND: u64 = 1_000_000;
 const HOUR_MS: u64 = 3_600_000;
+/// Between two connections to a TCP port that takes them it is looked at from the outside: each connection has to be accepted,
+/// and a server that is slow at that moment has room for few.
+const CONNECTS: u64 = 20 * MS;
 /// The longest line, with room for a prefix.
 const LINE: usize = 192;
 
@@ -82,8 +86,18 @@ impl Watch<'_> {
         self.greet();
         let mut up = None;
         let (mut last_ok, mut changed, mut said) = (0, sys::now_us(), 0);
+        let mut connected = 0;
         loop {
-            let (answer, at) = probe(&self.spec, leash, self.timeout_us);
+            let looks = up == Some(true) && sys::now_us() < connected + CONNECTS;
+            let seen = if looks { self.look() } else { None };
+            let (answer, at) = seen.unwrap_or_else(|| probe(&self.spec, leash, self.timeout_us));
+            if seen.is_none() {
+                if up == Some(true) && !answer.is_up() {
+                    // Whoever had the port since then did not take connections.
+                    last_ok = last_ok.min(connected);
+                }
+                connected = at;
+            }
             let mut line = self.line();
             let begun = line.bytes().len();
             if up != Some(answer.is_up()) {
@@ -112,6 +126,13 @@ impl Watch<'_> {
             }
             leash.sleep(sys::now_us() + self.every_us.max(pace(answer.is_up(), at - changed)));
         }
+    }
+
+    /// Whether somebody still has the port, and when that was seen; `None` where only a connection tells.
+    fn look(&self) -> Option<(Answer, u64)> {
+        let Spec::Tcp { port } = self.spec else { return None };
+        let answer = if port::is_free(port) { Answer::Refused } else { Answer::Connected };
+        Some((answer, sys::now_us()))
     }
 
     /// The first line: what this is, and which network namespace it looks at.
