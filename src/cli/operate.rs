@@ -164,6 +164,7 @@ fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, C
         | Verb::Doctor
         | Verb::Themes(_)
         | Verb::Demo(_)
+        | Verb::Bench(_)
         | Verb::Completions { .. }
         | Verb::Man { .. } => {
             return Err(CliError::usage("this verb is no operation"));
