@@ -42,7 +42,13 @@ pub fn store() -> Result<Records, CliError> {
 
 /// The operations of this console's user, the newest first.
 pub fn history(out: &mut Output, args: &HistoryArgs) -> Result<u8, CliError> {
-    let all = store()?.list()?;
+    let (mut all, mut unread) = (Vec::new(), Vec::new());
+    for listed in store()?.all()? {
+        listed.read.map_or_else(|why| unread.push(why), |summary| all.push(summary));
+    }
+    for why in &unread {
+        out.warning(&format!("a record can't be read: {why}"));
+    }
     let open: Vec<_> = left_open(&all).into_iter().map(|one| one.op.clone()).collect();
     let wanted = |one: &&Summary| args.app.as_deref().is_none_or(|app| is_about(&one.app, app));
     let shown: Vec<&Summary> = all.iter().filter(wanted).collect();

@@ -217,6 +217,7 @@ pub fn simulated(start: &mut console::Start) -> Result<Option<demo::simulated::S
     match demo::simulated::Simulated::serve() {
         Ok(simulated) => {
             start.location = Location::at(simulated.host());
+            start.records = Some(simulated.records());
             Ok(Some(simulated))
         }
         Err(error) => {

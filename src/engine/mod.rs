@@ -60,6 +60,6 @@ pub use door::{Unheard, say};
 pub use error::{Error, ErrorKind};
 pub use logs::{InstanceLine, Lines};
 pub use operator::Operator;
-pub use record::{RecordError, Records, read_file};
+pub use record::{Listed, RecordError, Records, read_file};
 pub use request::{Control, Operation, Request};
 pub use session::{Session, unrecorded};

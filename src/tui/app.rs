@@ -10,6 +10,7 @@ use super::look::{self, Wanted};
 use super::message::{Command, Msg};
 use super::model::Model;
 use super::raw::Raw;
+use super::replay::Replay;
 use super::terminal::{self, Screen};
 use super::tour::{Next, Script, Tour};
 use super::update::update;
@@ -262,6 +263,7 @@ impl Console {
     fn tick(&self) -> Duration {
         let [fast, slow, idle] = TICKS;
         match self.model.state {
+            _ if self.model.replay.as_ref().is_some_and(Replay::is_playing) => FRAME,
             _ if self.model.running() > 0 => fast,
             FleetState::Stale { .. } => slow,
             _ => idle,

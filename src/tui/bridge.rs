@@ -6,6 +6,7 @@
 use super::logs::Wanted;
 use super::looks::Looks;
 use super::message::{Command, Msg, Refusal};
+use super::shelf;
 use crate::config::compose::{self, LoadOptions};
 use crate::domain::balancer::{self, TrafficSeen};
 use crate::domain::clean::clean_lines;
@@ -171,6 +172,8 @@ impl Bridge {
                     let _ = tell.blocking_send(Msg::Loaded(project));
                 });
             }
+            Command::History => shelf::list(self.reach.records.clone(), self.tell.clone()),
+            Command::Record(op) => shelf::read(self.reach.records.clone(), op, self.tell.clone()),
             Command::Resync => self.resync.notify_one(),
             Command::Log { ticket, wanted } => self.follow(ticket, wanted),
             Command::EndLogs => self.logs.abort_all(),

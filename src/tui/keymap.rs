@@ -87,6 +87,13 @@ actions! {
     Save = "save", "save", "write what is shown into a file in the current directory";
     ScrollLeft = "scroll_left", "left", "to the left";
     ScrollRight = "scroll_right", "right", "to the right";
+    Play = "play", "play", "play it on, or hold it; at its end, from the beginning";
+    Faster = "faster", "faster", "play it faster";
+    Slower = "slower", "slower", "play it slower";
+    SeekBack = "seek_back", "rewind", "a twentieth of its time back";
+    SeekOn = "seek_on", "forward", "a twentieth of its time on";
+    SeekStart = "seek_start", "start", "to its beginning";
+    SeekEnd = "seek_end", "to the end", "to its end";
     Up = "up", "up", "one up";
     Down = "down", "down", "one down";
     First = "first", "first", "to the first";
@@ -97,6 +104,7 @@ actions! {
     Open = "open", "open", "open what is selected";
     Back = "back", "back", "back; never quits, never ends an operation";
     Operations = "operations", "operation", "the operation that runs, or ran last";
+    History = "history", "history", "operations of the past: filter them, open one, play it again";
     Log = "log", "log", "pitstop's own log";
     Help = "help", "help", "this page";
     Redraw = "redraw", "redraw", "draw the whole screen again";
@@ -113,6 +121,9 @@ pub enum Place {
     /// A page of text: help, pitstop's log, an instance.
     Page,
     Logs,
+    History,
+    /// A record that is looked at.
+    Replay,
 }
 
 /// Keys to actions, by section.
@@ -138,7 +149,7 @@ enum Keys {
 
 type File = BTreeMap<String, BTreeMap<String, Spanned<Keys>>>;
 
-const SECTIONS: [&str; 5] = ["global", "move", "fleet", "operation", "logs"];
+const SECTIONS: [&str; 7] = ["global", "move", "fleet", "operation", "logs", "history", "replay"];
 
 impl Place {
     /// Sections in which a key is looked for, in this order.
@@ -148,6 +159,8 @@ impl Place {
             Self::Operation => &["operation", "move", "global"],
             Self::Page => &["move", "global"],
             Self::Logs => &["logs", "move", "global"],
+            Self::History => &["history", "move", "global"],
+            Self::Replay => &["replay", "move", "global"],
         }
     }
 }
@@ -267,7 +280,7 @@ mod tests {
     fn the_built_in_map_is_right_and_every_action_has_a_key() {
         let map = Keymap::parse("keymap.toml", DEFAULT).unwrap();
         for action in Action::ALL {
-            let places = [Place::Fleet, Place::Operation, Place::Page, Place::Logs];
+            let places = [Place::Fleet, Place::Operation, Place::Page, Place::Logs, Place::History, Place::Replay];
             assert!(places.iter().any(|place| map.key(*place, *action).is_some()), "{action:?} has no key");
         }
     }

@@ -8,8 +8,8 @@ use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ContainerId, OpId};
 use crate::domain::plan::Plan;
 use crate::domain::project::ProjectSpec;
-use crate::domain::record::Summary;
-use crate::engine::{LogLine, Request};
+use crate::domain::record::{Record, Summary};
+use crate::engine::{Listed, LogLine, Request};
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -37,6 +37,13 @@ pub enum Msg {
     Loads(Loads),
     /// Operations that were left half-done, the oldest first.
     LeftOpen(Vec<Summary>),
+    /// The answer to [`Command::History`]: all records, or why there is no list.
+    History(Result<Vec<Listed>, String>),
+    /// The answer to [`Command::Record`]: what was read, and whether a console is writing it.
+    Record {
+        op: OpId,
+        record: Result<Box<(Record, bool)>, String>,
+    },
     /// The answer to [`Command::Plan`] with that ticket.
     Planned {
         ticket: u64,
@@ -101,6 +108,10 @@ pub enum Command {
     },
     /// The plan, and the request it was made for.
     Run(Box<Plan>, Box<Request>),
+    /// Read all records.
+    History,
+    /// Read that operation's record.
+    Record(OpId),
     /// Look for Compose files in the current directory.
     Files,
     /// Read a Compose file.

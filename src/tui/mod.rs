@@ -12,6 +12,7 @@
 //! tour       the console played by a script
 //! operation  one operation as its events tell it   own_log  pitstop's own log
 //! logs       lines of instances   pattern  what is looked for in them
+//! history    operations of the past    replay  one of them, as it stood at any moment    shelf  reads their records
 //! ```
 //!
 //! The only module that names ratatui and crossterm.
@@ -21,6 +22,7 @@ mod bridge;
 mod fault;
 pub mod filter;
 pub mod glyphs;
+pub mod history;
 pub mod input;
 pub mod keymap;
 mod keys;
@@ -33,7 +35,9 @@ pub mod operation;
 pub mod own_log;
 pub mod pattern;
 mod raw;
+pub mod replay;
 pub mod rows;
+mod shelf;
 mod terminal;
 pub mod text;
 pub mod theme;

@@ -4,12 +4,14 @@
 //! `update` as [`Command`](super::message::Command)s.
 
 use super::glyphs::Glyphs;
+use super::history::History;
 use super::input::Line;
 use super::keymap::{Keymap, Place};
 use super::logs::LogView;
 use super::message::Refusal;
 use super::operation::OpView;
 use super::own_log::OwnLog;
+use super::replay::Replay;
 use super::rows::{self, AppKey, Loads, Row, RowId, Shown};
 use super::theme::{BUILT_IN, Role, Theme};
 use crate::domain::balancer::TrafficSeen;
@@ -73,6 +75,10 @@ pub struct Model {
     pub scroll: usize,
     pub own_log: OwnLog,
     pub logs: Option<LogView>,
+    /// The history, until it is left.
+    pub history: Option<History>,
+    /// The record that is looked at.
+    pub replay: Option<Replay>,
     /// Distinguishes answers to the plan asked for last from late ones.
     pub ticket: u64,
     /// Quit as soon as no operation runs.
@@ -92,6 +98,9 @@ pub struct Model {
 pub enum Screen {
     Fleet,
     Operation(OpId),
+    History,
+    /// A record.
+    Replay,
     Instance(AppKey, crate::domain::ids::InstanceName),
     Logs,
     OwnLog,
@@ -293,6 +302,8 @@ impl Model {
             scroll: 0,
             own_log: OwnLog::default(),
             logs: None,
+            history: None,
+            replay: None,
             ticket: 0,
             leaving: false,
             read_only: false,
@@ -359,6 +370,8 @@ impl Model {
             Screen::Fleet => Place::Fleet,
             Screen::Operation(_) => Place::Operation,
             Screen::Logs => Place::Logs,
+            Screen::History => Place::History,
+            Screen::Replay => Place::Replay,
             Screen::Instance(..) | Screen::OwnLog | Screen::Help(_) => Place::Page,
         }
     }
@@ -367,6 +380,7 @@ impl Model {
     pub fn operation(&self) -> Option<&OpView> {
         match &self.screen {
             Screen::Operation(id) => self.operations.iter().find(|op| op.id == *id),
+            Screen::Replay => self.replay.as_ref().map(|replay| &replay.shown),
             _ => None,
         }
     }

@@ -23,6 +23,10 @@ pub struct OpView {
     pub selected: usize,
     /// The person has moved the cursor.
     pub moved: bool,
+    /// The moment of its own time that is shown, when it is played from a record.
+    pub at: Option<u64>,
+    /// Its record ends without an end.
+    pub broken_off: bool,
 }
 
 /// Rows per instance, or per step.
@@ -44,7 +48,16 @@ impl OpView {
     }
 
     pub fn new(id: OpId, now: Duration) -> Self {
-        Self { id, progress: Progress::default(), heard: now, view: View::Instances, selected: 0, moved: false }
+        Self {
+            id,
+            progress: Progress::default(),
+            heard: now,
+            view: View::Instances,
+            selected: 0,
+            moved: false,
+            at: None,
+            broken_off: false,
+        }
     }
 
     /// Takes in an event that came at the console's time `now`. At the end the cursor goes to the first trouble, unless
@@ -68,7 +81,7 @@ impl OpView {
     }
 
     pub fn is_running(&self) -> bool {
-        !self.progress.is_over()
+        !self.progress.is_over() && !self.broken_off
     }
 
     /// Why it waits for a person to say go, if it does.
@@ -83,11 +96,12 @@ impl OpView {
         Some((since + grace).saturating_sub(self.elapsed(now)).div_ceil(1000) * 1000)
     }
 
-    /// Milliseconds since it began: measured while it runs, told by its last event after.
+    /// Milliseconds since it began: measured while it runs, told by its last event after, or as its record is played.
     pub fn elapsed(&self, now: Duration) -> u64 {
-        match &self.progress.finished {
-            Some(finished) => finished.took_ms,
-            None => self.progress.elapsed_ms + millis(now.saturating_sub(self.heard)),
+        match (&self.progress.finished, self.at) {
+            (Some(finished), _) => finished.took_ms,
+            (None, Some(at)) => at,
+            (None, None) => self.progress.elapsed_ms + millis(now.saturating_sub(self.heard)),
         }
     }
 

@@ -195,6 +195,7 @@ async fn old_engines_get_the_fields_that_new_models_have_lost() {
             aliases: Vec::new(),
             spec: SandboxSpec { networks: vec![attach], ..SandboxSpec::default() },
             addresses: [].into(),
+            sysctls: [].into(),
         };
         docker.create_sandbox(&sandbox).await.unwrap();
         let bodies: Vec<Value> =

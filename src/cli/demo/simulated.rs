@@ -4,11 +4,12 @@ use super::super::error::CliError;
 use super::super::exit;
 use super::super::output::Output;
 use super::super::signals::Signals;
+use crate::engine::Records;
 use crate::sim::{Scenario, Sim};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-/// A simulated engine with the demo's fleet, and the directory of its socket; both end with it.
+/// A simulated engine with the demo's fleet, and the directory of its socket and records; all end with it.
 pub struct Simulated {
     sim: Sim,
     directory: PathBuf,
@@ -26,6 +27,11 @@ impl Simulated {
                 Err(CliError::failed("cannot serve the simulated engine").because(&error))
             }
         }
+    }
+
+    /// Where records of what is done on it are kept for as long as it lives.
+    pub fn records(&self) -> Records {
+        Records::at(self.directory.join("records"))
     }
 
     /// As `--host` takes it.

@@ -49,15 +49,28 @@ pub enum Standing {
 impl Record {
     /// Itself in a line; `running`: a console is writing it.
     pub fn summary(&self, running: bool) -> Summary {
-        let progress = Progress::of(&self.events);
-        let planned = progress.planned.as_ref();
-        let finished = progress.finished.as_ref();
         let header = self.header.as_ref();
         Summary {
-            op: self.op.clone(),
-            began: progress.began,
             by: header.map(|header| header.by.clone()).unwrap_or_default(),
             engine: header.map(|header| header.engine.clone()).unwrap_or_default(),
+            resumes: header.and_then(|header| header.resumes.clone()),
+            resumed_by: self.resumed_by.clone(),
+            running,
+            ..Summary::of(&self.op, &Progress::of(&self.events))
+        }
+    }
+}
+
+impl Summary {
+    /// What an operation's events tell so far; who does it, and where, is not in them.
+    pub fn of(op: &OpId, progress: &Progress) -> Self {
+        let planned = progress.planned.as_ref();
+        let finished = progress.finished.as_ref();
+        Self {
+            op: op.clone(),
+            began: progress.began,
+            by: String::new(),
+            engine: Engine::default(),
             kind: planned.map(|planned| planned.kind),
             app: planned.map(|planned| planned.app.clone()).unwrap_or_default(),
             from: planned.and_then(|planned| planned.from.clone()),
@@ -66,14 +79,12 @@ impl Record {
             took_ms: finished.map_or(progress.elapsed_ms, |finished| finished.took_ms),
             counts: finished.map_or_else(|| progress.counts(), |finished| finished.counts),
             error: finished.and_then(|finished| finished.error.clone()),
-            resumes: header.and_then(|header| header.resumes.clone()),
-            resumed_by: self.resumed_by.clone(),
-            running,
+            resumes: None,
+            resumed_by: None,
+            running: finished.is_none(),
         }
     }
-}
 
-impl Summary {
     /// Where it stands.
     pub fn standing(&self) -> Standing {
         match self.outcome {
@@ -125,6 +136,12 @@ impl Standing {
             Self::BrokenOff => "broken_off",
         }
     }
+}
+
+/// When the operation with that id was begun, as far as the id tells: it begins with the time.
+pub fn begun(op: &OpId) -> Option<Timestamp> {
+    let time = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S", op.as_str().get(..15)?).ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
 }
 
 /// `12 min ago`.

@@ -16,7 +16,7 @@ mod store;
 mod writer;
 
 pub(super) use intents::Intents;
-pub use store::{RecordError, Records, read_file};
+pub use store::{Listed, RecordError, Records, read_file};
 pub(super) use writer::{Pending, Recorder};
 
 #[cfg(test)]

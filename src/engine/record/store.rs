@@ -41,6 +41,13 @@ pub enum RecordError {
     Ambiguous { beginning: String, could_be: Vec<String> },
 }
 
+/// A record in a list: in a line, or why it can't be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    pub op: OpId,
+    pub read: Result<Summary, RecordError>,
+}
+
 impl RecordError {
     fn file(path: &Path, why: impl Display) -> Self {
         Self::File(clean(&path.to_string_lossy()), format!("{why}"))
@@ -76,14 +83,18 @@ impl Records {
         Ok((file, path))
     }
 
+    /// All of them, the newest first. Blocks on the disk.
+    pub fn all(&self) -> Result<Vec<Listed>, RecordError> {
+        let read = |op: OpId| Listed { read: self.read(&op).map(|(record, running)| record.summary(running)), op };
+        let mut all: Vec<Listed> = self.ids()?.into_iter().map(read).collect();
+        // What tells no time of its own stands where its id belongs: that begins with the time.
+        all.sort_by(|a, b| b.op.cmp(&a.op));
+        Ok(all)
+    }
+
     /// All that can be read, the newest first. Blocks on the disk.
     pub fn list(&self) -> Result<Vec<Summary>, RecordError> {
-        let mut all: Vec<Summary> = self
-            .ids()?
-            .iter()
-            .filter_map(|op| self.read(op).ok())
-            .map(|(record, running)| record.summary(running))
-            .collect();
+        let mut all: Vec<Summary> = self.all()?.into_iter().filter_map(|listed| listed.read.ok()).collect();
         all.sort_by(|a, b| (b.began, &b.op).cmp(&(a.began, &a.op)));
         Ok(all)
     }

@@ -106,6 +106,11 @@ fn files_of_others_and_links_are_not_read() {
     std::fs::copy(&path, records.path(&copy)).unwrap();
     assert!(records.read(&copy).is_err());
     assert_eq!(records.list().unwrap().len(), 1);
+    // A list that leaves nothing out says of each why.
+    let all = records.all().unwrap();
+    let unread: Vec<String> = all.iter().filter_map(|one| Some(one.read.as_ref().err()?.to_string())).collect();
+    assert_eq!(all.len(), unread.len() + 1, "{unread:?}");
+    assert!(unread.iter().any(|why| why.contains("not a regular file")), "{unread:?}");
     assert_eq!(records.path(&name).metadata().unwrap().uid(), rustix::process::geteuid().as_raw());
 }
 

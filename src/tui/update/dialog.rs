@@ -277,7 +277,8 @@ fn choose(model: &mut Model, key: KeyEvent) -> Option<Vec<Command>> {
             options.warm = Some(match options.warm {
                 None | Some(Warm::Off) => Warm::Auto,
                 Some(Warm::Auto) => Warm::Bind,
-                Some(Warm::Bind) => Warm::Start,
+                Some(Warm::Bind) => Warm::Exclusive,
+                Some(Warm::Exclusive) => Warm::Start,
                 Some(Warm::Start) => Warm::Off,
             });
         }

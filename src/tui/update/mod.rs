@@ -5,17 +5,19 @@
 //! fleet      keys of the home screen: move, mark, fold, filter, begin an operation
 //! operation  keys and events of operations         page    keys of pages             logs  keys of logs, and lines
 //! dialog     keys while a question is open, and the answers of the engine to it
-//! themes     choosing a theme
+//! themes     choosing a theme         history  the list of operations      replay  one of them, from its record
 //! marks      marks, and what is done to all that is marked           bulk    a plan for each of several apps
 //! ```
 
 mod bulk;
 mod dialog;
 mod fleet;
+mod history;
 mod logs;
 mod marks;
 mod operation;
 mod page;
+mod replay;
 mod themes;
 
 use super::keymap::{Action, Place};
@@ -46,6 +48,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
         Msg::Clock { wall, now } => {
             model.wall = wall;
             model.now = now;
+            if let Some(replay) = &mut model.replay {
+                replay.tick(now);
+            }
             let ended = model.logs.as_ref().is_some_and(|log| log.sources.iter().any(|source| source.ended));
             if ended { logs::settle(model) } else { Vec::new() }
         }
@@ -67,6 +72,14 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
         }
         Msg::LeftOpen(left) => {
             model.left_open = left;
+            Vec::new()
+        }
+        Msg::History(listed) => {
+            history::listed(model, listed);
+            Vec::new()
+        }
+        Msg::Record { op, record } => {
+            history::record(model, &op, record);
             Vec::new()
         }
         Msg::Planned { ticket, answer } => dialog::planned(model, ticket, answer),
@@ -128,6 +141,9 @@ fn paste(model: &mut Model, text: &str) {
         None => {
             if let Some((_, line, _)) = model.logs.as_mut().and_then(|log| log.typing.as_mut()) {
                 line.paste(text);
+            } else if let Some(list) = model.history.as_mut().filter(|list| list.typing.is_some()) {
+                list.paste(text);
+                history::settle(model);
             } else if let Some((line, _)) = &mut model.list.typing {
                 line.paste(text);
                 model.list.shown.filter = line.text().to_owned();
@@ -148,6 +164,9 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
     if model.screen == Screen::Logs && model.logs.as_ref().is_some_and(|log| log.typing.is_some()) {
         return logs::type_key(model, key);
     }
+    if model.screen == Screen::History && model.history.as_ref().is_some_and(|list| list.typing.is_some()) {
+        return history::type_filter(model, key);
+    }
     let Some(action) = model.keys.action(model.place(), key) else { return Vec::new() };
     match action {
         Action::Quit => quit(model),
@@ -166,15 +185,17 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             let shown = model.operations.iter().rev().find(|op| op.is_running()).or(model.operations.last());
             match shown.map(|op| op.id.clone()) {
                 Some(id) => open(model, Screen::Operation(id)),
-                None => say(model, "no operation yet in this console", Role::Dim),
+                None => return history::begin(model),
             }
             Vec::new()
         }
+        Action::History => history::begin(model),
         Action::Themes => {
             themes::open(model);
             Vec::new()
         }
         Action::Redraw => vec![Command::Redraw],
+        Action::Resync if model.screen == Screen::History => vec![Command::Resync, Command::History],
         Action::Resync => vec![Command::Resync],
         Action::Suspend => suspend(model),
         action => match model.place() {
@@ -182,6 +203,8 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             Place::Operation => operation::act(model, action),
             Place::Logs => logs::act(model, action),
             Place::Page => page::act(model, action),
+            Place::History => history::act(model, action),
+            Place::Replay => replay::act(model, action),
         },
     }
 }

@@ -15,6 +15,7 @@ use crate::engine::Request;
 pub fn began(model: &mut Model, id: OpId) -> Vec<Command> {
     model.beginning = model.beginning.saturating_sub(1);
     model.operations.push(OpView::new(id.clone(), model.now));
+    super::history::settle(model);
     if model.together > 0 {
         model.together -= 1;
         say(model, format!("{} under way", super::super::text::count(model.running(), "operation")), Role::Busy);
@@ -47,6 +48,7 @@ pub fn event(model: &mut Model, event: &OpEvent) -> Vec<Command> {
     }
     if ended {
         super::marks::ended(model, event);
+        super::history::settle(model);
         if matches!(&model.dialog, Some(Dialog::Abort(asked)) if *asked == id) {
             model.dialog = None;
         }
@@ -62,6 +64,8 @@ pub fn event(model: &mut Model, event: &OpEvent) -> Vec<Command> {
                 return vec![Command::Quit];
             }
         }
+        // What its record says now.
+        return if model.history.is_some() { vec![Command::History] } else { Vec::new() };
     }
     Vec::new()
 }
@@ -75,6 +79,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         return Vec::new();
     };
     match action {
+        Action::Back if model.history.is_some() => return super::history::begin(model),
         Action::Back => close(model),
         Action::Pause if running && model.operation().is_some_and(|op| op.progress.gate.is_some()) => {
             model.dialog = Some(Dialog::Gate(id));

@@ -108,7 +108,7 @@ fn conclusion(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize, lines: &m
         push(lines, "error", error, Role::Bad, width);
     }
     for sentence in &finished.state {
-        push(lines, "now", sentence, role, width);
+        push(lines, if op.at.is_some() { "then" } else { "now" }, sentence, role, width);
     }
     let slowest: Vec<String> = op
         .progress
@@ -124,12 +124,15 @@ fn conclusion(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize, lines: &m
     }
     let key = |action| model.keys.key(model.place(), action).unwrap_or("?").to_owned();
     let back = key(super::super::keymap::Action::Back);
+    let to = if model.history.is_some() { "history" } else { "fleet" };
     let steps = key(super::super::keymap::Action::NextPane);
     if op.can_retry() && !model.read_only {
-        let retry = key(super::super::keymap::Action::Retry);
+        let again =
+            if op.at.is_some() { super::super::keymap::Action::Resume } else { super::super::keymap::Action::Retry };
+        let retry = key(again);
         push(lines, "next", &format!("{retry} tries again what failed or was not begun"), Role::Dim, width);
     }
-    push(lines, "next", &format!("{back} back to the fleet, {steps} every step by itself"), Role::Dim, width);
+    push(lines, "next", &format!("{back} back to the {to}, {steps} every step by itself"), Role::Dim, width);
 }
 
 /// A labelled sentence, wrapped below itself.

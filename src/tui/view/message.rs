@@ -94,7 +94,7 @@ fn key_line(model: &Model, action: Action, what: &str) -> Spans {
 }
 
 /// Each line in the middle.
-fn centred(pen: &mut Pen<'_>, area: Rect, lines: &[Spans]) {
+pub fn centred(pen: &mut Pen<'_>, area: Rect, lines: &[Spans]) {
     for (y, line) in from_middle(area, lines) {
         let width = u16::try_from(spans_width(line)).unwrap_or(u16::MAX);
         pen.spans(area.x + area.width.saturating_sub(width) / 2, y, area.right(), line);

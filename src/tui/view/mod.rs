@@ -6,7 +6,7 @@
 //! operation waterfall detail  one operation    page     help, an instance
 //! logs     lines of instances
 //! dialog   questions over the screen           message  why there are no rows
-//! bulk     plans for several apps
+//! bulk     plans for several apps              history replay   operations of the past
 //! ```
 
 mod bulk;
@@ -15,11 +15,13 @@ mod detail;
 mod dialog;
 mod fleet;
 mod gate;
+mod history;
 mod logs;
 mod message;
 mod operation;
 mod page;
 mod pen;
+mod replay;
 mod strip;
 mod table;
 mod waterfall;
@@ -27,6 +29,7 @@ mod waterfall;
 pub use fleet::watched;
 pub use page::{length as page_length, room as page_room};
 
+use super::input::Line;
 use super::keymap::{Action, Place};
 use super::model::{Model, Screen};
 use super::text;
@@ -55,6 +58,8 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
         Screen::Help(place) => page::help(&mut pen, model, *place, body),
         Screen::OwnLog => page::own_log(&mut pen, model, body),
         Screen::Logs => logs::draw(&mut pen, model, body),
+        Screen::History => history::draw(&mut pen, model, body),
+        Screen::Replay => replay::draw(&mut pen, model, body),
     }
     if hints_height > 0 {
         let line = Rect { y: area.bottom() - 1, height: 1, ..area };
@@ -147,12 +152,12 @@ fn freshness(pen: &Pen<'_>, model: &Model) -> Spans {
 fn bottom(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
     let left = area.left() + 1;
     if let (Some((line, _)), Screen::Fleet) = (&model.list.typing, &model.screen) {
-        let x = pen.put(left, area.y, area.right(), "/", Role::Key);
-        let (visible, cursor) = line.window(usize::from(area.right().saturating_sub(x + 1)));
-        pen.put(x, area.y, area.right(), &visible, Role::Input);
-        let help = [("  !text: what does not match".to_owned(), Role::Dim)];
-        pen.spans_right(x + u16::try_from(text::width(&visible)).unwrap_or(0) + 1, area.y, area.right() - 1, &help);
-        return Some(Position::new(x + u16::try_from(cursor).unwrap_or(0), area.y));
+        return Some(typed(pen, line, "/", "  !text: what does not match", area));
+    }
+    if model.screen == Screen::History
+        && let Some(cursor) = history::typing(pen, model, area)
+    {
+        return Some(cursor);
     }
     if model.screen == Screen::Logs
         && let Some(cursor) = logs::typing(pen, model, area)
@@ -175,6 +180,16 @@ fn bottom(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
     }
     hints(pen, model, area);
     None
+}
+
+/// A line that is typed, with its prompt and what may be typed; where the cursor stands.
+fn typed(pen: &mut Pen<'_>, line: &Line, prompt: &str, help: &str, area: Rect) -> Position {
+    let x = pen.put(area.left() + 1, area.y, area.right(), prompt, Role::Key);
+    let (visible, cursor) = line.window(usize::from(area.right().saturating_sub(x + 1)));
+    pen.put(x, area.y, area.right(), &visible, Role::Input);
+    let after = x + u16::try_from(text::width(&visible)).unwrap_or(0) + 1;
+    pen.spans_right(after, area.y, area.right() - 1, &[(help.to_owned(), Role::Dim)]);
+    Position::new(x + u16::try_from(cursor).unwrap_or(0), area.y)
 }
 
 /// As many hints as fit, help and quit always at the end.
@@ -223,7 +238,7 @@ fn offered(model: &Model, place: Place) -> Vec<Action> {
             if !model.operations.is_empty() {
                 actions.insert(2, Action::Operations);
             }
-            actions.extend([Action::Trouble, Action::Log]);
+            actions.extend([Action::Trouble, Action::History, Action::Log]);
             actions
         }
         Place::Operation => match model.operation() {
@@ -247,5 +262,21 @@ fn offered(model: &Model, place: Place) -> Vec<Action> {
             Action::Back,
         ],
         Place::Page => vec![Action::Back],
+        Place::History => {
+            let mut actions = vec![Action::Open, Action::Filter];
+            if !model.read_only {
+                actions.extend([Action::Resume, Action::TakeBack]);
+            }
+            actions.extend([Action::Back, Action::Resync]);
+            actions
+        }
+        Place::Replay => {
+            let mut actions = vec![Action::Play, Action::Slower, Action::Faster];
+            if !model.read_only && model.replay.as_ref().is_some_and(|replay| replay.summary.is_open()) {
+                actions.extend([Action::Resume, Action::TakeBack]);
+            }
+            actions.extend([Action::SeekBack, Action::SeekOn, Action::SeekEnd, Action::NextPane, Action::Back]);
+            actions
+        }
     }
 }

@@ -47,6 +47,8 @@ pub fn help_lines(model: &Model, place: Place) -> Vec<Spans> {
         Place::Operation => "in an operation",
         Place::Page => "on a page",
         Place::Logs => "in a log",
+        Place::History => "in the history",
+        Place::Replay => "in a record",
     };
     let mut lines = vec![vec![(name.to_owned(), Role::Dim)]];
     for action in Action::ALL {

@@ -71,6 +71,7 @@ pub fn change(pen: &Pen<'_>, op: &OpView) -> Option<String> {
 pub fn outcome(pen: &Pen<'_>, op: &OpView) -> (String, Role) {
     let g = pen.glyphs();
     let (symbol, word, role) = match &op.progress.finished {
+        None if op.broken_off => (g.bad, "broken off", Role::Bad),
         None if op.waiting().is_some() => (g.warn, "waiting for you", Role::Warn),
         None if op.progress.cancelled.is_some() => (g.part, "stopping", Role::Warn),
         None => (g.cursor, "running", Role::Busy),

@@ -22,7 +22,7 @@ enum Happening {
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
-    let keys = "jkgGrDCSUXil */!z?LOptsabfqNQn&wTvZVMPEI<>Y-et123\t".chars().map(KeyCode::Char).chain([
+    let keys = "jkgGrDCSUXilHRA+ */!z?LOptsabfqNQn&wTvZVMPEI<>Y-et123\t".chars().map(KeyCode::Char).chain([
         KeyCode::Enter,
         KeyCode::Esc,
         KeyCode::Tab,
@@ -102,7 +102,7 @@ proptest! {
 
 #[test]
 fn every_screen_fits_every_size() {
-    for screen in ["", "?", "L", "i", "<tab>i", "D", "r", "C", "O", "O<tab>", "l", "lt&x"] {
+    for screen in ["", "?", "L", "i", "<tab>i", "D", "r", "C", "O", "O<tab>", "l", "lt&x", "H", "H<enter>"] {
         for columns in [1, 2, 3, 5, 9, 17, 33, 60, 80, 109, 110, 200] {
             for rows in [1, 2, 3, 4, 5, 7, 11, 24, 60] {
                 let mut model = running((columns, rows), Course { until: Some(500), ..Course::default() });

@@ -36,6 +36,7 @@ pub fn engine() -> EngineInfo {
         api_version: "1.50".into(),
         os: "linux".into(),
         arch: "amd64".into(),
+        kernel: "6.1.0-18-amd64".into(),
         cpus: 8,
         memory: 16 << 30,
         live_restore: false,

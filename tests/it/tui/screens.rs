@@ -24,6 +24,12 @@ pub fn look(name: &str, make: impl Fn((u16, u16)) -> Model) {
     paint(&format!("{name}_200x50"), &make((200, 50)));
 }
 
+/// As [`look`], and the large size is compared as well.
+pub fn look_everywhere(name: &str, make: impl Fn((u16, u16)) -> Model) {
+    look(name, &make);
+    insta::assert_snapshot!(format!("{name}_200x50"), text(&make((200, 50))));
+}
+
 fn paint(name: &str, model: &Model) {
     if let Some(directory) = std::env::var_os("PITSTOP_PICTURES") {
         let path = std::path::Path::new(&directory).join(format!("{name}.svg"));

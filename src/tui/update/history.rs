@@ -1,0 +1,166 @@
+//! Keys of the history screen, and what is read for it.
+
+use super::super::history::History;
+use super::super::input::Line;
+use super::super::keymap::Action;
+use super::super::message::Command;
+use super::super::model::{Dialog, Model, Screen};
+use super::super::replay::Replay;
+use super::super::theme::Role;
+use super::{close, dialog, moved, open, say};
+use crate::domain::event::Outcome;
+use crate::domain::ids::OpId;
+use crate::domain::record::{Record, Standing};
+use crate::engine::{Listed, Request};
+use crossterm::event::{KeyCode, KeyEvent};
+
+/// Opens the list, as it was left, and reads it anew.
+pub fn begin(model: &mut Model) -> Vec<Command> {
+    if model.history.is_none() {
+        model.history = Some(History::default());
+    }
+    open(model, Screen::History);
+    settle(model);
+    vec![Command::History]
+}
+
+/// The list was read.
+pub fn listed(model: &mut Model, listed: Result<Vec<Listed>, String>) {
+    let Some(history) = &mut model.history else { return };
+    (history.listed, history.failed) = match listed {
+        Ok(listed) => (Some(listed), None),
+        Err(why) => (history.listed.take(), Some(why)),
+    };
+    settle(model);
+}
+
+/// Something has changed that may move rows.
+pub fn settle(model: &mut Model) {
+    if let Some(history) = &mut model.history {
+        history.settle(&model.operations);
+    }
+}
+
+/// Does what a key means here.
+pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
+    let Some(history) = &mut model.history else {
+        close(model);
+        return Vec::new();
+    };
+    match action {
+        Action::Back if !history.filter.is_empty() => {
+            history.filter.clear();
+            settle(model);
+        }
+        Action::Back => {
+            model.history = None;
+            close(model);
+        }
+        Action::Filter => {
+            let before = history.filter.clone();
+            history.typing = Some((Line::new(&before), before));
+        }
+        Action::Open => {
+            if let Some(op) = history.cursor.clone() {
+                return look_at(model, op, false);
+            }
+        }
+        Action::Resume | Action::TakeBack => return go_on(model, action == Action::Resume),
+        _ => {
+            let page = usize::from(model.size.1.saturating_sub(10)).max(1);
+            let len = history.rows(&model.operations).len();
+            let place = moved(history.place, len, page, action);
+            history.go_to(&model.operations, place);
+        }
+    }
+    Vec::new()
+}
+
+/// Opens an operation: as it is when it runs here, else from its record. `play`: it is played at once.
+pub fn look_at(model: &mut Model, op: OpId, play: bool) -> Vec<Command> {
+    if model.operations.iter().any(|own| own.id == op && own.is_running()) {
+        open(model, Screen::Operation(op));
+        return Vec::new();
+    }
+    model.history.get_or_insert_default().opening = Some((op.clone(), play));
+    vec![Command::Record(op)]
+}
+
+/// A record was read.
+pub fn record(model: &mut Model, op: &OpId, record: Result<Box<(Record, bool)>, String>) {
+    let Some(history) = &mut model.history else { return };
+    let Some((_, play)) = history.opening.take_if(|(meant, _)| meant == op) else { return };
+    match record {
+        Ok(read) => {
+            let mut replay = Replay::new(read.0, read.1);
+            if play {
+                replay.play(model.now);
+            }
+            model.replay = Some(replay);
+            open(model, Screen::Replay);
+        }
+        // One of this console's has more to say than that nothing is kept of it.
+        Err(_) if model.operations.iter().any(|own| own.id == *op) => open(model, Screen::Operation(op.clone())),
+        Err(message) => {
+            model.dialog = Some(Dialog::Refused {
+                title: "This record can't be read".to_owned(),
+                message,
+                hint: Some("no instance depends on it; what runs is shown in the fleet".to_owned()),
+            });
+        }
+    }
+}
+
+/// Goes on with what was left half-done, or tries again what failed; or takes back what was left.
+pub fn go_on(model: &mut Model, forward: bool) -> Vec<Command> {
+    let Some(history) = &model.history else { return Vec::new() };
+    let rows = history.rows(&model.operations);
+    let Some(entry) = rows.iter().find(|entry| Some(entry.op) == history.cursor.as_ref()) else { return Vec::new() };
+    let (op, options, open) = (entry.op.clone(), model.options.clone(), entry.open);
+    let Ok(one) = &entry.read else {
+        say(model, "its record can't be read, so nobody knows what it was", Role::Warn);
+        return Vec::new();
+    };
+    let (title, standing) = (one.title(), one.standing());
+    if model.read_only {
+        say(model, "this console is read-only", Role::Warn);
+        return Vec::new();
+    }
+    let (request, what) = match (standing, forward) {
+        (Standing::Running, _) => {
+            say(model, "it still runs", Role::Dim);
+            return Vec::new();
+        }
+        (_, true) if open => (Request::Resume { op, options }, format!("go on with the {title}")),
+        (_, false) if open => (Request::Abort { op, options }, format!("take back the {title}")),
+        (Standing::Ended(Outcome::Succeeded), _) | (_, false) => {
+            say(model, "it has come to its end: there is nothing to go on with, and nothing half-done", Role::Dim);
+            return Vec::new();
+        }
+        (_, true) => (Request::Retry { op, options }, format!("try the {title} again")),
+    };
+    dialog::plan(model, request, what)
+}
+
+/// Keys while the filter is typed: Enter keeps it, Esc takes it back.
+pub fn type_filter(model: &mut Model, key: KeyEvent) -> Vec<Command> {
+    let Some(history) = &mut model.history else { return Vec::new() };
+    let Some((line, before)) = &mut history.typing else { return Vec::new() };
+    match key.code {
+        KeyCode::Enter => history.typing = None,
+        KeyCode::Esc => {
+            history.filter.clone_from(before);
+            history.typing = None;
+        }
+        KeyCode::Up | KeyCode::Down => {
+            history.typing = None;
+            return act(model, if key.code == KeyCode::Up { Action::Up } else { Action::Down });
+        }
+        _ => {
+            line.press(key);
+            history.filter = line.text().to_owned();
+        }
+    }
+    settle(model);
+    Vec::new()
+}
