@@ -220,6 +220,7 @@ impl Bench {
             aliases: Vec::new(),
             spec: SandboxSpec { networks: vec![attach], ..SandboxSpec::default() },
             addresses: BTreeMap::new(),
+            sysctls: BTreeMap::new(),
         };
         let id = docker.create_sandbox(&creation).await?;
         docker.start(&id).await?;
