@@ -25,7 +25,7 @@ fn front_end(args: Cli) -> u8 {
     if cli::console::is_meant(&args) {
         cli::console_start(&args).map_or_else(|code| code, |start| runtime.block_on(console(start)))
     } else {
-        runtime.block_on(cli::run(args))
+        runtime.block_on(cli::run(args, tui::palette::named))
     }
 }
 
@@ -45,6 +45,8 @@ async fn console(mut start: cli::console::Start) -> u8 {
         on_hangup: start.on_hangup,
         options: start.options,
         records: start.records,
+        kept: start.kept,
+        grammar: cli::line::grammar(start.settings),
         demo: start.demo.map(|demo| tui::Demo {
             files: demo.files,
             tour: demo.tour.map(|(text, speed)| tui::tour::Script { text, speed }),

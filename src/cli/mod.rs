@@ -11,6 +11,7 @@
 //! history   show, replay: records              telling   an operation's lines, live or played again
 //! ps logs doctor docs demo bench themes    one verb each                  console   how the other front end starts and ends
 //! preview   a plan in lines                human     events in lines      summary  the end in lines
+//! line      what is typed into the console's own line, read by the same grammar
 //! output    the only printing              style, table, names            how lines look
 //! exit      the codes                      error     message, causes, hint      fault  a panic in words
 //! ```
@@ -23,11 +24,13 @@ mod docs;
 mod doctor;
 pub mod error;
 pub mod exit;
+mod export;
 mod fault;
 mod files;
 mod follow;
 mod history;
 mod human;
+pub mod line;
 mod log;
 mod logs;
 mod names;
@@ -49,10 +52,11 @@ use crate::config::settings::{Color, Settings};
 use crate::domain::control::Order;
 use crate::domain::ids::ImageRef;
 use crate::engine::{Error, ErrorKind, Location, Session, clock, unrecorded};
-use args::{Cli, PsArgs, Verb};
+use args::{Cli, PsArgs, ShowArgs, Verb};
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches};
 use error::CliError;
+pub use export::Palettes;
 pub use fault::guarded;
 use output::Output;
 use std::ffi::OsString;
@@ -90,13 +94,14 @@ fn read(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
 }
 
 /// Carries out the verb; returns the exit code. Without a verb there is only help: the console is another front end.
-pub async fn run(cli: Cli) -> u8 {
+/// `palette` gives the colours of a theme, for pictures.
+pub async fn run(cli: Cli, palette: Palettes) -> u8 {
     let glyphs = Glyphs::of_locale(|name| std::env::var(name).ok());
     let settings = settled::settings(&cli.global);
     let color = settings.as_ref().ok().and_then(|settings| settings.color).unwrap_or_default();
     let mut out = Output::new(color, glyphs);
     let done = match settings {
-        Ok(settings) => Box::pin(dispatch(&mut out, &settings, &cli)).await,
+        Ok(settings) => Box::pin(dispatch(&mut out, &settings, &cli, palette)).await,
         Err(error) => Err(error),
     };
     done.unwrap_or_else(|error| {
@@ -105,7 +110,7 @@ pub async fn run(cli: Cli) -> u8 {
     })
 }
 
-async fn dispatch(out: &mut Output, settings: &Settings, cli: &Cli) -> Result<u8, CliError> {
+async fn dispatch(out: &mut Output, settings: &Settings, cli: &Cli, palette: Palettes) -> Result<u8, CliError> {
     log::begin()?;
     match &cli.verb {
         None => {
@@ -116,6 +121,7 @@ async fn dispatch(out: &mut Output, settings: &Settings, cli: &Cli) -> Result<u8
         Some(Verb::Ps(args)) => list(out, settings, args).await,
         Some(Verb::Logs(args)) => logs::logs(out, settings, args).await,
         Some(Verb::History(args)) => history::history(out, args),
+        Some(Verb::Show(ShowArgs { op, export: Some(file), .. })) => export::export(out, settings, palette, op, file),
         Some(Verb::Show(args)) => history::show(out, args),
         Some(Verb::Replay(args)) => history::replay(out, args).await,
         Some(Verb::Go(args)) => order::order(out, settings, "go", args, Order::Go).await,

@@ -40,9 +40,10 @@ pub async fn operate(out: &mut Output, settings: &Settings, verb: &Verb, args: &
             return carry_out(out, settings, verb, args, &session, &request).await;
         }
         _ => {
-            // A restart is of the same container unless this very command says otherwise.
-            let warm = if matches!(verb, Verb::Restart(_)) { args.warm.map(|warm| warm.0) } else { options.warm };
-            let request = request(out, verb, Options { warm, ..options })?;
+            let request = request(verb, options)?;
+            for warning in warnings(&request) {
+                out.warning(warning);
+            }
             let boot = matches!(verb, Verb::Repair(args) if args.boot);
             let session = if boot { when_there(settings).await? } else { connect(settings).await? };
             return carry_out(out, settings, verb, args, &session, &request).await;
@@ -122,10 +123,11 @@ async fn when_there(settings: &Settings) -> Result<Session, CliError> {
     }
 }
 
-fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, CliError> {
+/// What the verb asks the engine for. Reads the files that it names.
+pub fn request(verb: &Verb, options: Options) -> Result<Request, CliError> {
     Ok(match verb {
         Verb::Create(args) => Request::Create {
-            project: files::project(out, args)?,
+            project: files::project(args)?,
             services: args.services.clone(),
             scale: args.scale.clone(),
             options,
@@ -133,10 +135,14 @@ fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, C
         Verb::Deploy(args) => Request::Deploy {
             app: args.app.clone(),
             image: args.image.clone(),
-            project: if args.files.is_empty() { None } else { Some(files::of_app(out, &args.app, &args.files)?) },
+            project: if args.files.is_empty() { None } else { Some(files::of_app(&args.app, &args.files)?) },
             options,
         },
-        Verb::Restart(args) => Request::Restart { targets: args.targets.clone(), options },
+        Verb::Restart(args) => {
+            // It is of the same container unless this very command says otherwise.
+            let warm = args.operation.warm.map(|warm| warm.0);
+            Request::Restart { targets: args.targets.clone(), options: Options { warm, ..options } }
+        }
         Verb::Adopt(args) => {
             let wish = Wish {
                 targets: args.targets.clone(),
@@ -170,6 +176,14 @@ fn request(out: &mut Output, verb: &Verb, options: Options) -> Result<Request, C
             return Err(CliError::usage("this verb is no operation"));
         }
     })
+}
+
+/// What its file has that is worth knowing.
+fn warnings(request: &Request) -> &[String] {
+    match request {
+        Request::Create { project, .. } | Request::Deploy { project: Some(project), .. } => &project.warnings,
+        _ => &[],
+    }
 }
 
 /// What `--dry-run` shows: the plan in lines, or its event.

@@ -10,8 +10,7 @@ use super::{exit, history};
 use crate::config::settings::Settings;
 use crate::domain::control::Order;
 use crate::domain::event::Urgency;
-use crate::domain::ids::OpId;
-use crate::domain::record::{Standing, Summary};
+use crate::domain::record::{Standing, Summary, meant};
 use crate::engine::{Unheard, say};
 
 /// Says `order` to the operation named, or to the only one that runs.
@@ -24,7 +23,7 @@ pub async fn order(
 ) -> Result<u8, CliError> {
     allowed(settings)?;
     let running = running()?;
-    let meant = match &args.op {
+    let one = match &args.op {
         Some(named) => match find(&running, named) {
             Some(one) => one?,
             None => return Err(not_running(named)),
@@ -35,7 +34,7 @@ pub async fn order(
             many => return Err(which(many, verb)),
         },
     };
-    tell(out, meant, order).await
+    tell(out, one, order).await
 }
 
 /// Aborts an operation that runs; `None`: none that runs is meant.
@@ -115,12 +114,7 @@ fn running() -> Result<Vec<Summary>, CliError> {
 
 /// The one that is meant by a part of its id, or by its app.
 fn find<'a>(running: &'a [Summary], named: &str) -> Option<Result<&'a Summary, CliError>> {
-    let by_app = |one: &&Summary| one.app == named || one.app.rsplit('/').next() == Some(named);
-    let by_id = |one: &&Summary| !named.is_empty() && (starts(&one.op, named) || one.op.as_str().ends_with(named));
-    let mut found: Vec<&Summary> = running.iter().filter(by_app).collect();
-    if found.is_empty() {
-        found = running.iter().filter(by_id).collect();
-    }
+    let found = meant(running, named);
     match found.as_slice() {
         [] => None,
         [one] => Some(Ok(*one)),
@@ -129,10 +123,6 @@ fn find<'a>(running: &'a [Summary], named: &str) -> Option<Result<&'a Summary, C
             Some(Err(which(&many, "…")))
         }
     }
-}
-
-fn starts(op: &OpId, named: &str) -> bool {
-    op.as_str().starts_with(named)
 }
 
 fn which(many: &[Summary], verb: &str) -> CliError {

@@ -10,6 +10,7 @@
 //! client       the connection, to read (`Docker`) or also to change (`Changes`): one deadline per request, few at once
 //! error        what went wrong, in words for the person who has to act
 //! containers   list, inspect, start, stop, remove …      create   sandboxes and app containers
+//! inspect      one container word for word
 //! images       inspect, pull, load; credentials: a registry's login          networks, volumes
 //! exec         commands inside containers                logs     a container's output; lines: bytes into lines
 //! watch        an app's port seen from its sandbox       attach   asking the sandbox's first process
@@ -40,6 +41,7 @@ mod guest_volume;
 mod hold;
 pub mod image_archive;
 mod images;
+mod inspect;
 mod lines;
 mod live;
 mod location;

@@ -7,6 +7,7 @@
 //! session   the way in: connect, fleet, plan, logs; reads only
 //! operator  leave to change things: begins operations        lock  takes and keeps their locks
 //! request   what may be asked for, and what an operation gives back
+//! line      what a person may say to the console in one line
 //! resume    which request goes on with what was left half-done, or takes it back
 //! gather    reads the facts a request needs                    (docker reads)
 //! run       runs a plan: starts what the schedule allows, reports every event
@@ -34,6 +35,7 @@ mod gap;
 mod gather;
 mod guard;
 mod hook;
+pub mod line;
 mod lock;
 mod logs;
 mod make;

@@ -14,16 +14,19 @@ use super::replay::Replay;
 use super::terminal::{self, Screen};
 use super::tour::{Next, Script, Tour};
 use super::update::update;
-use super::{fault, own_log, view};
+use super::{columns, fault, own_log, view};
+use crate::config::kept::Kept;
 use crate::config::settings::OnHangup;
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ContainerId, ImageRef};
 use crate::domain::options::Options;
+use crate::engine::line::Grammar;
 use crate::engine::{Location, Operator, Records, Shell, clock};
 use crossterm::event::{Event, KeyCode};
 use futures_util::StreamExt;
 use std::io;
+use std::path::PathBuf;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -61,6 +64,10 @@ pub struct Settings {
     pub options: Options,
     /// Where records of operations are kept.
     pub records: Option<Records>,
+    /// Where choices are kept; `None`: nowhere.
+    pub kept: Option<PathBuf>,
+    /// What may be typed behind `:`.
+    pub grammar: Grammar,
     /// What the engine is simulated for.
     pub demo: Option<Demo>,
 }
@@ -119,6 +126,9 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
     model.zone = jiff::tz::TimeZone::system();
     model.read_only = settings.read_only;
     model.options = settings.options.clone();
+    if let Some(path) = &settings.kept {
+        columns::restore(&mut model.list.shown, &Kept::read(path));
+    }
     model.simulated = settings.demo.is_some();
     let (files, tour) = settings.demo.map_or((Vec::new(), None), |demo| (demo.files, demo.tour));
     let tour = tour.as_ref().map(Tour::of).transpose().map_err(|error| StartError(vec![error]))?;
@@ -131,8 +141,10 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         sandbox_image: settings.sandbox_image,
         records: settings.records,
         trust_commands: settings.trust_commands,
+        kept: settings.kept,
     };
-    let (bridge, Inboxes { inbox, lines }) = Bridge::start(reach, operate, files);
+    model.grammar = settings.grammar;
+    let (bridge, Inboxes { inbox, lines }) = Bridge::start(reach, operate, files, model.grammar.read.clone());
     let mut console = Console {
         model,
         screen,
@@ -240,6 +252,7 @@ impl Console {
             for command in std::mem::take(&mut self.queue) {
                 match command {
                     Command::Redraw if self.screen.clear().is_err() => return Why::HungUp,
+                    Command::Copy(text) if Screen::copy(&text).is_err() => return Why::HungUp,
                     Command::Suspend => {
                         if let Some(why) = self.suspend().await {
                             return why;
@@ -452,7 +465,9 @@ impl Console {
             for command in update(&mut self.model, msg) {
                 match command {
                     Command::Quit => self.why = Some(Why::Asked),
-                    Command::Redraw | Command::Suspend | Command::Shell { .. } => self.queue.push(command),
+                    Command::Redraw | Command::Suspend | Command::Shell { .. } | Command::Copy(_) => {
+                        self.queue.push(command);
+                    }
                     command => msgs.extend(self.bridge.perform(command)),
                 }
             }

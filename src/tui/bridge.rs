@@ -3,23 +3,26 @@
 //! The only file of the console that calls a session or reads Compose files. Nothing here waits for the screen longer
 //! than its inbox is deep, and no call is made on the console's own task.
 
+use super::creating;
+use super::instance::Seen;
 use super::logs::Wanted;
 use super::looks::Looks;
 use super::message::{Command, Msg, Refusal};
 use super::shelf;
 use crate::config::compose::{self, LoadOptions};
+use crate::config::file;
+use crate::config::kept::Kept;
 use crate::domain::balancer::{self, TrafficSeen};
 use crate::domain::clean::clean_lines;
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ContainerId, ImageRef, OpId};
 use crate::domain::project::ProjectSpec;
+use crate::engine::line::Read;
 use crate::engine::{Control, Error, Location, LogOptions, Operation, Operator, Records, Session, Shell, clock};
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
@@ -45,6 +48,8 @@ pub struct Reach {
     pub records: Option<Records>,
     /// Commands that labels name, for a load balancer, may be run here.
     pub trust_commands: bool,
+    /// Where choices are kept.
+    pub kept: Option<PathBuf>,
 }
 
 /// What comes from the bridge.
@@ -62,6 +67,8 @@ pub struct Bridge {
     operate: Option<Operate>,
     /// App files by name and text, instead of those in this directory.
     files: Vec<(String, String)>,
+    /// Reads lines that are typed.
+    read: Read,
     tell: mpsc::Sender<Msg>,
     resync: Arc<Notify>,
     watch: Option<JoinHandle<()>>,
@@ -77,7 +84,7 @@ type Controls = Arc<Mutex<BTreeMap<OpId, Control>>>;
 
 impl Bridge {
     /// Begins to reach the engine and to watch its fleet; what it hears comes out of the receiver.
-    pub fn start(reach: Reach, operate: Option<Operate>, files: Vec<(String, String)>) -> (Self, Inboxes) {
+    pub fn start(reach: Reach, operate: Option<Operate>, files: Vec<(String, String)>, read: Read) -> (Self, Inboxes) {
         let (tell, inbox) = mpsc::channel(INBOX);
         let (tell_lines, lines) = mpsc::channel(LINES);
         let mut bridge = Self {
@@ -85,6 +92,7 @@ impl Bridge {
             session: Arc::default(),
             operate,
             files,
+            read,
             tell,
             resync: Arc::default(),
             watch: None,
@@ -161,8 +169,10 @@ impl Bridge {
             Command::Pause(id) => self.control(&id, Control::pause),
             Command::Go(id) => self.control(&id, Control::go),
             Command::Cancel(id, urgency) => self.control(&id, |control| control.cancel(urgency)),
-            Command::Files if self.files.is_empty() => return vec![Msg::Files(compose_files())],
-            Command::Files => return vec![Msg::Files(self.files.iter().map(|(name, _)| name.clone()).collect())],
+            Command::Files { directory } if self.files.is_empty() => return vec![Msg::Files(files(&directory))],
+            Command::Files { .. } => {
+                return vec![Msg::Files(Ok(self.files.iter().map(|(name, _)| name.clone()).collect()))];
+            }
             Command::Load { path } => {
                 let tell = self.tell.clone();
                 let text = self.files.iter().find(|(name, _)| *name == path).map(|(_, text)| text.clone());
@@ -172,15 +182,35 @@ impl Bridge {
                     let _ = tell.blocking_send(Msg::Loaded(project));
                 });
             }
+            Command::Read { ticket, line } => shelf::read_line(self.read.clone(), ticket, line, self.tell.clone()),
+            Command::Lines => shelf::lines(self.reach.records.clone(), self.tell.clone()),
+            Command::KeepLine(line) => shelf::keep(self.reach.records.clone(), line),
+            Command::Tell { op, order } => shelf::tell(self.reach.records.clone(), op, order, self.tell.clone()),
+            Command::Doctor => shelf::doctor(self.session.get().cloned(), self.tell.clone()),
+            Command::Context(name) => return vec![Msg::Switched(self.switch(name))],
             Command::History => shelf::list(self.reach.records.clone(), self.tell.clone()),
             Command::Record(op) => shelf::read(self.reach.records.clone(), op, self.tell.clone()),
             Command::Resync => self.resync.notify_one(),
+            Command::Inspect { ticket, app, sandbox } => self.inspect(ticket, app, sandbox),
             Command::Log { ticket, wanted } => self.follow(ticket, wanted),
             Command::EndLogs => self.logs.abort_all(),
-            Command::Save { name, extension, text } => self.save(&name, extension, text),
-            Command::Quit | Command::Redraw | Command::Suspend | Command::Shell { .. } => {}
+            Command::Keep(kept) => self.keep(kept),
+            Command::Save { path, text } => self.save(path, text),
+            Command::Quit | Command::Redraw | Command::Suspend | Command::Shell { .. } | Command::Copy(_) => {}
         }
         Vec::new()
+    }
+
+    /// Goes to the engine of that Docker context; what the engine before said is for nobody any more.
+    fn switch(&mut self, name: String) -> Result<String, String> {
+        let location = Location::resolve(None, Some(&name)).map_err(|error| clean_lines(&error.to_string()))?;
+        if let Some(task) = self.watch.take() {
+            task.abort();
+        }
+        self.logs.abort_all();
+        (self.looks, self.session, self.reach.location) = (Looks::default(), Arc::default(), location);
+        self.watch();
+        Ok(name)
     }
 
     /// Opens a shell in a container, in a terminal of that size. The error is a sentence.
@@ -217,6 +247,20 @@ impl Bridge {
         }
     }
 
+    fn inspect(&self, ticket: u64, app: Option<ContainerId>, sandbox: Option<ContainerId>) {
+        let Some(session) = self.session.get().cloned() else { return };
+        let tell = self.tell.clone();
+        tokio::spawn(async move {
+            let ask = async |id: Option<ContainerId>| {
+                let answer = session.inspection(&id?).await;
+                Some(answer.map_err(|error| clean_lines(&error.to_string()).replace('\n', " ")))
+            };
+            let (app, sandbox) = futures_util::future::join(ask(app), ask(sandbox)).await;
+            // A console that has gone needs no answer.
+            let _ = tell.send(Msg::Inspected { ticket, seen: Box::new(Seen { app, sandbox }) }).await;
+        });
+    }
+
     fn follow(&mut self, ticket: u64, wanted: Wanted) {
         let Some(session) = self.session.get().cloned() else { return };
         let tell = self.tell_lines.clone();
@@ -244,15 +288,23 @@ impl Bridge {
         });
     }
 
-    /// Writes a file beside which there is none of that name; the answer is a message.
-    fn save(&self, name: &str, extension: &'static str, text: String) {
-        let tell = self.tell.clone();
-        let stamp = clock::wall().strftime("%Y%m%d-%H%M%S");
-        let name = format!("{name}-{stamp}.{extension}");
+    /// Keeps choices, where there is a place for that.
+    fn keep(&self, kept: Kept) {
+        let (tell, Some(path)) = (self.tell.clone(), self.reach.kept.clone()) else { return };
         tokio::task::spawn_blocking(move || {
-            let written = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&name);
-            let written = written.and_then(|mut file| file.write_all(text.as_bytes()));
-            let answer = written.map(|()| name.clone()).map_err(|error| format!("{name}: {error}"));
+            if let Err(why) = kept.write(&path) {
+                // A console that has gone needs no answer.
+                let _ = tell.blocking_send(Msg::NotKept(format!("{} {why}", path.display())));
+            }
+        });
+    }
+
+    /// Writes a file beside which there is none of that name; the answer is a message.
+    fn save(&self, path: String, text: String) {
+        let tell = self.tell.clone();
+        tokio::task::spawn_blocking(move || {
+            let answer = file::create(Path::new(&path), &text).map(|()| path.clone());
+            let answer = answer.map_err(|error| format!("{path} {error}"));
             // A console that has gone needs no answer.
             let _ = tell.blocking_send(Msg::Saved(answer));
         });
@@ -376,20 +428,16 @@ fn refusal(error: &Error) -> Refusal {
     Refusal { message: clean_lines(&error.to_string()), hint: error.hint().map(|hint| clean_lines(&hint)) }
 }
 
-/// Files in the current directory that look like Compose files, those with Compose's own names first.
-fn compose_files() -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(".") else { return Vec::new() };
-    let mut files: Vec<String> = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| {
-            let yaml = [".yaml", ".yml"].iter().any(|end| name.ends_with(end));
-            yaml && !name.starts_with('.')
-        })
-        .map(|name| crate::domain::clean::clean(&name))
-        .collect();
-    files.sort_by_key(|name| (!name.contains("compose"), name.clone()));
-    files
+/// What of a directory is offered. A name that can't be shown as it is can't be chosen.
+fn files(directory: &str) -> Result<Vec<String>, String> {
+    let path = if directory.is_empty() { "." } else { directory };
+    let entries = std::fs::read_dir(path).map_err(|error| format!("{path} cannot be read: {error}"))?;
+    let entry = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().ok().filter(|name| crate::domain::clean::clean(name) == *name)?;
+        let is_directory = entry.path().is_dir();
+        Some((name, is_directory))
+    };
+    Ok(creating::offered(directory, entries.flatten().filter_map(entry).collect()))
 }
 
 /// `text`: what is in it, if it is no file.

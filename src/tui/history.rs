@@ -32,8 +32,8 @@ pub struct History {
     pub cursor: Option<OpId>,
     /// Its place when it was last seen.
     pub place: usize,
-    /// The record that is being read, and whether it is to be played at once.
-    pub opening: Option<(OpId, bool)>,
+    /// The record that is being read, and at so many hundredths of its speed it is to be played at once.
+    pub opening: Option<(OpId, Option<u64>)>,
 }
 
 /// A row.

@@ -60,6 +60,7 @@ actions! {
     FoldAll = "fold_all", "fold all", "fold or unfold everything";
     Group = "group", "group", "a heading for each project, or one list";
     Wide = "wide", "wide", "one list with more columns, or two panes";
+    Columns = "columns", "columns", "choose the columns of the fleet; the choice is kept, as are wide and headings";
     SortName = "sort_name", "by name", "sort by name; the same key again turns it round";
     SortCpu = "sort_cpu", "by CPU", "sort by CPU";
     SortMemory = "sort_memory", "by memory", "sort by memory";
@@ -94,6 +95,11 @@ actions! {
     SeekOn = "seek_on", "forward", "a twentieth of its time on";
     SeekStart = "seek_start", "start", "to its beginning";
     SeekEnd = "seek_end", "to the end", "to its end";
+    Copy = "copy", "copy", "copy what is under the cursor: its name, address, image, id, or the line (OSC 52)";
+    Export = "export", "export", "write what is on screen into a file; an operation also as Markdown, JSON or a picture";
+    Reveal = "reveal", "reveal", "show the value of the variable under the cursor, or hide it";
+    RevealAll = "reveal_all", "reveal all", "show the values of all variables, or hide them; leaving the page hides them";
+    Json = "json", "JSON", "the engine's own inspection of app container and sandbox, or the page";
     Up = "up", "up", "one up";
     Down = "down", "down", "one down";
     First = "first", "first", "to the first";
@@ -105,6 +111,7 @@ actions! {
     Back = "back", "back", "back; never quits, never ends an operation";
     Operations = "operations", "operation", "the operation that runs, or ran last";
     History = "history", "history", "operations of the past: filter them, open one, play it again";
+    Command = "command", "command", "a line for any verb of the command line; tab completes, up and down recall";
     Log = "log", "log", "pitstop's own log";
     Help = "help", "help", "this page";
     Redraw = "redraw", "redraw", "draw the whole screen again";
@@ -118,8 +125,9 @@ actions! {
 pub enum Place {
     Fleet,
     Operation,
-    /// A page of text: help, pitstop's log, an instance.
+    /// A page of text: help, pitstop's log.
     Page,
+    Instance,
     Logs,
     History,
     /// A record that is looked at.
@@ -149,7 +157,7 @@ enum Keys {
 
 type File = BTreeMap<String, BTreeMap<String, Spanned<Keys>>>;
 
-const SECTIONS: [&str; 7] = ["global", "move", "fleet", "operation", "logs", "history", "replay"];
+const SECTIONS: [&str; 8] = ["global", "move", "fleet", "operation", "logs", "history", "replay", "instance"];
 
 impl Place {
     /// Sections in which a key is looked for, in this order.
@@ -161,6 +169,7 @@ impl Place {
             Self::Logs => &["logs", "move", "global"],
             Self::History => &["history", "move", "global"],
             Self::Replay => &["replay", "move", "global"],
+            Self::Instance => &["instance", "move", "global"],
         }
     }
 }
@@ -280,7 +289,15 @@ mod tests {
     fn the_built_in_map_is_right_and_every_action_has_a_key() {
         let map = Keymap::parse("keymap.toml", DEFAULT).unwrap();
         for action in Action::ALL {
-            let places = [Place::Fleet, Place::Operation, Place::Page, Place::Logs, Place::History, Place::Replay];
+            let places = [
+                Place::Fleet,
+                Place::Operation,
+                Place::Page,
+                Place::Logs,
+                Place::History,
+                Place::Replay,
+                Place::Instance,
+            ];
             assert!(places.iter().any(|place| map.key(*place, *action).is_some()), "{action:?} has no key");
         }
     }

@@ -1,14 +1,19 @@
 //! What reaches the console, and what it asks to be done.
 
+use super::instance::Seen;
 use super::logs::Wanted;
 use super::rows::Loads;
+use super::theme::Role;
+use crate::config::kept::Kept;
 use crate::domain::balancer::TrafficSeen;
+use crate::domain::control::Order;
 use crate::domain::event::{OpEvent, Urgency};
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ContainerId, OpId};
 use crate::domain::plan::Plan;
 use crate::domain::project::ProjectSpec;
 use crate::domain::record::{Record, Summary};
+use crate::engine::line::Said;
 use crate::engine::{Listed, LogLine, Request};
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
@@ -44,6 +49,22 @@ pub enum Msg {
         op: OpId,
         record: Result<Box<(Record, bool)>, String>,
     },
+    /// The answer to [`Command::Read`] with that ticket.
+    Said {
+        ticket: u64,
+        said: Result<Said, String>,
+    },
+    /// The answer to [`Command::Lines`].
+    Lines(Vec<String>),
+    /// The answer to [`Command::Tell`]: what came of it, or why nothing did.
+    Told(Result<String, String>),
+    /// Something to read.
+    Reading {
+        title: String,
+        lines: Vec<(String, Role)>,
+    },
+    /// The answer to [`Command::Context`]: its name, or why not.
+    Switched(Result<String, String>),
     /// The answer to [`Command::Plan`] with that ticket.
     Planned {
         ticket: u64,
@@ -54,8 +75,8 @@ pub enum Msg {
     /// That one was not.
     NotBegun(Refusal),
     Op(OpEvent),
-    /// Compose files near here.
-    Files(Vec<String>),
+    /// What can be chosen in a directory: Compose files, and directories, which end in a slash. The error is a sentence.
+    Files(Result<Vec<String>, String>),
     /// The answer to [`Command::Load`].
     Loaded(Result<Box<ProjectSpec>, String>),
     /// Lines of a log asked for with that ticket.
@@ -72,11 +93,18 @@ pub enum Msg {
     },
     /// Nobody has read logs for a while: the console was stopped.
     LogsCut,
+    /// The answer to [`Command::Inspect`] with that ticket.
+    Inspected {
+        ticket: u64,
+        seen: Box<Seen>,
+    },
     /// A shell in that instance has ended: how.
     ShellEnded {
         name: String,
         how: Result<Option<i64>, String>,
     },
+    /// Choices could not be kept: why.
+    NotKept(String),
     /// The answer to [`Command::Save`]: the file, or why not.
     Saved(Result<String, String>),
 }
@@ -112,8 +140,28 @@ pub enum Command {
     History,
     /// Read that operation's record.
     Record(OpId),
-    /// Look for Compose files in the current directory.
-    Files,
+    /// Look for Compose files in that directory; empty: the current one.
+    Files {
+        directory: String,
+    },
+    /// Read a line that was typed.
+    Read {
+        ticket: u64,
+        line: String,
+    },
+    /// What was typed in earlier runs.
+    Lines,
+    /// Keep a line for later runs.
+    KeepLine(String),
+    /// Say that to an operation that runs in another console; `None`: to the only one.
+    Tell {
+        op: Option<String>,
+        order: Order,
+    },
+    /// Is all well with this engine?
+    Doctor,
+    /// Go to another engine.
+    Context(String),
     /// Read a Compose file.
     Load {
         path: String,
@@ -121,16 +169,25 @@ pub enum Command {
     Pause(OpId),
     Go(OpId),
     Cancel(OpId, Urgency),
+    /// Ask the engine for all it says of these: app container and sandbox, as far as they are there.
+    Inspect {
+        ticket: u64,
+        app: Option<ContainerId>,
+        sandbox: Option<ContainerId>,
+    },
     /// Follow the log of one container.
     Log {
         ticket: u64,
         wanted: Wanted,
     },
     EndLogs,
-    /// Write a new file into the current directory.
+    /// Write a new file; one that is there already stays as it is.
     Save {
-        name: String,
-        extension: &'static str,
+        path: String,
         text: String,
     },
+    /// Keep these choices for the next time.
+    Keep(Kept),
+    /// Ask the terminal to take this into its clipboard.
+    Copy(String),
 }

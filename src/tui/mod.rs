@@ -8,10 +8,13 @@
 //! theme keymap glyphs   looks and keys as data   input  one typed line
 //! terminal   taken over and given back   keys   read from it, and its end   fault   a panic, told when it is ours no more
 //! raw        lent to a shell in a container
+//! creating   files and services to create from
+//! columns    which are wanted   copy  what can be copied   palette  a theme's colours for files
 //! look       which looks fit it          bridge  the engine's side of commands     looks  what containers on screen take
 //! tour       the console played by a script
 //! operation  one operation as its events tell it   own_log  pitstop's own log
-//! logs       lines of instances   pattern  what is looked for in them
+//! logs       lines of instances   pattern  what is looked for in them   instance  the page of one instance
+//! prompt     the line behind `:`, and what may come next in it
 //! history    operations of the past    replay  one of them, as it stood at any moment    shelf  reads their records
 //! ```
 //!
@@ -19,11 +22,15 @@
 
 mod app;
 mod bridge;
+pub mod columns;
+pub mod copy;
+pub mod creating;
 mod fault;
 pub mod filter;
 pub mod glyphs;
 pub mod history;
 pub mod input;
+pub mod instance;
 pub mod keymap;
 mod keys;
 pub mod logs;
@@ -33,7 +40,9 @@ pub mod message;
 pub mod model;
 pub mod operation;
 pub mod own_log;
+pub mod palette;
 pub mod pattern;
+pub mod prompt;
 mod raw;
 pub mod replay;
 pub mod rows;

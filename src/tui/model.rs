@@ -3,16 +3,22 @@
 //! Changed by `update` alone and read by `view` alone. Holds no handles of the engine: what is to be done leaves
 //! `update` as [`Command`](super::message::Command)s.
 
+use super::columns::Columns;
+use super::copy;
+use super::creating::Services;
 use super::glyphs::Glyphs;
 use super::history::History;
 use super::input::Line;
+use super::instance::InstancePage;
 use super::keymap::{Keymap, Place};
 use super::logs::LogView;
 use super::message::Refusal;
 use super::operation::OpView;
 use super::own_log::OwnLog;
+use super::prompt::Prompt;
 use super::replay::Replay;
 use super::rows::{self, AppKey, Loads, Row, RowId, Shown};
+use super::text;
 use super::theme::{BUILT_IN, Role, Theme};
 use crate::domain::balancer::TrafficSeen;
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
@@ -21,6 +27,7 @@ use crate::domain::options::Options;
 use crate::domain::plan::{Kind, Plan};
 use crate::domain::record::Summary;
 use crate::engine::Request;
+use crate::engine::line::Grammar;
 use jiff::Timestamp;
 use ratatui::style::Style;
 use std::collections::BTreeSet;
@@ -54,6 +61,8 @@ pub struct Model {
     /// Since the console began, from the monotonic clock.
     pub now: Duration,
     pub state: FleetState,
+    /// The console's time when that came.
+    pub heard: Duration,
     /// What the load balancers show of the instances.
     pub traffic: TrafficSeen,
     /// What containers on screen take of the machine.
@@ -79,6 +88,16 @@ pub struct Model {
     pub history: Option<History>,
     /// The record that is looked at.
     pub replay: Option<Replay>,
+    /// Of the instance's page, while it is open.
+    pub page: Option<InstancePage>,
+    /// Something to read: a title, and lines.
+    pub reading: Option<(String, Vec<(String, Role)>)>,
+    /// The line that is typed.
+    pub prompt: Option<Prompt>,
+    /// Lines typed before, the oldest first; `None`: not read yet.
+    pub lines: Option<Vec<String>>,
+    /// What may be typed.
+    pub grammar: Grammar,
     /// Distinguishes answers to the plan asked for last from late ones.
     pub ticket: u64,
     /// Quit as soon as no operation runs.
@@ -101,10 +120,27 @@ pub enum Screen {
     History,
     /// A record.
     Replay,
+    /// Something to read.
+    Reading,
     Instance(AppKey, crate::domain::ids::InstanceName),
     Logs,
     OwnLog,
     Help(Place),
+}
+
+impl Screen {
+    /// A word for it, for files.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Fleet => "fleet",
+            Self::Operation(_) | Self::Replay => "operation",
+            Self::History => "history",
+            Self::Reading => "page",
+            Self::Instance(..) => "instance",
+            Self::Logs | Self::OwnLog => "log",
+            Self::Help(_) => "keys",
+        }
+    }
 }
 
 /// The fleet screen's state.
@@ -148,6 +184,12 @@ pub enum Dialog {
     Abort(OpId),
     /// Quit while operations run?
     Quit,
+    /// Which services of a Compose file.
+    Services(Box<Services>),
+    /// Which columns the fleet has: what the list says is seen at once.
+    Columns(Columns),
+    /// Which of the things under the cursor to copy.
+    Copy(Vec<copy::Item>),
     /// Which theme: the one the cursor is on is seen at once.
     Themes(Themes),
 }
@@ -193,6 +235,8 @@ pub enum Question {
         apps: Vec<String>,
     },
     File,
+    /// Into which file.
+    Export,
     /// Remove the app: empty for "keep its volumes", or its name for "with its volumes".
     Remove {
         apps: Vec<String>,
@@ -289,6 +333,7 @@ impl Model {
             zone: jiff::tz::TimeZone::UTC,
             now: Duration::ZERO,
             state: FleetState::Loading,
+            heard: Duration::ZERO,
             traffic: TrafficSeen::new(),
             loads: Loads::new(),
             screen: Screen::Fleet,
@@ -304,6 +349,11 @@ impl Model {
             logs: None,
             history: None,
             replay: None,
+            page: None,
+            reading: None,
+            prompt: None,
+            lines: None,
+            grammar: Grammar::default(),
             ticket: 0,
             leaving: false,
             read_only: false,
@@ -320,6 +370,14 @@ impl Model {
 
     pub fn is_stale(&self) -> bool {
         matches!(self.state, FleetState::Stale { .. })
+    }
+
+    /// The engine is lost: when it is tried again, in words.
+    pub fn next_try(&self) -> Option<String> {
+        let FleetState::Stale { retry_in, .. } = &self.state else { return None };
+        let left = retry_in.saturating_sub(self.now.saturating_sub(self.heard));
+        let seconds = crate::domain::duration::millis(left).div_ceil(1000);
+        Some(if seconds == 0 { "trying now".to_owned() } else { format!("next try in {}", text::seconds(seconds)) })
     }
 
     /// Apps and instances side by side.
@@ -372,7 +430,8 @@ impl Model {
             Screen::Logs => Place::Logs,
             Screen::History => Place::History,
             Screen::Replay => Place::Replay,
-            Screen::Instance(..) | Screen::OwnLog | Screen::Help(_) => Place::Page,
+            Screen::Instance(..) => Place::Instance,
+            Screen::Reading | Screen::OwnLog | Screen::Help(_) => Place::Page,
         }
     }
 

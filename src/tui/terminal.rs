@@ -5,6 +5,7 @@
 //! were there, and a terminal that is gone makes it neither fail nor print. A frame is collected in memory and leaves in
 //! one write, inside a synchronized update; one that changes nothing leaves no byte.
 
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate, enable_raw_mode};
 use ratatui::Frame;
@@ -106,6 +107,13 @@ impl Screen {
         // Its own `clear` asks the terminal where the cursor is, and waits for an answer that may never come.
         let size = self.terminal.size()?;
         self.terminal.resize(Rect::new(0, 0, size.width, size.height))
+    }
+
+    /// Asks the terminal to put `text` into its clipboard (OSC 52); whether it does, it does not say.
+    pub fn copy(text: &str) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        queue!(bytes, CopyToClipboard::to_clipboard_from(text))?;
+        Ok(write(&bytes)?)
     }
 
     /// Takes the terminal (again) after a stop; the next frame is drawn whole.

@@ -17,6 +17,7 @@ mod docker_pull;
 mod docker_real;
 mod docker_wire;
 mod docs;
+mod export;
 mod floors;
 mod fuzz;
 mod guest;

@@ -21,6 +21,7 @@ mod source;
 mod tree;
 mod variables;
 
+pub use process::words;
 pub use report::{ComposeError, ComposeErrors};
 
 use crate::domain::environment::Environment;

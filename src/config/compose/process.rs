@@ -12,8 +12,8 @@ pub(super) fn command(at: &At<'_>) -> Option<Vec<String>> {
     }
 }
 
-/// Splits at blanks; quotes and backslashes keep them.
-fn words(text: &str) -> Result<Vec<String>, String> {
+/// Splits a command line at blanks; quotes and backslashes keep them.
+pub fn words(text: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

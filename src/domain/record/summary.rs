@@ -144,6 +144,17 @@ pub fn begun(op: &OpId) -> Option<Timestamp> {
     Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
 }
 
+/// Those that are meant by a name: by their app (`shop/web`, `web`), else by the beginning or the end of their id.
+pub fn meant<'a>(all: &'a [Summary], named: &str) -> Vec<&'a Summary> {
+    let by_app: Vec<&Summary> =
+        all.iter().filter(|one| one.app == named || one.app.rsplit('/').next() == Some(named)).collect();
+    if !by_app.is_empty() || named.is_empty() {
+        return by_app;
+    }
+    let by_id = |one: &&Summary| one.op.as_str().starts_with(named) || one.op.as_str().ends_with(named);
+    all.iter().filter(by_id).collect()
+}
+
 /// `12 min ago`.
 fn ago(at: Timestamp, now: Timestamp) -> String {
     match u64::try_from(now.duration_since(at).as_secs()).unwrap_or(0) {

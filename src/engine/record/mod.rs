@@ -7,10 +7,12 @@
 //! store      the directory: opened safely, listed, found by the beginning of an id
 //! writer     one operation's file: lines in the background, intents synced before their step
 //! intents    which steps wait for which line
+//! lines      what was typed into the console's line
 //! retention  what is removed when it is old
 //! ```
 
 mod intents;
+pub(crate) mod lines;
 mod retention;
 mod store;
 mod writer;

@@ -3,10 +3,10 @@
 use super::super::input::Line;
 use super::super::keymap::Action;
 use super::super::message::Command;
-use super::super::model::{Ask, Dialog, Model, Question, Screen};
+use super::super::model::{Ask, Dialog, Model, Question};
 use super::super::rows::{self, AppKey, Row, RowId, Sort};
 use super::super::theme::Role;
-use super::{dialog, marks, moved, open, say};
+use super::{columns, dialog, marks, moved, say};
 use crate::domain::fleet::{Container, Instance};
 use crate::domain::options::Options;
 use crate::engine::Request;
@@ -39,11 +39,14 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
             model.list.shown.by_project = !model.list.shown.by_project;
             model.list.shown.folded.retain(|id| !matches!(id, RowId::Group(_)));
             settle(model);
+            return columns::keep(model);
         }
         Action::Wide => {
             model.list.shown.flat = !model.list.shown.flat;
             settle(model);
+            return columns::keep(model);
         }
+        Action::Columns => columns::open(model),
         Action::SortName => sort(model, Sort::Name),
         Action::SortCpu => sort(model, Sort::Cpu),
         Action::SortMemory => sort(model, Sort::Memory),
@@ -66,7 +69,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Resume | TakeBack => return settle_left(model, action == Resume),
         Create => {
             ask(model, Question::File, "", Vec::new());
-            return vec![Command::Files];
+            return vec![Command::Files { directory: String::new() }];
         }
         Deploy if marks::many(model) => marks::ask_image(model),
         Scale if marks::many(model) => marks::ask_replicas(model),
@@ -336,8 +339,7 @@ fn inspect(model: &mut Model) -> Vec<Command> {
         return Vec::new();
     };
     let (key, name) = (AppKey::of(app), instance.name.clone());
-    open(model, Screen::Instance(key, name));
-    Vec::new()
+    super::instance::begin(model, key, name)
 }
 
 /// A shell in the instance under the cursor; of an app, in its first that runs.

@@ -62,7 +62,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         }
         Action::Open => {
             if let Some(op) = history.cursor.clone() {
-                return look_at(model, op, false);
+                return look_at(model, op, None);
             }
         }
         Action::Resume | Action::TakeBack => return go_on(model, action == Action::Resume),
@@ -76,14 +76,16 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
     Vec::new()
 }
 
-/// Opens an operation: as it is when it runs here, else from its record. `play`: it is played at once.
-pub fn look_at(model: &mut Model, op: OpId, play: bool) -> Vec<Command> {
+/// Opens an operation: as it is when it runs here, else from its record. `play`: it is played at once, at so many hundredths
+/// of its speed.
+pub fn look_at(model: &mut Model, op: OpId, play: Option<u64>) -> Vec<Command> {
     if model.operations.iter().any(|own| own.id == op && own.is_running()) {
         open(model, Screen::Operation(op));
         return Vec::new();
     }
+    let list = if model.history.is_none() { vec![Command::History] } else { Vec::new() };
     model.history.get_or_insert_default().opening = Some((op.clone(), play));
-    vec![Command::Record(op)]
+    std::iter::once(Command::Record(op)).chain(list).collect()
 }
 
 /// A record was read.
@@ -93,7 +95,8 @@ pub fn record(model: &mut Model, op: &OpId, record: Result<Box<(Record, bool)>, 
     match record {
         Ok(read) => {
             let mut replay = Replay::new(read.0, read.1);
-            if play {
+            if let Some(speed) = play {
+                replay.set_speed(speed);
                 replay.play(model.now);
             }
             model.replay = Some(replay);

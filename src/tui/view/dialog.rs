@@ -1,14 +1,17 @@
 //! Questions and answers over the screen. The safe answer is the one that Enter or Esc gives.
 
-use super::super::model::{Ask, Confirm, Dialog, Model, Question, Themes};
+use super::super::model::{Ask, Confirm, Dialog, Model, Question};
 use super::super::text;
 use super::super::theme::Role;
 use super::pen::{Pen, Spans, spans_width};
-use super::{bulk, gate, table, waterfall};
+use super::{bulk, gate, lists, services, table, waterfall};
 use crate::domain::ids::InstanceName;
 use crate::domain::options::{Gate, OnFailure};
 use crate::domain::plan::{Action, Kind, Lane, Plan, Step};
 use ratatui::layout::{Position, Rect};
+
+/// Suggestions in view.
+const CHOICES: usize = 8;
 
 /// Draws a dialog in the middle of `area`; where the cursor stands if a line is typed.
 pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Option<Position> {
@@ -21,7 +24,19 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
         }
         Dialog::Confirm(confirm) => draw_confirm(pen, confirm, area),
         Dialog::Themes(themes) => {
-            draw_themes(pen, model, themes, area);
+            lists::themes(pen, model, themes, area);
+            None
+        }
+        Dialog::Services(services) => {
+            services::draw(pen, services, area);
+            None
+        }
+        Dialog::Columns(open) => {
+            lists::columns(pen, model, open, area);
+            None
+        }
+        Dialog::Copy(items) => {
+            lists::copy(pen, items, area);
             None
         }
         Dialog::Bulk(all) => bulk::draw(pen, all, area),
@@ -56,40 +71,6 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
             None
         }
     }
-}
-
-/// The list, and the roles as the theme under the cursor has them.
-fn draw_themes(pen: &mut Pen<'_>, model: &Model, themes: &Themes, area: Rect) {
-    let g = pen.glyphs();
-    let sample: [(&str, &str, Role); 8] = [
-        (g.ready, "ready", Role::Good),
-        (g.part, "starting", Role::Busy),
-        (g.warn, "loose", Role::Warn),
-        (g.bad, "failed", Role::Bad),
-        (g.bad, "CHANGED", Role::Loud),
-        (g.cursor, "key", Role::Key),
-        (g.off, "stale", Role::Stale),
-        (g.sep, "quiet", Role::Dim),
-    ];
-    let all = model.all_themes();
-    let wide = all.iter().map(|(name, _)| text::width(name)).max().unwrap_or(0);
-    let mut lines: Vec<Spans> = Vec::new();
-    for i in 0..all.len().max(sample.len()) {
-        let (sign, name) = match all.get(i) {
-            Some((name, _)) => (if i == themes.chosen { g.cursor } else { " " }, *name),
-            None => (" ", ""),
-        };
-        let role = if i == themes.chosen { Role::Key } else { Role::Text };
-        let mut line = vec![(format!("{sign} {name:<wide$}      "), role)];
-        if let Some((symbol, word, role)) = sample.get(i) {
-            line.push((format!("{symbol} {word}"), *role));
-        }
-        lines.push(line);
-    }
-    if let Some(wrong) = &themes.wrong {
-        lines.extend(text::wrap(wrong, width(area)).into_iter().map(|line| vec![(line, Role::Bad)]));
-    }
-    framed(pen, area, "Theme", Role::Focus, &lines, &[key("enter", "wear it"), key("esc", "as before")]);
 }
 
 pub(super) fn key(key: &str, what: &str) -> (String, String) {
@@ -162,6 +143,14 @@ fn draw_ask(pen: &mut Pen<'_>, ask: &Ask, area: Rect) -> Option<Position> {
             "Compose file".to_owned(),
             "up and down choose; the plan is shown before anything is touched",
         ),
+        Question::Export => {
+            let help = if ask.choices.is_empty() {
+                "what is on this screen, as text; a file that is there already stays as it is"
+            } else {
+                "up and down choose the format; a file that is there already stays as it is"
+            };
+            ("Save".to_owned(), "file".to_owned(), help)
+        }
         Question::Remove { apps } => {
             let volumes = match &apps[..] {
                 [app] => format!("with its volumes too? type {app}; else just enter"),
@@ -175,12 +164,18 @@ fn draw_ask(pen: &mut Pen<'_>, ask: &Ask, area: Rect) -> Option<Position> {
     if let Some(wrong) = &ask.wrong {
         lines.extend(text::wrap(wrong, width).into_iter().map(|line| vec![(line, Role::Bad)]));
     }
-    for (i, choice) in ask.choices.iter().enumerate().take(8) {
+    let first = table::window(ask.chosen, ask.choices.len(), CHOICES);
+    for (i, choice) in ask.choices.iter().enumerate().skip(first).take(CHOICES) {
         let (sign, role) = if i == ask.chosen { (pen.glyphs().cursor, Role::Key) } else { (" ", Role::Text) };
         lines.push(vec![(format!("{sign} {choice}"), role)]);
     }
     lines.push(vec![(help.to_owned(), Role::Dim)]);
-    let body = framed(pen, area, &title, Role::Focus, &lines, &[key("enter", "plan"), key("esc", "cancel")]);
+    let enter = match ask.question {
+        Question::Export => "save",
+        Question::File => "open",
+        _ => "plan",
+    };
+    let body = framed(pen, area, &title, Role::Focus, &lines, &[key("enter", enter), key("esc", "cancel")]);
     if body.height < 2 {
         return None;
     }

@@ -22,7 +22,7 @@ enum Happening {
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
-    let keys = "jkgGrDCSUXilHRA+ */!z?LOptsabfqNQn&wTvZVMPEI<>Y-et123\t".chars().map(KeyCode::Char).chain([
+    let keys = "jkgGrDCSUXilHRA+: */!z?LOptsabfqNQn&wTvZVMPEI<>Y-et123\t".chars().map(KeyCode::Char).chain([
         KeyCode::Enter,
         KeyCode::Esc,
         KeyCode::Tab,
@@ -41,6 +41,12 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => any::<bool>().prop_map(Happening::Planned),
         1 => (0_u64..100_000).prop_map(Happening::Later),
     ]
+}
+
+/// With the verbs there are.
+fn with_grammar(mut model: Model) -> Model {
+    model.grammar = super::prompt::grammar();
+    model
 }
 
 fn happen(model: &mut Model, happening: Happening) {
@@ -80,10 +86,10 @@ proptest! {
         plain in any::<bool>(),
         happenings in prop::collection::vec(happening(), 0..40),
     ) {
-        let mut model = match until {
+        let mut model = with_grammar(match until {
             None => console(size),
             Some(until) => running(size, Course { until: Some(until), ..Course::default() }),
-        };
+        });
         if plain {
             model.look.theme = Theme::mono();
             model.look.glyphs = &glyphs::ASCII;
@@ -102,10 +108,28 @@ proptest! {
 
 #[test]
 fn every_screen_fits_every_size() {
-    for screen in ["", "?", "L", "i", "<tab>i", "D", "r", "C", "O", "O<tab>", "l", "lt&x", "H", "H<enter>"] {
+    for screen in [
+        "",
+        "?",
+        "L",
+        "i",
+        "<tab>i",
+        "D",
+        "r",
+        "C",
+        "O",
+        "O<tab>",
+        "l",
+        "lt&x",
+        "H",
+        "H<enter>",
+        ":",
+        ":restart <tab><tab>",
+    ] {
         for columns in [1, 2, 3, 5, 9, 17, 33, 60, 80, 109, 110, 200] {
             for rows in [1, 2, 3, 4, 5, 7, 11, 24, 60] {
-                let mut model = running((columns, rows), Course { until: Some(500), ..Course::default() });
+                let mut model =
+                    with_grammar(running((columns, rows), Course { until: Some(500), ..Course::default() }));
                 press(&mut model, "<esc>jjj");
                 press(&mut model, screen);
                 draw(&model);

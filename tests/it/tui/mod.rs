@@ -8,9 +8,11 @@ mod history;
 mod keys;
 mod logs;
 mod picture;
+mod prompt;
 mod sample;
 mod screens;
 mod terminal;
+mod themed;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pitstop::domain::event::EventKind;
