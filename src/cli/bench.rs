@@ -50,6 +50,9 @@ pub async fn bench(out: &mut Output, settings: &Settings, args: &BenchArgs) -> R
         done = measure(out, &mut bench, args, &mut figures) => Ok(done),
         signal = signals.next() => Err(signal),
     };
+    if ended.is_err() {
+        out.end_of_question(); // the terminal has echoed ^C there
+    }
     out.passing("taking everything away …");
     let taken = bench.take_away().await;
     out.passing("");
