@@ -45,7 +45,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, value) in [("ARCH", arch), ("TAG", &tag), ("ID", &id)] {
         println!("cargo::rustc-env=PITSTOP_SANDBOX_{name}={value}");
     }
+    println!("cargo::rustc-env=PITSTOP_BUILD={}", facts()?);
     Ok(())
+}
+
+/// How this build was made, for `--version`. `PITSTOP_COMMIT` names the sources where whoever builds a release sets it: asked of git, it
+/// would compile everything again after each commit.
+fn facts() -> Result<String, Box<dyn Error>> {
+    println!("cargo::rerun-if-env-changed=PITSTOP_COMMIT");
+    let rustc = Command::new(env::var_os("RUSTC").ok_or("cargo sets RUSTC")?).arg("--version").output()?;
+    let rustc = String::from_utf8(rustc.stdout)?;
+    let rustc = rustc.split(" (").next().unwrap_or_default().trim();
+    let commit = env::var("PITSTOP_COMMIT").map(|commit| format!(", commit {commit}")).unwrap_or_default();
+    Ok(format!("{}, {}, {rustc}{commit}", env::var("TARGET")?, env::var("PROFILE")?))
 }
 
 /// Compiles `guest/main.rs` into a static executable without libc.

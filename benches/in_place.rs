@@ -3,7 +3,8 @@
 //!
 //! Machines are noisy, so every round does each way once, in turn, and medians and ratios are told, never one figure.
 //! The app answers a millisecond after its start and ends at once on SIGTERM, so what is measured is the way, not the
-//! app. Needs the machine's own Docker Engine; docker-compose is measured where it is installed.
+//! app. Needs the machine's own Docker Engine; docker-compose is measured where it is installed. What a user measures on an
+//! engine of their own is `pitstop bench`; here whole commands are, with their start-up and those of others.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
@@ -11,6 +12,7 @@
 #[allow(unused_imports)] // their own tests use the rest
 mod support;
 
+use pitstop::domain::bench::Spread;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -35,17 +37,14 @@ impl Figures {
     }
 
     fn median(&self, way: &str) -> Option<f64> {
-        let mut all = self.0.get(way)?.clone();
-        all.sort_by(f64::total_cmp);
-        Some(all[all.len() / 2])
+        Spread::of(self.0.get(way)?).map(|spread| spread.median)
     }
 
     fn tell(&self, against: &str) {
         let base = self.median(against).unwrap_or(f64::NAN);
         println!("{:<58} {:>9} {:>9} {:>9} {:>7}", "milliseconds", "median", "least", "most", "ratio");
         for (way, all) in &self.0 {
-            let (least, most) = all.iter().fold((f64::MAX, 0.0_f64), |(l, m), ms| (l.min(*ms), m.max(*ms)));
-            let median = self.median(way).unwrap_or(f64::NAN);
+            let Some(Spread { median, least, most }) = Spread::of(all) else { continue };
             println!("{way:<58} {median:>9.0} {least:>9.0} {most:>9.0} {:>6.2}×", median / base);
         }
     }

@@ -57,10 +57,11 @@ enum LineVerb {
 }
 
 /// Verbs that make no sense inside the console, and what to do instead.
-const ELSEWHERE: [(&str, &str); 4] = [
+const ELSEWHERE: [(&str, &str); 5] = [
     ("demo", "the demo is a console of its own: `pitstop demo`"),
     ("completions", "completions are for a shell: `pitstop completions SHELL`"),
     ("man", "manual pages are for a shell: `pitstop man`"),
+    ("bench", "a benchmark wants the engine for itself: `pitstop bench` in a shell"),
     ("themes", "`theme` chooses one; `pitstop themes check` is for a shell"),
 ];
 
@@ -209,10 +210,15 @@ fn meant(verb: LineVerb, settings: &Settings) -> Result<Said, CliError> {
             }
             Said::Ask(Box::new(operate::request(&verb, *options())?))
         }
-        Verb::Demo(_) | Verb::Completions { .. } | Verb::Man { .. } => {
-            let name =
-                if matches!(verb, Verb::Demo(_)) { 0 } else { 1 + usize::from(matches!(verb, Verb::Man { .. })) };
-            return Err(CliError::usage(ELSEWHERE[name].1));
+        Verb::Demo(_) | Verb::Completions { .. } | Verb::Man { .. } | Verb::Bench(_) => {
+            let name = match verb {
+                Verb::Demo(_) => "demo",
+                Verb::Completions { .. } => "completions",
+                Verb::Man { .. } => "man",
+                _ => "bench",
+            };
+            let why = ELSEWHERE.iter().find(|(verb, _)| *verb == name).map_or("it is for a shell", |(_, why)| *why);
+            return Err(CliError::usage(why));
         }
     })
 }
@@ -297,6 +303,7 @@ mod tests {
             ("restart --host x web", "unexpected argument '--host' found"),
             ("man", "manual pages are for a shell"),
             ("demo", "the demo is a console of its own"),
+            ("bench", "wants the engine for itself"),
             ("deploy 'web", "has a quote that is not closed"),
             ("create -f -", "there is no standard input here"),
             ("create -f /no/such/file", "/no/such/file"),

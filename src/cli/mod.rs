@@ -9,7 +9,7 @@
 //! follow    a running operation            signals   Ctrl-C, SIGTERM, SIGHUP as values
 //! resume    which operation to go on with
 //! history   show, replay: records              telling   an operation's lines, live or played again
-//! ps logs doctor docs demo themes          one verb each                  console   how the other front end starts and ends
+//! ps logs doctor docs demo bench themes    one verb each                  console   how the other front end starts and ends
 //! preview   a plan in lines                human     events in lines      summary  the end in lines
 //! line      what is typed into the console's own line, read by the same grammar
 //! output    the only printing              style, table, names            how lines look
@@ -17,6 +17,7 @@
 //! ```
 
 pub mod args;
+mod bench;
 pub mod console;
 pub mod demo;
 mod docs;
@@ -128,6 +129,7 @@ async fn dispatch(out: &mut Output, settings: &Settings, cli: &Cli, palette: Pal
         Some(Verb::Pause(args)) => order::order(out, settings, "pause", args, Order::Pause).await,
         Some(Verb::Doctor) => doctor::doctor(out, settings).await,
         Some(Verb::Demo(args)) => Box::pin(demo::demo(out, settings, args)).await,
+        Some(Verb::Bench(args)) => Box::pin(bench::bench(out, settings, args)).await,
         Some(Verb::Completions { shell }) => {
             out.text(&docs::completions(*shell));
             Ok(exit::DONE)

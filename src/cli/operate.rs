@@ -170,6 +170,7 @@ pub fn request(verb: &Verb, options: Options) -> Result<Request, CliError> {
         | Verb::Doctor
         | Verb::Themes(_)
         | Verb::Demo(_)
+        | Verb::Bench(_)
         | Verb::Completions { .. }
         | Verb::Man { .. } => {
             return Err(CliError::usage("this verb is no operation"));

@@ -48,6 +48,8 @@ pub enum Failure {
     Denied,
     /// 5xx.
     Server,
+    /// A registry limits pulls, or has a fault of its own: it may be otherwise a moment later.
+    Busy,
     /// Our own deadline passed.
     Timeout,
     /// The connection broke, or the answer could not be read.
@@ -189,7 +191,14 @@ pub(super) fn of_registry_words(words: &str) -> Failure {
     let any = |list: &[&str]| list.iter().any(|part| words.contains(part));
     if any(&["manifest unknown", "not found", "name unknown", "does not exist"]) {
         Failure::NotFound
-    } else if any(&["no basic auth credentials", "unauthorized", "denied", "toomanyrequests"]) {
+    } else if any(&["toomanyrequests", "too many requests", "unexpected http status: 5", "bad gateway"])
+        || any(&["service unavailable", "gateway time", "internal server error", "i/o timeout", "handshake timeout"])
+        || any(&["unexpected eof", "connection reset", "parsing http 5", "parsing http 429"])
+    {
+        Failure::Busy
+    } else if any(&["no basic auth credentials", "unauthorized", "denied", "authentication required", "forbidden"])
+        || any(&["parsing http 401", "parsing http 403"])
+    {
         Failure::Denied
     } else {
         Failure::Server
@@ -324,9 +333,13 @@ mod tests {
             DockerError::of_client("pull", "web:9", &ClientError::DockerStreamError { error: error.into() })
         };
         assert_eq!(stream("manifest for web:9 not found: manifest unknown").failure, Failure::NotFound);
-        assert_eq!(stream("toomanyrequests: slow down").failure, Failure::Denied);
+        assert_eq!(stream("toomanyrequests: slow down").failure, Failure::Busy);
+        assert_eq!(stream("received unexpected HTTP status: 503 Service Unavailable").failure, Failure::Busy);
+        assert_eq!(stream("unauthorized: authentication required").failure, Failure::Denied);
+        assert_eq!(stream("error parsing HTTP 403 response body: unexpected end").failure, Failure::Denied);
+        assert_eq!(stream("no space left on device").failure, Failure::Server);
         assert!(stream("Get x: no basic auth credentials").hint().unwrap().contains("docker login"));
-        assert_eq!(stream("unexpected EOF").failure, Failure::Server);
+        assert_eq!(stream("unexpected EOF").failure, Failure::Busy);
         assert!(answered(403, "Address already in use").hint().unwrap().contains("pinned address"));
         assert!(answered(500, "write /x: no space left on device").hint().unwrap().contains("disk is full"));
         assert_eq!(answered(400, "bad parameter").hint(), None);

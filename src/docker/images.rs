@@ -1,8 +1,9 @@
 //! Images: asked for, pulled, loaded.
 
 use super::client::{Changes, Docker, READ, late};
+use super::credentials::Login;
 use super::error::{DockerError, Failure, of_registry_words};
-use super::{credentials, read, sandbox_image};
+use super::{read, sandbox_image};
 use crate::domain::clean::clean;
 use crate::domain::facts::ImageSeen;
 use crate::domain::ids::ImageRef;
@@ -55,13 +56,13 @@ impl Changes {
             return Err(DockerError::new("pull", name, Failure::Invalid, words));
         }
         let (repository, tag) = repository_and_tag(name);
-        let login = credentials::find(name).await;
+        let login = Login::find(name).await;
         let options = CreateImageOptions {
             from_image: Some(repository.to_owned()),
             tag: Some(tag.to_owned()),
             ..CreateImageOptions::default()
         };
-        let mut lines = self.client().create_image(Some(options), None, login);
+        let mut lines = self.client().create_image(Some(options), None, login.credentials());
         let mut layers = Layers::default();
         loop {
             let Ok(line) = tokio::time::timeout(IDLE, lines.try_next()).await else {
@@ -70,7 +71,7 @@ impl Changes {
             match line {
                 Ok(None) => return Ok(()),
                 Ok(Some(line)) => on_progress(layers.take(line)),
-                Err(error) => return Err(of_pull(DockerError::of_client("pull", name, &error))),
+                Err(error) => return Err(of_pull(DockerError::of_client("pull", name, &error), &login)),
             }
         }
     }
@@ -128,16 +129,23 @@ fn repository_and_tag(name: &str) -> (&str, &str) {
 }
 
 /// Before its first line a pull fails with status 500 for whatever the registry said.
-fn of_pull(mut error: DockerError) -> DockerError {
+fn of_pull(mut error: DockerError, login: &Login) -> DockerError {
     if error.failure == Failure::Server {
         error.failure = of_registry_words(&error.message);
     }
     let words = error.message.to_lowercase();
-    let unreachable = ["connection refused", "no such host", "i/o timeout", "no route to host", "dial tcp"];
-    if error.hint().is_none() && unreachable.iter().any(|part| words.contains(part)) {
-        return error.advise("the engine's machine can't reach the registry: is the address right, and does it run?");
+    let any = |list: &[&str]| list.iter().any(|part| words.contains(part));
+    match error.failure {
+        Failure::Denied => error.advise(login.advice()),
+        Failure::Busy if any(&["toomanyrequests", "too many requests"]) => {
+            error.advise("the registry limits pulls: wait, or log in with `docker login` for a higher limit")
+        }
+        Failure::Busy => error.advise("the registry, or the way to it, has a fault: try again later"),
+        _ if any(&["connection refused", "no such host", "no route to host", "dial tcp"]) => {
+            error.advise("the engine's machine can't reach the registry: is the address right, and does it run?")
+        }
+        _ => error,
     }
-    error
 }
 
 /// What the lines of a pull have said about its layers.

@@ -22,7 +22,7 @@
 //! lock         one container a lock, held by its standard input      place    a container that holds an address
 //! original     a stranger's container, as what an instance can be made from
 //! stats        what containers take of the machine while somebody looks
-//! demo         what only the demo needs
+//! plain        containers without a sandbox, and what is found by label: demo and benchmark
 //! read, write  conversions: the engine's models to domain values and back
 //! ```
 
@@ -33,7 +33,6 @@ mod container_files;
 mod containers;
 mod create;
 mod credentials;
-mod demo;
 mod drain_note;
 mod error;
 mod exec;
@@ -51,6 +50,7 @@ mod logs;
 mod networks;
 mod original;
 mod place;
+mod plain;
 mod read;
 mod remote;
 mod revisions;

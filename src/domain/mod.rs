@@ -8,6 +8,7 @@ pub mod address;
 pub mod adopt;
 pub mod availability;
 pub mod balancer;
+pub mod bench;
 pub mod budget;
 pub mod clean;
 pub mod control;

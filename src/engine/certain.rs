@@ -29,6 +29,8 @@ use std::time::Duration;
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How often something is read before an engine that answers otherwise is believed to be unable to.
 const READS: u32 = 5;
+/// Between attempts to pull from a registry that is busy: limits and restarts last seconds, or longer than anybody waits.
+const REGISTRY: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
 /// A stop's own grace, where nobody says it and the container can't be asked.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -218,9 +220,16 @@ impl Certain {
         image: &ImageRef,
         mut on_progress: impl FnMut(PullProgress) + Send,
     ) -> Result<(), DockerError> {
-        let mut tries = 0;
+        let (mut tries, mut pauses) = (0, REGISTRY.into_iter());
         loop {
             match self.changes.pull(image, &mut on_progress).await {
+                Err(error) if error.failure == Failure::Busy => {
+                    let Some(pause) = pauses.next() else { return Err(error) };
+                    tracing::info!(%error, "the registry is asked again");
+                    let note = format!("the registry is busy, asked again in {} s", pause.as_secs());
+                    on_progress(PullProgress { note, ..PullProgress::default() });
+                    tokio::time::sleep(pause).await;
+                }
                 // What a registry says comes as a fault of the engine's, and is an answer.
                 Err(error) if is_lost(&error) => self.after_read(error, &mut tries).await?,
                 done => return done,

@@ -70,7 +70,7 @@ impl Operator {
         } else {
             let name = ObjectName::new(STRANGER).map_err(|error| invalid(STRANGER, &error.to_string()))?;
             let image = ImageRef::new(IMAGES[0].0).map_err(|error| invalid(STRANGER, &error.to_string()))?;
-            docker.create_plain(&name, &image, &labels).await?
+            docker.create_plain(&name, &image, &labels, None).await?
         };
         Ok(docker.start(&stranger).await?)
     }

@@ -19,11 +19,12 @@
 //! record    what is written down of an operation, and read again
 //! who       sits at this console
 //! certain   changes whose outcome is certain              outage  an engine that goes away and comes back
-//! demo      the demo's fleet on a real engine
+//! demo      the demo's fleet on a real engine          bench  the same done in several ways, measured
 //! clock     the only place that reads time                     doctor  is all well?
 //! ```
 
 mod balancers;
+pub mod bench;
 mod certain;
 pub mod clock;
 mod demo;

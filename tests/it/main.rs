@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod balancer;
+mod bench;
 mod cli_alone;
 mod cli_engine;
 mod compose;
@@ -23,6 +24,7 @@ mod guest;
 mod hostile;
 mod journeys;
 mod record_robust;
+mod registries;
 mod remote;
 mod sim;
 mod sim_contract;

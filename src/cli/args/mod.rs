@@ -9,6 +9,7 @@ mod operation;
 pub use operation::{OnHangupArg, OperationArgs};
 
 use crate::domain::duration;
+use crate::domain::probe::ProbeSpec;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 use std::path::PathBuf;
@@ -41,11 +42,20 @@ Exit codes:
 Every option can be set by its variable or in $XDG_CONFIG_HOME/pitstop/config.toml;
 an option on the command line wins over its variable, and the variable over the file.";
 
+/// What `--version` says: the version, how it was built, and the sandbox image it brings.
+const FACTS: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\nbuilt for ",
+    env!("PITSTOP_BUILD"),
+    "\nsandbox image ",
+    env!("PITSTOP_SANDBOX_TAG")
+);
+
 /// A terminal operations console for Docker: create in parallel, deploy and restart in place, every address proven.
 ///
 /// Without a verb it opens the console.
 #[derive(Debug, Parser)]
-#[command(name = "pitstop", version, max_term_width = 100, after_long_help = EXAMPLES)]
+#[command(name = "pitstop", version, long_version = FACTS, max_term_width = 100, after_long_help = EXAMPLES)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -151,6 +161,11 @@ pub enum Verb {
     Repair(RepairArgs),
     /// Check the engine, this terminal and the settings, and say what to do
     Doctor,
+    /// Measure on this engine: the same done plainly and in place, in turn
+    ///
+    /// Recreates, restarts and creates, with the engine's calls and with pitstop, round by round, while clients ask. All that
+    /// it makes is in the project pitstop-bench and taken away at the end, also after Ctrl-C. For the engine's own machine.
+    Bench(BenchArgs),
     /// The console's themes: list them, or check files of your own
     Themes(ThemesArgs),
     /// A sample fleet to try everything on: simulated, no Docker needed
@@ -407,6 +422,31 @@ pub struct DemoArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Each round does each way once
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// Instances that are replaced, restarted, created
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=32))]
+    pub instances: u32,
+    /// Measure this image instead of a small web server that is made here
+    #[arg(long, value_name = "REF", requires = "probe")]
+    pub image: Option<String>,
+    /// How the image is asked: http:PORT/PATH or tcp:PORT
+    #[arg(long, value_name = "PROBE", requires = "image")]
+    pub probe: Option<ProbeSpec>,
+    /// One JSON object instead of tables
+    #[arg(long)]
+    pub json: bool,
+    /// Draw bars into this file, too
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// Only take away what a benchmark left that was killed
+    #[arg(long, exclusive = true)]
+    pub down: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct LogsArgs {
     /// An app (all its instances), an instance, or a plain container by name
     #[arg(value_name = "TARGET")]
@@ -451,6 +491,7 @@ impl Verb {
             | Self::Doctor
             | Self::Themes(_)
             | Self::Demo(_)
+            | Self::Bench(_)
             | Self::Completions { .. }
             | Self::Man { .. } => None,
         }

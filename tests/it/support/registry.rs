@@ -12,10 +12,34 @@ use super::docker::Engine;
 use super::http;
 use super::wait::wait_for;
 
+/// Whom a closed registry lets in.
+pub const LOGIN: &str = "ana:s3cret";
+/// The same, as bcrypt: `htpasswd -Bbn ana s3cret`.
+const HTPASSWD: &str = "ana:$2y$05$h2aBT0Ez2ZeGFwhijKnQI.HVtYoLNBfpQCsUE.BvYfYPnAejesbEC\n";
+
+/// A `config.json` as `docker login` writes it.
+pub fn config_with(registry: &str, login: &str) -> String {
+    serde_json::json!({"auths": {registry: {"auth": base64(login)}}}).to_string()
+}
+
+fn base64(text: &str) -> String {
+    let digits: Vec<char> = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect();
+    let mut out = String::new();
+    for three in text.as_bytes().chunks(3) {
+        let bits = three.iter().enumerate().fold(0_u32, |bits, (n, byte)| bits | u32::from(*byte) << (16 - 8 * n));
+        for n in 0..4 {
+            out.push(if n <= three.len() { digits[(bits >> (18 - 6 * n) & 63) as usize] } else { '=' });
+        }
+    }
+    out
+}
+
 /// A running registry; ended and removed with its images on `Drop`.
 pub struct Registry {
     /// `127.0.0.1:PORT`, the first part of its images' references.
     pub address: String,
+    /// Who is let in, as `NAME:PASSWORD`; everybody where there is none.
+    login: Option<&'static str>,
     child: Child,
     _storage: TempDir,
 }
@@ -24,36 +48,46 @@ impl Registry {
     /// Starts an empty registry for the machine's engine.
     #[track_caller]
     pub fn start() -> Self {
-        Self::launch()
+        Self::launch(None)
+    }
+
+    /// As [`Registry::start_in`], where only [`LOGIN`] is let in.
+    #[track_caller]
+    pub fn start_closed_in(daemon: &PrivateDockerd) -> Self {
+        daemon.inside(|| Self::launch(Some(LOGIN)))
     }
 
     /// Starts an empty registry that `daemon` reaches, in its network namespace.
     #[track_caller]
     pub fn start_in(daemon: &PrivateDockerd) -> Self {
-        daemon.inside(Self::launch)
+        daemon.inside(|| Self::launch(None))
     }
 
     #[track_caller]
-    fn launch() -> Self {
+    fn launch(login: Option<&'static str>) -> Self {
         // Between choosing the port and listening on it somebody else may take it: then choose again.
         for _ in 0..5 {
-            if let Some(registry) = Self::try_launch() {
+            if let Some(registry) = Self::try_launch(login) {
                 return registry;
             }
         }
         panic!("docker-registry does not start on any port");
     }
 
-    fn try_launch() -> Option<Self> {
+    fn try_launch(login: Option<&'static str>) -> Option<Self> {
         let storage = tempfile::Builder::new().tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("target/tmp");
         let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").to_string();
         let config: PathBuf = storage.path().join("config.yml");
         let root = storage.path().join("images");
+        let users = storage.path().join("htpasswd");
+        std::fs::write(&users, HTPASSWD).expect("htpasswd");
+        let auth = login.map(|_| format!("auth: {{htpasswd: {{realm: pits, path: '{}'}}}}\n", users.display()));
         let text = format!(
             "version: 0.1\nlog: {{level: error}}\n\
              storage: {{cache: {{blobdescriptor: inmemory}}, filesystem: {{rootdirectory: '{}'}}, delete: {{enabled: true}}}}\n\
-             http: {{addr: '{address}'}}\n",
-            root.display()
+             http: {{addr: '{address}'}}\n{}",
+            root.display(),
+            auth.unwrap_or_default()
         );
         std::fs::write(&config, text).expect("config.yml");
         let mut child = Command::new("docker-registry")
@@ -66,9 +100,10 @@ impl Registry {
             .expect("docker-registry is needed: run scripts/setup");
         let ready = wait_for("the registry", Duration::from_secs(30), || {
             let ended = child.try_wait().expect("our child").is_some();
-            (ended || http::get(&address, "/v2/").is_ok_and(|answer| answer.status == 200)).then_some(!ended)
+            (ended || http::get(&address, "/v2/").is_ok_and(|answer| matches!(answer.status, 200 | 401)))
+                .then_some(!ended)
         });
-        ready.then_some(Self { address, child, _storage: storage })
+        ready.then_some(Self { address, login, child, _storage: storage })
     }
 
     /// Pushes the engine's `image` as `name` (e.g. `app:1`) and returns the reference to pull.
@@ -79,7 +114,11 @@ impl Registry {
     pub fn push(&self, engine: &Engine, image: &str, name: &str) -> String {
         let reference = format!("{}/{name}", self.address);
         engine.docker(&["tag", image, &reference]);
-        engine.docker(&["push", "-q", &reference]);
+        let config = tempfile::tempdir().expect("a temporary directory");
+        let auths = self.login.map_or_else(String::new, |login| config_with(&self.address, login));
+        std::fs::write(config.path().join("config.json"), if auths.is_empty() { "{}" } else { &auths })
+            .expect("config.json");
+        engine.docker(&["--config", &config.path().display().to_string(), "push", "-q", &reference]);
         engine.docker(&["rmi", &reference]);
         reference
     }

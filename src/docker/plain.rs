@@ -1,12 +1,15 @@
-//! What only the demo needs of an engine: plain containers, images taken away again, and finding both by a label.
+//! Plain containers, images taken away again, and finding both by a label: for the demo and the benchmark, which no operation
+//! makes.
 
-use super::client::{CREATE, Changes, Docker, LIST, REMOVE};
+use super::client::{CREATE, Changes, Docker, LIST, REMOVE, START};
 use super::error::{DockerError, Failure};
 use super::write;
 use crate::domain::fleet::Container;
 use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
-use bollard::models::ContainerCreateBody;
-use bollard::query_parameters::{CreateContainerOptions, ListImagesOptions, RemoveImageOptions};
+use bollard::models::{ContainerCreateBody, HostConfig};
+use bollard::query_parameters::{
+    CreateContainerOptions, ListImagesOptions, RemoveImageOptions, RestartContainerOptions,
+};
 use std::collections::{BTreeMap, HashMap};
 
 impl Docker {
@@ -25,16 +28,19 @@ impl Docker {
 }
 
 impl Changes {
-    /// Creates a container as `docker create` does, without a sandbox; not started.
+    /// Creates a container as `docker create` does, without a sandbox, on the default bridge or a network; not started.
     pub async fn create_plain(
         &self,
         name: &ObjectName,
         image: &ImageRef,
         labels: &BTreeMap<String, String>,
+        network: Option<&str>,
     ) -> Result<ContainerId, DockerError> {
         let body = ContainerCreateBody {
             image: Some(image.to_string()),
             labels: Some(write::unsorted(labels)),
+            host_config: network
+                .map(|network| HostConfig { network_mode: Some(network.to_owned()), ..HostConfig::default() }),
             ..ContainerCreateBody::default()
         };
         let options = CreateContainerOptions { name: Some(name.to_string()), ..CreateContainerOptions::default() };
@@ -42,6 +48,12 @@ impl Changes {
         let created = self.call("create", name.as_str(), CREATE, request).await?;
         ContainerId::new(created.id)
             .map_err(|error| DockerError::new("create", name.as_str(), Failure::Broken, &error.to_string()))
+    }
+
+    /// Restarts it as `docker restart` does: one request.
+    pub async fn restart_plain(&self, id: &ContainerId) -> Result<(), DockerError> {
+        let request = self.client().restart_container(id.as_str(), None::<RestartContainerOptions>);
+        self.call("restart", &self.name(id), START, request).await
     }
 
     /// Removes an image's name, and the image with its last one; fine when it is gone, refused while it is used.
