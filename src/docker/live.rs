@@ -47,9 +47,12 @@ const EVENTS: [&str; 12] = [
 impl Docker {
     /// The fleet, kept up to date until the receiver is dropped; `now` is the clock for "stale since". Needs a tokio
     /// runtime.
-    pub fn live(&self, now: fn() -> Timestamp) -> watch::Receiver<FleetState> {
+    ///
+    /// `soon`: begins with what the list alone shows, without detail, for whoever has nothing to show yet.
+    pub fn live(&self, now: fn() -> Timestamp, soon: bool) -> watch::Receiver<FleetState> {
         let (tell, seen) = watch::channel(FleetState::Loading);
-        let keeper = Keeper { docker: self.clone(), tell, now, containers: BTreeMap::new(), stale_since: None };
+        let containers = BTreeMap::new();
+        let keeper = Keeper { docker: self.clone(), tell, now, containers, stale_since: None, soon };
         tokio::spawn(keeper.run());
         seen
     }
@@ -62,6 +65,7 @@ struct Keeper {
     /// As last seen, with detail.
     containers: BTreeMap<ContainerId, Container>,
     stale_since: Option<Timestamp>,
+    soon: bool,
 }
 
 /// Whom events were about since somebody looked last.
@@ -100,6 +104,13 @@ impl Keeper {
     async fn run(mut self) {
         let tell = self.tell.clone();
         let keep = async {
+            // What the list alone shows is there at once; inspecting a hundred containers takes ten times as long.
+            if self.soon
+                && let Ok(listed) = self.docker.list().await
+            {
+                let fleet = Fleet::assemble(self.docker.info().clone(), listed);
+                self.tell.send_replace(FleetState::Live(fleet));
+            }
             let mut pause = BACKOFF.0;
             loop {
                 let error = self.follow().await;

@@ -99,7 +99,12 @@ impl Session {
 
     /// The fleet as it changes, for as long as the receiver lives.
     pub fn live(&self) -> watch::Receiver<FleetState> {
-        self.docker.live(clock::wall)
+        self.docker.live(clock::wall, false)
+    }
+
+    /// The same, beginning with what the engine's list alone shows: without what only inspections tell.
+    pub fn live_soon(&self) -> watch::Receiver<FleetState> {
+        self.docker.live(clock::wall, true)
     }
 
     /// What the load balancers of these apps show of their instances.

@@ -321,8 +321,10 @@ struct Watcher {
 
 impl Watcher {
     async fn run(self) {
+        // A console that shows a fleet already keeps it until the new one is whole.
+        let first = self.session.get().is_none();
         let session = self.reach().await;
-        let mut live = session.live();
+        let mut live = if first { session.live_soon() } else { session.live() };
         // Asked in a task of its own: a balancer that does not answer holds up no news of the fleet.
         let (mut asked, mut traffic) = (JoinSet::new(), TrafficSeen::new());
         self.tell_left_open(&session);

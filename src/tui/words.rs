@@ -80,6 +80,10 @@ pub fn exit_code(instance: &Instance) -> Option<i64> {
 
 /// How an instance's address is held.
 pub fn held(instance: &Instance) -> Word {
+    // Nothing is claimed of what was listed and not yet inspected.
+    if instance.owner().is_some_and(|owner| owner.detail.is_none()) {
+        return word(Symbol::None, "", Role::Dim);
+    }
     match (instance.standing(), instance.hold()) {
         (Verdict::Changed, _) => word(Symbol::Bad, "CHANGED", Role::Loud),
         (Verdict::Orphaned, _) => word(Symbol::Bad, "orphaned", Role::Bad),

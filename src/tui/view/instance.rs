@@ -229,6 +229,9 @@ pub fn page(model: &Model, app: &App, instance: &Instance, width: usize) -> Vec<
 }
 
 fn identity(out: &mut Writer, model: &Model, instance: &Instance) {
+    if instance.owner().is_some_and(|owner| owner.detail.is_none()) {
+        return out.say("identity", &format!("being read{}", model.look.glyphs.dots), Role::Dim);
+    }
     let held = words::held(instance);
     let evidence = match held.word {
         "held" => "a running sandbox owns the network namespace, the app is in it, and the address is pinned",

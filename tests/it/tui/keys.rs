@@ -973,3 +973,22 @@ fn columns_are_chosen_seen_at_once_and_kept() {
     assert!(matches!(&press(&mut next, "w")[..], [Command::Keep(kept)] if !kept.wide));
     assert!(matches!(&press(&mut next, "p")[..], [Command::Keep(kept)] if kept.by_project));
 }
+
+#[test]
+fn what_is_listed_and_not_yet_inspected_is_shown_and_nothing_is_claimed_of_it() {
+    let mut fleet = sample::fleet();
+    let containers = |app: &mut pitstop::domain::fleet::App| {
+        for one in &mut app.instances {
+            one.sandbox.iter_mut().chain(&mut one.app).for_each(|container| container.detail = None);
+        }
+    };
+    fleet.apps.iter_mut().for_each(containers);
+    let mut model = wide();
+    update(&mut model, Msg::Fleet(FleetState::Live(fleet)));
+    press(&mut model, "jjj<tab>");
+    let shown = text(&model);
+    assert!(shown.contains("web-1") && shown.contains("172.18.0.3") && shown.contains("being read"), "{shown}");
+    for claim in ["held", "loose", "CHANGED", "orphaned"] {
+        assert!(!shown.contains(claim), "{claim}: {shown}");
+    }
+}
