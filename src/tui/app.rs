@@ -15,7 +15,8 @@ use super::terminal::{self, Screen};
 use super::tour::{Next, Script, Tour};
 use super::update::update;
 use super::{fault, own_log, view};
-use crate::config::settings::OnHangup;
+use crate::config;
+use crate::config::settings::{Notify, OnHangup};
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ContainerId, ImageRef};
@@ -41,6 +42,8 @@ const AT_ONCE: usize = 256;
 /// Between ticks while bars grow, while the engine is lost, and otherwise.
 const TICKS: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(10)];
 
+/// An operation that took so long is a long one.
+const LONG: Duration = Duration::from_secs(10);
 /// Between looks at who has the terminal while it is somebody else's.
 const BACKGROUND: Duration = Duration::from_millis(250);
 
@@ -62,6 +65,8 @@ pub struct Settings {
     pub options: Options,
     /// Where records of operations are kept.
     pub records: Option<Records>,
+    /// What tells of the end of a long operation.
+    pub notify: config::settings::Console,
     /// What may be typed behind `:`.
     pub grammar: Grammar,
     /// What the engine is simulated for.
@@ -135,6 +140,8 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         records: settings.records,
         trust_commands: settings.trust_commands,
     };
+    let config::settings::Console { notify, notify_after } = settings.notify;
+    model.ring_after = (notify != Notify::Off).then_some(notify_after.unwrap_or(LONG));
     model.grammar = settings.grammar;
     let (bridge, Inboxes { inbox, lines }) = Bridge::start(reach, operate, files, model.grammar.read.clone());
     let mut console = Console {
@@ -149,6 +156,7 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         why: None,
         tour,
         on_hangup: settings.on_hangup,
+        notify,
         queue: Vec::new(),
     };
     let why = fault::caught(console.run()).await.unwrap_or(Why::Fault);
@@ -168,6 +176,7 @@ struct Console {
     why: Option<Why>,
     tour: Option<Tour>,
     on_hangup: OnHangup,
+    notify: Notify,
     /// Commands for the terminal, done between frames.
     queue: Vec<Command>,
 }
@@ -456,6 +465,7 @@ impl Console {
             for command in update(&mut self.model, msg) {
                 match command {
                     Command::Quit => self.why = Some(Why::Asked),
+                    Command::Ring(text) => self.screen.ring(self.notify, &text),
                     Command::Redraw | Command::Suspend | Command::Shell { .. } => self.queue.push(command),
                     command => msgs.extend(self.bridge.perform(command)),
                 }

@@ -188,7 +188,7 @@ impl Bridge {
             Command::Log { ticket, wanted } => self.follow(ticket, wanted),
             Command::EndLogs => self.logs.abort_all(),
             Command::Save { name, extension, text } => self.save(&name, extension, text),
-            Command::Quit | Command::Redraw | Command::Suspend | Command::Shell { .. } => {}
+            Command::Quit | Command::Ring(_) | Command::Redraw | Command::Suspend | Command::Shell { .. } => {}
         }
         Vec::new()
     }

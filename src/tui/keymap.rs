@@ -106,6 +106,9 @@ actions! {
     Operations = "operations", "operation", "the operation that runs, or ran last";
     History = "history", "history", "operations of the past: filter them, open one, play it again";
     Command = "command", "command", "a line for any verb of the command line; tab completes, up and down recall";
+    Notices = "notices", "notices", "operations that have ended, and which of them nobody has seen";
+    Acknowledge = "acknowledge", "seen", "it was seen: the title tells of it no more";
+    AcknowledgeAll = "acknowledge_all", "all seen", "all were seen";
     Log = "log", "log", "pitstop's own log";
     Help = "help", "help", "this page";
     Redraw = "redraw", "redraw", "draw the whole screen again";
@@ -122,6 +125,7 @@ pub enum Place {
     /// A page of text: help, pitstop's log, an instance.
     Page,
     Logs,
+    Notices,
     History,
     /// A record that is looked at.
     Replay,
@@ -150,7 +154,7 @@ enum Keys {
 
 type File = BTreeMap<String, BTreeMap<String, Spanned<Keys>>>;
 
-const SECTIONS: [&str; 7] = ["global", "move", "fleet", "operation", "logs", "history", "replay"];
+const SECTIONS: [&str; 8] = ["global", "move", "fleet", "operation", "logs", "history", "replay", "notices"];
 
 impl Place {
     /// Sections in which a key is looked for, in this order.
@@ -160,6 +164,7 @@ impl Place {
             Self::Operation => &["operation", "move", "global"],
             Self::Page => &["move", "global"],
             Self::Logs => &["logs", "move", "global"],
+            Self::Notices => &["notices", "move", "global"],
             Self::History => &["history", "move", "global"],
             Self::Replay => &["replay", "move", "global"],
         }
@@ -281,7 +286,15 @@ mod tests {
     fn the_built_in_map_is_right_and_every_action_has_a_key() {
         let map = Keymap::parse("keymap.toml", DEFAULT).unwrap();
         for action in Action::ALL {
-            let places = [Place::Fleet, Place::Operation, Place::Page, Place::Logs, Place::History, Place::Replay];
+            let places = [
+                Place::Fleet,
+                Place::Operation,
+                Place::Page,
+                Place::Logs,
+                Place::History,
+                Place::Replay,
+                Place::Notices,
+            ];
             assert!(places.iter().any(|place| map.key(*place, *action).is_some()), "{action:?} has no key");
         }
     }

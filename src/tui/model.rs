@@ -83,6 +83,10 @@ pub struct Model {
     pub replay: Option<Replay>,
     /// Something to read: a title, and lines.
     pub reading: Option<(String, Vec<(String, Role)>)>,
+    /// An operation that took so long rings at its end; `None`: none does.
+    pub ring_after: Option<Duration>,
+    /// The row of the list of notices that the cursor is on.
+    pub notice_row: usize,
     /// The line that is typed.
     pub prompt: Option<Prompt>,
     /// Lines typed before, the oldest first; `None`: not read yet.
@@ -111,6 +115,8 @@ pub enum Screen {
     History,
     /// A record.
     Replay,
+    /// Operations of this console that have ended.
+    Notices,
     /// Something to read.
     Reading,
     Instance(AppKey, crate::domain::ids::InstanceName),
@@ -317,6 +323,8 @@ impl Model {
             history: None,
             replay: None,
             reading: None,
+            ring_after: None,
+            notice_row: 0,
             prompt: None,
             lines: None,
             grammar: Grammar::default(),
@@ -388,6 +396,7 @@ impl Model {
             Screen::Logs => Place::Logs,
             Screen::History => Place::History,
             Screen::Replay => Place::Replay,
+            Screen::Notices => Place::Notices,
             Screen::Instance(..) | Screen::Reading | Screen::OwnLog | Screen::Help(_) => Place::Page,
         }
     }

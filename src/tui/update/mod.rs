@@ -5,6 +5,7 @@
 //! fleet      keys of the home screen: move, mark, fold, filter, begin an operation
 //! operation  keys and events of operations         page    keys of pages             logs  keys of logs, and lines
 //! dialog     keys while a question is open, and the answers of the engine to it
+//! notices    keys of the list of what has ended
 //! prompt     keys of the line behind `:`    said    what it asked for
 //! themes     choosing a theme         history  the list of operations      replay  one of them, from its record
 //! marks      marks, and what is done to all that is marked           bulk    a plan for each of several apps
@@ -16,6 +17,7 @@ mod fleet;
 mod history;
 mod logs;
 mod marks;
+mod notices;
 mod operation;
 mod page;
 mod prompt;
@@ -226,6 +228,10 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
         }
         Action::History => history::begin(model),
         Action::Command => prompt::open(model),
+        Action::Notices => {
+            notices::begin(model);
+            Vec::new()
+        }
         Action::Themes => {
             themes::open(model);
             Vec::new()
@@ -240,6 +246,7 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             Place::Logs => logs::act(model, action),
             Place::Page => page::act(model, action),
             Place::History => history::act(model, action),
+            Place::Notices => notices::act(model, action),
             Place::Replay => replay::act(model, action),
         },
     }
@@ -265,6 +272,9 @@ fn quit(model: &mut Model) -> Vec<Command> {
 
 /// Puts a screen on.
 fn open(model: &mut Model, screen: Screen) {
+    if let Screen::Operation(id) = &screen {
+        notices::see(model, id);
+    }
     model.screen = screen;
     model.scroll = 0;
 }

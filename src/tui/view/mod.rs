@@ -7,7 +7,7 @@
 //! logs     lines of instances
 //! dialog   questions over the screen           message  why there are no rows
 //! bulk     plans for several apps              history replay   operations of the past
-//! prompt   the line behind `:`
+//! prompt   the line behind `:`                 notices  what has ended, in the title and as a list
 //! ```
 
 mod bulk;
@@ -19,6 +19,7 @@ mod gate;
 mod history;
 mod logs;
 mod message;
+mod notices;
 mod operation;
 mod page;
 mod pen;
@@ -62,6 +63,7 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
         Screen::Logs => logs::draw(&mut pen, model, body),
         Screen::History => history::draw(&mut pen, model, body),
         Screen::Replay => replay::draw(&mut pen, model, body),
+        Screen::Notices => notices::draw(&mut pen, model, body),
         Screen::Reading => page::reading(&mut pen, model, body),
     }
     if hints_height > 0 {
@@ -116,16 +118,24 @@ fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
             facts.push((format!("Docker {}", engine.version), Role::Dim));
         }
     }
+    // Right behind which engine this is: it must not be the part that gives way.
+    let first = usize::from(model.simulated) + usize::from(model.fleet().is_some());
+    if let Some(badge) = notices::badge(pen, model) {
+        facts.insert(first.min(facts.len()), badge);
+    }
+    let running = model.running();
+    if running > 0 {
+        facts.insert(
+            first.min(facts.len()),
+            (format!("{} {}", pen.glyphs().part, text::count(running, "operation")), Role::Busy),
+        );
+    }
     if !model.is_wide() && model.screen == Screen::Fleet {
         let notes = fleet::list_notes(model);
         facts.splice(
             usize::from(model.simulated)..usize::from(model.simulated),
             notes.into_iter().map(|(note, role)| (note.trim().to_owned(), role)),
         );
-    }
-    let running = model.running();
-    if running > 0 {
-        facts.push((format!("{} {}", pen.glyphs().part, text::count(running, "operation")), Role::Busy));
     }
     if let Some((apps, instances, ready)) = model.counts() {
         facts.push((text::count(apps, "app"), Role::Text));
@@ -276,6 +286,7 @@ fn offered(model: &Model, place: Place) -> Vec<Action> {
             actions.extend([Action::Back, Action::Resync]);
             actions
         }
+        Place::Notices => vec![Action::Open, Action::Acknowledge, Action::AcknowledgeAll, Action::Back],
         Place::Replay => {
             let mut actions = vec![Action::Play, Action::Slower, Action::Faster];
             if !model.read_only && model.replay.as_ref().is_some_and(|replay| replay.summary.is_open()) {
