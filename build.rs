@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     } else {
         compile_guest(&binary)?;
         let layers = [Layer::of_guest(&fs::read(&binary)?)?];
-        let image = Image { arch, labels: &[("io.pitstop.guest", "2")], ..Image::default() };
+        let image = Image { arch, labels: &[("io.pitstop.guest", "3")], ..Image::default() };
         let config = image.config(&layers);
         id = image_archive::id(&config);
         tag = format!("pitstop-sandbox:{}", &id["sha256:".len()..][..12]);

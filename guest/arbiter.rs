@@ -6,6 +6,7 @@
 //! hold ID TOKEN start [PORT]    hold its start until told, or until PORT is free
 //! hold ID TOKEN bind PORT       let it begin, hold its `bind` of PORT
 //! swap ID TOKEN                 let it go as soon as its port is free
+//! beside ID TOKEN               let it have its port now, beside the old version that still listens there (`beside.rs`)
 //! go ID TOKEN                   let it go now
 //! ```
 //!
@@ -20,19 +21,22 @@
 //! unfiltered ERRNO              its `bind` can't be held, so its start is
 //! free T AFTER                  its port is free, AFTER µs since it was last seen taken; it goes on
 //! served T GAP                  its port takes connections, GAP µs since it was last seen taken
+//! apart T ERRNO                 it can't have its port beside the old version; it is held as before
 //! gone T                        it has ended before it was let go
 //! ```
 //!
 //! The same `hold` again tells what is now. Whom nobody has told to hold passes: a container that the engine restarts by
 //! itself, and everybody when this process has been restarted and knows nothing. Who was let go is asked for no more, but
-//! its filter stays in the kernel, so its listener stays here and is answered at once for as long as it lives. A console
+//! its filter stays in the kernel, so its listener stays here and is answered at once for as long as it lives. Whoever came by
+//! a gate is remembered for as long as it lives: it is the old version of the next swap. A console
 //! that dies leaves what is held held while the old version serves; when that leaves the port, the new one takes over.
 //!
 //! Nothing here waits: PID 1 has signals to answer.
 
 use crate::answer::say;
 use crate::args;
-use crate::bind::{Named, named};
+use crate::beside;
+use crate::bind::{Call, Named, named};
 use crate::gate::TOKEN;
 use crate::notify;
 use crate::port;
@@ -40,7 +44,7 @@ use crate::sys::{self, Errno, Fd, POLLIN, PollFd};
 use crate::text::Line;
 use crate::unix;
 
-/// Gates that wait for an answer or for `go`, holds, and filters: each at a time.
+/// Gates that wait for an answer or for `go`, holds, and programs: each at a time.
 const MANY: usize = 8;
 /// Calls of one program that wait at once: threads and processes that bind the same port.
 const CALLS: usize = 16;
@@ -53,6 +57,8 @@ const SECOND: u64 = 1_000_000;
 const LOOK: (u64, u64, u64) = (200, 10 * MS, 100 * MS);
 /// An old version that needs longer than this to leave its port is not a matter of milliseconds.
 const LONG: u64 = 60 * SECOND;
+/// Connections to a port that two versions share, so that the new one gets at least one: each goes to either.
+const KNOCKS: usize = 8;
 /// What a gate may take to say who it is.
 const HELLO: u64 = SECOND;
 
@@ -88,6 +94,12 @@ struct Hold {
     at_port: u16,
     /// To be let go when the port is free, since then; 0: not yet.
     swap_us: u64,
+    /// It has got a port beside the old version.
+    beside: bool,
+    /// What it has got its own port with, until it accepts connections there.
+    socket: Option<Fd>,
+    /// It listens, and connections have been made that it is to accept.
+    knocked: bool,
     /// When its console spoke last.
     spoken_us: u64,
     /// Its port has taken a connection since it was let go.
@@ -105,16 +117,19 @@ struct Client {
     token: Line<{ TOKEN + 1 }>,
     /// Its container's processes.
     processes: Option<Fd>,
+    /// The process that it is, and that its program will be.
+    own: Option<Fd>,
     until_us: u64,
 }
 
-/// A program whose `bind`s are asked for here.
-struct Filter {
-    listener: Fd,
-    processes: Option<Fd>,
+/// A program that came by its gate, and lives.
+struct Program {
     token: Line<{ TOKEN + 1 }>,
-    /// Question and port; 0: nobody knows.
-    waiting: [(u64, u16); CALLS],
+    processes: Option<Fd>,
+    own: Option<Fd>,
+    /// Where its `bind`s are asked for, if they are.
+    listener: Option<Fd>,
+    waiting: [Call; CALLS],
     count: usize,
     /// Ports it has got lately, where it is now itself who has them: servers bind each port for both families.
     passed: [u16; CALLS],
@@ -126,7 +141,7 @@ pub struct Arbiter {
     lease_us: u64,
     clients: [Option<Client>; MANY],
     holds: [Option<Hold>; MANY],
-    filters: [Option<Filter>; MANY],
+    programs: [Option<Program>; MANY],
 }
 
 impl Arbiter {
@@ -140,7 +155,7 @@ impl Arbiter {
     /// One that holds nothing: what a child of PID 1 keeps of its parent's.
     pub fn none() -> Self {
         let (clients, holds) = ([const { None }; MANY], [const { None }; MANY]);
-        Self { listener: None, lease_us: 0, clients, holds, filters: [const { None }; MANY] }
+        Self { listener: None, lease_us: 0, clients, holds, programs: [const { None }; MANY] }
     }
 
     /// What to poll for.
@@ -151,8 +166,8 @@ impl Arbiter {
         for (slot, client) in fds[1..].iter_mut().zip(&self.clients) {
             *slot = of(client.as_ref().map(|client| &client.socket));
         }
-        for (slot, filter) in fds[1 + MANY..].iter_mut().zip(&self.filters) {
-            *slot = of(filter.as_ref().map(|filter| &filter.listener));
+        for (slot, program) in fds[1 + MANY..].iter_mut().zip(&self.programs) {
+            *slot = of(program.as_ref().and_then(|program| program.listener.as_ref().or(program.own.as_ref())));
         }
     }
 
@@ -187,7 +202,7 @@ impl Arbiter {
         let Some(Ok(socket)) = self.listener.as_ref().map(unix::accept) else { return };
         if let Some(slot) = self.clients.iter_mut().find(|slot| slot.is_none()) {
             let until_us = sys::now_us() + HELLO;
-            *slot = Some(Client { socket, token: Line::new(), processes: None, until_us });
+            *slot = Some(Client { socket, token: Line::new(), processes: None, own: None, until_us });
         }
     }
 
@@ -195,7 +210,7 @@ impl Arbiter {
     fn said(&mut self, at: usize) {
         let Some(client) = &mut self.clients[at] else { return };
         let mut text = [0_u8; TOKEN + 32];
-        let (len, [first, _]) = match unix::receive(&client.socket, &mut text) {
+        let (len, [first, second]) = match unix::receive(&client.socket, &mut text) {
             Ok((len, fds)) => (len, fds),
             Err(Errno::EAGAIN | Errno::EINTR) => return,
             Err(_) => (0, [None, None]),
@@ -205,7 +220,7 @@ impl Arbiter {
         match (known, text.strip_prefix(b"gate 1 ")) {
             (false, Some(token)) if !token.is_empty() && token.len() <= TOKEN => {
                 client.token.push(token);
-                client.processes = first;
+                (client.processes, client.own) = (first, second);
                 self.welcome(at);
             }
             (true, None) if text == b"filter" => self.filtered(at, first),
@@ -221,8 +236,7 @@ impl Arbiter {
         let hold = self.holds.iter_mut().flatten().find(|hold| hold.is(client.token.bytes()) && !hold.is_over());
         let Some(hold) = hold else {
             let _ = unix::send(&client.socket, b"pass", &[]);
-            self.clients[at] = None;
-            return;
+            return self.begins(at, None);
         };
         let word: &[u8] = if hold.kind == Kind::Start { b"start" } else { b"bind" };
         if unix::send(&client.socket, word, &[]).is_err() {
@@ -240,18 +254,31 @@ impl Arbiter {
     }
 
     fn filtered(&mut self, at: usize, listener: Option<Fd>) {
-        let (Some(client), Some(listener)) = (self.clients[at].take(), listener) else { return };
-        let Client { token, processes, .. } = client;
-        if let Some(hold) = self.holds.iter_mut().flatten().find(|hold| hold.is(token.bytes())) {
+        let Some(client) = &self.clients[at] else { return };
+        if listener.is_none() {
+            self.clients[at] = None;
+            return;
+        }
+        if let Some(hold) = self.holds.iter_mut().flatten().find(|hold| hold.is(client.token.bytes())) {
             hold.state = State::Begun;
             hold.tell();
         }
-        let filter =
-            Filter { listener, processes, token, waiting: [(0, 0); CALLS], count: 0, passed: [0; CALLS], next: 0 };
-        // With no room the listener is closed, and the program can bind nothing: better it fails than that it is lost. Eight
+        self.begins(at, listener);
+    }
+
+    /// A gate becomes its program.
+    fn begins(&mut self, at: usize, listener: Option<Fd>) {
+        let Some(Client { token, processes, own, .. }) = self.clients[at].take() else { return };
+        // Whose end nobody would see is not remembered; who is asked for has room made by who is not. With no room the listener
+        // is closed, and the program can bind nothing: better it fails than that it is lost. Eight
         // programs in one sandbox are more than two versions.
-        if let Some(slot) = self.filters.iter_mut().find(|slot| slot.is_none()) {
-            *slot = Some(filter);
+        let asks = listener.is_some();
+        let free = self.programs.iter().position(Option::is_none);
+        let quiet = |slot: &Option<Program>| slot.as_ref().is_some_and(|program| program.listener.is_none());
+        let room = free.or_else(|| self.programs.iter().position(quiet).filter(|_| asks));
+        if let Some(room) = room.filter(|_| asks || own.is_some()) {
+            let (waiting, passed) = ([Call::NONE; CALLS], [0; CALLS]);
+            self.programs[room] = Some(Program { token, processes, own, listener, waiting, count: 0, passed, next: 0 });
         }
     }
 
@@ -275,9 +302,10 @@ impl Arbiter {
 
     /// What was held has ended; it may come again, by its restart policy.
     fn lost(&mut self, token: &[u8]) {
-        let hold = self.holds.iter_mut().flatten().find(|hold| hold.is(token) && !hold.is_over());
+        let lost = |hold: &&mut Hold| hold.is(token) && (!hold.is_over() || (hold.beside && !hold.served));
+        let hold = self.holds.iter_mut().flatten().find(lost);
         if let Some(hold) = hold.filter(|hold| hold.state != State::Expected) {
-            hold.state = State::Expected;
+            (hold.state, hold.beside, hold.knocked, hold.socket) = (State::Expected, false, false, None);
             let mut line = Line::<32>::new();
             line.push(b"gone ").number(sys::now_us());
             hold.say(line.bytes());
@@ -286,48 +314,59 @@ impl Arbiter {
 
     /// A program wants to bind, or its last process has ended.
     fn asked(&mut self, at: usize, is_question: bool) {
-        let Some(filter) = &mut self.filters[at] else { return };
-        if !is_question {
-            if let Some(filter) = self.filters[at].take() {
-                self.lost(filter.token.bytes());
+        let Some(program) = &mut self.programs[at] else { return };
+        let Some(listener) = program.listener.as_ref().filter(|_| is_question) else {
+            if let Some(program) = self.programs[at].take() {
+                self.lost(program.token.bytes());
             }
             return;
-        }
-        let Ok(asked) = notify::take(&filter.listener) else { return };
-        let Some(hold) = self.holds.iter_mut().flatten().find(|hold| hold.is(filter.token.bytes())) else {
-            return notify::let_pass(&filter.listener, asked.id);
         };
-        let port = match named(filter.processes.as_ref(), &asked) {
+        let Ok(asked) = notify::take(listener) else { return };
+        let Some(hold) = self.holds.iter_mut().flatten().find(|hold| hold.is(program.token.bytes())) else {
+            return program.let_go(asked.id);
+        };
+        let (named, process) = named(program.processes.as_ref(), &asked);
+        let port = match named {
+            // What it has beside the old version in one family it may want in the other, too.
+            Named::Tcp(port) if hold.beside && !port::is_free(port) => port,
             // Another port that the old version has is as good a place to wait as its own.
-            Named::Tcp(port) if filter.passed.contains(&port) => {
-                return notify::let_pass(&filter.listener, asked.id);
-            }
+            Named::Tcp(port) if program.passed.contains(&port) => return program.let_go(asked.id),
             Named::Tcp(port) if (port == hold.port && !hold.is_over()) || !port::is_free(port) => port,
             Named::Tcp(port) if port != hold.port => {
-                filter.pass(asked.id, port);
+                program.pass(asked.id, port);
                 hold.other = port;
                 return hold.tell_other();
             }
             // Held too long is better than let go too early: the old version serves meanwhile.
             Named::Unknown if !hold.is_over() => 0,
-            Named::Tcp(port) => return filter.pass(asked.id, port),
-            Named::Other | Named::Unknown => return notify::let_pass(&filter.listener, asked.id),
+            Named::Tcp(port) => return program.pass(asked.id, port),
+            Named::Other | Named::Unknown => return program.let_go(asked.id),
         };
-        if filter.count == CALLS {
+        if program.count == CALLS {
             // The oldest was interrupted and asked anew, or there are more callers than any program has.
-            filter.let_pass(|_| true, 1);
+            program.let_pass(|_| true, 1);
         }
-        filter.waiting[filter.count] = (asked.id, port);
-        filter.count += 1;
-        if hold.is_over() {
-            hold.next_us = hold.next_us.min(sys::now_us() + LOOK.0);
-        } else if !matches!(hold.state, State::Held(_)) {
-            hold.at_port = port;
-            hold.stands();
+        program.waiting[program.count] = Call::new(&asked, port, process);
+        program.count += 1;
+        if !hold.is_over() {
+            if !matches!(hold.state, State::Held(_)) {
+                hold.at_port = port;
+                hold.stands();
+            }
+            return;
+        }
+        hold.next_us = hold.next_us.min(sys::now_us() + LOOK.0);
+        let (beside, itself) = (hold.beside, program.passed.contains(&port));
+        if beside
+            && self.share(at).is_err()
+            && let Some(program) = self.programs[at].as_mut().filter(|_| itself)
+        {
+            // It is itself who has it, and is to hear so.
+            program.let_pass(|other| other == port, CALLS);
         }
     }
 
-    /// `hold`, `swap` and `go`, after the id; says why not.
+    /// `hold`, `swap`, `beside` and `go`, after the id; says why not.
     pub fn command<'a>(
         &mut self,
         command: &[u8],
@@ -358,6 +397,8 @@ impl Arbiter {
         }
         if command == b"go" {
             self.free(at);
+        } else if command == b"beside" {
+            self.beside(at);
         } else {
             if hold.port == 0 {
                 return Err(b"no port is known");
@@ -393,6 +434,9 @@ impl Arbiter {
             other: 0,
             at_port: port,
             swap_us: 0,
+            beside: false,
+            socket: None,
+            knocked: false,
             spoken_us: 0,
             served: false,
             taken_us: sys::now_us(),
@@ -412,20 +456,39 @@ impl Arbiter {
         match hold.state {
             State::Free(until) => {
                 hold.next_us = now + LOOK.0;
-                let mut waits = false;
-                for filter in self.filters.iter_mut().flatten().filter(|filter| hold.is(filter.token.bytes())) {
-                    filter.let_pass(|port| port == 0 || port::is_free(port), CALLS);
-                    waits |= filter.count > 0;
+                let (mut waits, mut passed) = (false, 0);
+                for program in self.programs.iter_mut().flatten().filter(|program| hold.is(program.token.bytes())) {
+                    passed += program.let_pass(|port| port == 0 || port::is_free(port), CALLS);
+                    waits |= program.count > 0;
                 }
-                if hold.served {
-                    // A port of the old version's that it has not left yet may still be waited for.
-                    if !waits || now >= until {
-                        self.holds[at] = None;
+                // The old version has left, and it is alone.
+                hold.beside &= passed == 0;
+                let serves = match &hold.socket {
+                    Some(socket) if hold.knocked => sys::waiting_connections(socket) == 0,
+                    Some(socket) => {
+                        // Some servers listen long before they accept; the old one goes on until this one does.
+                        hold.knocked = beside::listens(socket, hold.port);
+                        for _ in 0..if hold.knocked { KNOCKS } else { 0 } {
+                            port::serves(hold.port);
+                        }
+                        false
                     }
-                } else if port::serves(hold.port) {
+                    // The old one answers.
+                    None if hold.beside => false,
+                    None => port::serves(hold.port),
+                };
+                if hold.served {
+                    // A port of the old version's that it has not left yet may still be waited for, or come to be bound.
+                    if now >= until || !(waits || hold.beside) {
+                        self.holds[at] = None;
+                    } else if !waits {
+                        hold.next_us = until;
+                    }
+                } else if serves {
                     let served = sys::now_us();
+                    let gap = if hold.socket.take().is_some() { 0 } else { served - hold.taken_us };
                     let mut line = Line::<64>::new();
-                    line.push(b"served ").number(served).push(b" ").number(served - hold.taken_us);
+                    line.push(b"served ").number(served).push(b" ").number(gap);
                     hold.say(line.bytes());
                     hold.served = true;
                 } else if now >= until {
@@ -456,18 +519,61 @@ impl Arbiter {
         }
     }
 
+    /// Lets it have its port while the old version has it, too.
+    fn beside(&mut self, at: usize) {
+        let Some(hold) = &self.holds[at] else { return };
+        let stands = |slot: &Option<Program>| slot.as_ref().is_some_and(|it| it.count > 0 && hold.is(it.token.bytes()));
+        let program = self.programs.iter().position(stands).filter(|_| hold.port > 0);
+        let shared = program.map_or(Err(Errno::ENOENT), |program| self.share(program));
+        let Some(hold) = &mut self.holds[at] else { return };
+        let now = sys::now_us();
+        let mut line = Line::<64>::new();
+        match shared {
+            Ok(()) => {
+                (hold.beside, hold.state, hold.next_us) = (true, State::Free(now + LONG), now);
+                line.push(b"free ").number(now).push(b" 0");
+            }
+            Err(errno) => {
+                hold.socket = None;
+                line.push(b"apart ").number(now).push(b" ").number(errno.0 as u64);
+            }
+        }
+        hold.say(line.bytes());
+    }
+
+    /// Lets a program have all that it waits for, beside whoever else came by a gate; on an error the rest waits on.
+    fn share(&mut self, at: usize) -> sys::Result<()> {
+        loop {
+            let Some(program) = &self.programs[at] else { return Err(Errno::ENOENT) };
+            let Some(call) = program.waiting[..program.count].first().copied() else { return Ok(()) };
+            let (Some(all), Some(own)) = (&program.processes, &program.own) else { return Err(Errno::ENOSYS) };
+            let others = self.programs.iter().enumerate().filter(|(other, _)| *other != at);
+            let old = others.filter_map(|(_, other)| other.as_ref()?.own.as_ref());
+            let socket = beside::bind(all, own, &call, old)?;
+            let Some(program) = &mut self.programs[at] else { return Err(Errno::ENOENT) };
+            program.is_done(call);
+            let hold = self.holds.iter_mut().flatten().find(|hold| hold.is(program.token.bytes()));
+            if let Some(hold) = hold.filter(|hold| hold.port == call.port) {
+                hold.socket.get_or_insert(socket);
+            }
+        }
+    }
+
     /// Lets it go.
     fn free(&mut self, at: usize) {
         let Some(hold) = &mut self.holds[at] else { return };
-        for filter in self.filters.iter_mut().flatten().filter(|filter| hold.is(filter.token.bytes())) {
+        for program in self.programs.iter_mut().flatten().filter(|program| hold.is(program.token.bytes())) {
             let own = hold.port;
-            filter.let_pass(|port| port == 0 || port == own || port::is_free(port), CALLS);
+            program.let_pass(|port| port == 0 || port == own || port::is_free(port), CALLS);
         }
-        for slot in &mut self.clients {
-            if let Some(client) = slot.take_if(|client| hold.is(client.token.bytes())) {
-                let _ = unix::send(&client.socket, b"go", &[]);
+        for client in 0..MANY {
+            let (Some(hold), Some(gate)) = (&self.holds[at], &self.clients[client]) else { continue };
+            if hold.is(gate.token.bytes()) {
+                let _ = unix::send(&gate.socket, b"go", &[]);
+                self.begins(client, None);
             }
         }
+        let Some(hold) = &mut self.holds[at] else { return };
         let now = sys::now_us();
         let mut line = Line::<64>::new();
         line.push(b"free ").number(now).push(b" ").number(now - hold.taken_us);
@@ -477,27 +583,49 @@ impl Arbiter {
     }
 }
 
-impl Filter {
+impl Program {
+    /// An answer to who is asked for no more.
+    fn let_go(&self, id: u64) {
+        if let Some(listener) = &self.listener {
+            notify::let_pass(listener, id);
+        }
+    }
+
     fn pass(&mut self, id: u64, port: u16) {
-        notify::let_pass(&self.listener, id);
+        self.let_go(id);
+        self.has(port);
+    }
+
+    fn has(&mut self, port: u16) {
         self.passed[self.next % CALLS] = port;
         self.next += 1;
     }
 
-    /// Lets those go on whose port `may`, at most so many.
-    fn let_pass(&mut self, may: impl Fn(u16) -> bool, most: usize) {
+    /// The first that waits has got what it wants. An asker that was interrupted meanwhile asks anew.
+    fn is_done(&mut self, call: Call) {
+        if let Some(listener) = &self.listener {
+            let _ = notify::is_done(listener, call.id);
+        }
+        self.waiting.copy_within(1..self.count, 0);
+        self.count -= 1;
+        self.has(call.port);
+    }
+
+    /// Lets those go on whose port `may`, at most so many; how many did.
+    fn let_pass(&mut self, may: impl Fn(u16) -> bool, most: usize) -> usize {
         let (mut kept, mut passed) = (0, 0);
         for at in 0..self.count {
-            let (id, port) = self.waiting[at];
-            if passed < most && may(port) {
-                self.pass(id, port);
+            let call = self.waiting[at];
+            if passed < most && may(call.port) {
+                self.pass(call.id, call.port);
                 passed += 1;
             } else {
-                self.waiting[kept] = (id, port);
+                self.waiting[kept] = call;
                 kept += 1;
             }
         }
         self.count = kept;
+        passed
     }
 }
 

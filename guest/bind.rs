@@ -5,7 +5,7 @@
 //! `CAP_SYS_PTRACE` and `CAP_DAC_READ_SEARCH`, which pitstop gives the sandbox for nothing else.
 
 use crate::notify::Asked;
-use crate::sys::{self, Fd};
+use crate::sys::{self, Fd, SocketAddress};
 use crate::text::Line;
 
 /// A thread that has just been stopped may still be on its way to sleep, and shows nothing then.
@@ -26,29 +26,68 @@ pub enum Named {
     Unknown,
 }
 
-/// Finds out.
-pub fn named(processes: Option<&Fd>, asked: &Asked) -> Named {
-    let Some(processes) = processes else { return Named::Unknown };
+/// A `bind` that waits for its answer.
+#[derive(Clone, Copy)]
+pub struct Call {
+    pub id: u64,
+    /// Which it names; 0: nobody knows.
+    pub port: u16,
+    /// Whose it is, by its container's numbers; 0: nobody knows.
+    pub process: u64,
+    /// Socket, address, its length.
+    args: [u64; 3],
+}
+
+impl Call {
+    pub const NONE: Self = Self { id: 0, port: 0, process: 0, args: [0; 3] };
+
+    pub fn new(asked: &Asked, port: u16, process: u64) -> Self {
+        let [socket, address, length, ..] = asked.args;
+        Self { id: asked.id, port, process, args: [socket, address, length] }
+    }
+
+    /// The caller's number of it.
+    pub fn socket(&self) -> u64 {
+        self.args[0]
+    }
+}
+
+/// Finds out, and by which process: 0 where nobody can tell.
+pub fn named(processes: Option<&Fd>, asked: &Asked) -> (Named, u64) {
+    let Some(processes) = processes else { return (Named::Unknown, 0) };
     for _ in 0..TRIES {
-        if let Some(named) = search(processes, asked) {
-            return named;
+        if let Some(found) = search(processes, asked) {
+            return found;
         }
         sys::poll(&mut [], sys::now_us() + PAUSE_US);
     }
-    Named::Unknown
+    (Named::Unknown, 0)
 }
 
-fn search(processes: &Fd, asked: &Asked) -> Option<Named> {
+/// The address that `call` names, read anew.
+pub fn address(processes: &Fd, call: &Call) -> Option<SocketAddress> {
+    let mut path = Line::<64>::new();
+    path.number(call.process).push(b"/mem\0");
+    let mut address = [0_u8; 28];
+    let [_, from, len] = call.args;
+    let wanted = usize::try_from(len).map_or(address.len(), |len| len.min(address.len()));
+    let memory = sys::open_in(processes, path.bytes()).ok()?;
+    let seen = sys::read_at(&memory, &mut address[..wanted], from).ok()?;
+    SocketAddress::given(&address[..seen])
+}
+
+fn search(processes: &Fd, asked: &Asked) -> Option<(Named, u64)> {
     // Most programs bind in their first process.
     each_thread(processes, b"1", asked).or_else(|| {
         each(processes, b".\0", |process| if process == b"1" { None } else { each_thread(processes, process, asked) })
     })
 }
 
-fn each_thread(processes: &Fd, process: &[u8], asked: &Asked) -> Option<Named> {
+fn each_thread(processes: &Fd, process: &[u8], asked: &Asked) -> Option<(Named, u64)> {
     let mut path = Line::<64>::new();
     path.push(process).push(b"/task\0");
-    each(processes, path.bytes(), |thread| stands_there(processes, process, thread, asked))
+    let named = each(processes, path.bytes(), |thread| stands_there(processes, process, thread, asked))?;
+    Some((named, crate::args::number(process)?))
 }
 
 /// Calls `look` with each number among the entries of `path` (ending with a zero byte) in `directory`, until it finds.

@@ -4,7 +4,7 @@
 //! watch ID SPEC [--every MS] [--timeout MS]   begin to watch; each line of `watch.rs`, `ID ` in front, on stdout
 //! keep ID                                     a console still reads: the watch's lease begins anew
 //! end ID                                      end the watch
-//! hold|swap|go ID TOKEN …                     hold a new version back, let it go: see `arbiter.rs`
+//! hold|swap|beside|go ID TOKEN …              hold a new version back, let it go: see `arbiter.rs`
 //! ```
 //!
 //! An ID is 1 to 32 of `[a-z0-9-]`, chosen by whoever asks: several consoles may be attached at once, and each reads
@@ -111,13 +111,13 @@ impl Commands {
         }
         let said = match command {
             b"watch" => self.watch(id, words, arbiter),
-            b"hold" | b"swap" | b"go" => arbiter.command(command, id, words),
+            b"hold" | b"swap" | b"beside" | b"go" => arbiter.command(command, id, words),
             b"keep" if words.next().is_none() => self.keep(id),
             b"end" if words.next().is_none() => {
                 self.end(id);
                 Ok(())
             }
-            _ => Err(&b"not watch, keep, end, hold, swap or go ID"[..]),
+            _ => Err(&b"not watch, keep, end, hold, swap, beside or go ID"[..]),
         };
         if let Err(why) = said {
             complain(id, why);

@@ -3,7 +3,7 @@
 //! It asks the sandbox's first process (`arbiter.rs`) what to do, over a socket of the network namespace that both share:
 //!
 //! ```text
-//! gate 1 TOKEN        to the arbiter, with a descriptor of this container's /proc
+//! gate 1 TOKEN        to the arbiter, with descriptors of this container's /proc and of this process
 //! pass                from it: begin at once
 //! start               wait for `go`, then begin
 //! bind                begin at once, but each `bind` of an inet address is asked for
@@ -48,10 +48,11 @@ fn wait(name: &[u8], token: &[u8]) {
     let Some(arbiter) = connect(name) else { return };
     let mut hello = Line::<{ TOKEN + 16 }>::new();
     hello.push(b"gate 1 ").push(token);
-    // Only to tell which port a `bind` names: without it the arbiter takes any for the one.
-    let asked = match sys::open(b"/proc\0", Open::Read) {
-        Ok(processes) => unix::send(&arbiter, hello.bytes(), &[processes.raw()]),
-        Err(_) => unix::send(&arbiter, hello.bytes(), &[]),
+    // Without the first the arbiter takes any port for the one, without the second no port is shared with it.
+    let asked = match (sys::open(b"/proc\0", Open::Read), sys::own_process()) {
+        (Ok(all), Ok(own)) => unix::send(&arbiter, hello.bytes(), &[all.raw(), own.raw()]),
+        (Ok(all), Err(_)) => unix::send(&arbiter, hello.bytes(), &[all.raw()]),
+        (Err(_), _) => unix::send(&arbiter, hello.bytes(), &[]),
     };
     if asked.is_err() {
         return;

@@ -27,6 +27,7 @@
 mod answer;
 mod arbiter;
 mod args;
+mod beside;
 mod bind;
 mod commands;
 mod exec;

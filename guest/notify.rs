@@ -86,7 +86,7 @@ pub struct Asked {
     pub call: i32,
     arch: u32,
     instruction: u64,
-    /// Socket, address, its length.
+    /// Socket, address, its length, and what `bind` has no use for.
     pub args: [u64; 6],
 }
 
@@ -98,8 +98,22 @@ pub fn take(listener: &Fd) -> Result<Asked> {
     Ok(asked)
 }
 
+/// The answer: the call goes on.
+const GO_ON: (i64, u32) = (0, CONTINUE);
+/// The answer: it is done already, and successful.
+const DONE: (i64, u32) = (0, 0);
+
 /// Lets the call go on. One whose asker has gone, or has been interrupted and asks anew, is nobody's.
 pub fn let_pass(listener: &Fd, id: u64) {
+    let _ = answer(listener, id, GO_ON);
+}
+
+/// Ends the call, which somebody else has done for its asker; an error where that one has gone.
+pub fn is_done(listener: &Fd, id: u64) -> Result<()> {
+    answer(listener, id, DONE)
+}
+
+fn answer(listener: &Fd, id: u64, (value, flags): (i64, u32)) -> Result<()> {
     /// `struct seccomp_notif_resp`.
     #[repr(C)]
     struct Answer {
@@ -108,7 +122,7 @@ pub fn let_pass(listener: &Fd, id: u64) {
         error: i32,
         flags: u32,
     }
-    let answer = Answer { id, value: 0, error: 0, flags: CONTINUE };
+    let answer = Answer { id, value, error: 0, flags };
     // SAFETY: the kernel reads the 24 bytes of `answer`.
-    let _ = unsafe { sys::call(number::IOCTL, listener.raw() as usize, NOTIF_SEND, &raw const answer as usize, 0, 0) };
+    unsafe { sys::call(number::IOCTL, listener.raw() as usize, NOTIF_SEND, &raw const answer as usize, 0, 0) }.map(drop)
 }

@@ -19,6 +19,7 @@ impl Errno {
     pub const ECONNRESET: Self = Self(104);
     pub const ECONNREFUSED: Self = Self(111);
     pub const EINPROGRESS: Self = Self(115);
+    pub const EINVAL: Self = Self(22);
 }
 
 pub type Result<T> = core::result::Result<T, Errno>;
@@ -41,6 +42,7 @@ pub mod number {
     pub const LISTEN: usize = 50;
     pub const GETSOCKNAME: usize = 51;
     pub const SETSOCKOPT: usize = 54;
+    pub const GETPID: usize = 39;
     pub const GETSOCKOPT: usize = 55;
     pub const CLONE: usize = 56;
     pub const WAIT4: usize = 61;
@@ -62,6 +64,8 @@ pub mod number {
     pub const GETDENTS64: usize = 217;
     pub const SECCOMP: usize = 317;
     pub const SCHED_SETATTR: usize = 314;
+    pub const PIDFD_OPEN: usize = 434;
+    pub const PIDFD_GETFD: usize = 438;
 }
 #[cfg(target_arch = "aarch64")]
 pub mod number {
@@ -84,6 +88,7 @@ pub mod number {
     pub const RT_SIGPROCMASK: usize = 135;
     pub const UNAME: usize = 160;
     pub const PRCTL: usize = 167;
+    pub const GETPID: usize = 172;
     pub const SOCKET: usize = 198;
     pub const BIND: usize = 200;
     pub const LISTEN: usize = 201;
@@ -101,6 +106,8 @@ pub mod number {
     pub const WAIT4: usize = 260;
     pub const SECCOMP: usize = 277;
     pub const SCHED_SETATTR: usize = 274;
+    pub const PIDFD_OPEN: usize = 434;
+    pub const PIDFD_GETFD: usize = 438;
 }
 
 /// # Safety
@@ -384,6 +391,23 @@ pub fn kill(pid: Pid) {
     let _ = unsafe { call(number::KILL, pid, 9, 0, 0, 0) };
 }
 
+/// A descriptor of this process, for others to fetch its files by ([`file_of`]); readable when it has ended. Linux 5.3.
+pub fn own_process() -> Result<Fd> {
+    // SAFETY: no memory is passed.
+    let pid = unsafe { call(number::GETPID, 0, 0, 0, 0, 0)? };
+    // SAFETY: no memory is passed.
+    let fd = unsafe { call(number::PIDFD_OPEN, pid, 0, 0, 0, 0)? };
+    Ok(Fd(fd as i32))
+}
+
+/// Another descriptor of what `number` is in `process`, which takes what ptrace(2) does. Linux 5.6.
+pub fn file_of(process: &Fd, number: u64) -> Result<Fd> {
+    let number = usize::try_from(number).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: no memory is passed.
+    let fd = unsafe { call(number::PIDFD_GETFD, process.0 as usize, number, 0, 0, 0)? };
+    Ok(Fd(fd as i32))
+}
+
 /// Collects one ended child, if there is one.
 pub fn reap_one() -> Option<Pid> {
     // SAFETY: no memory is passed. -1: any child; 1: WNOHANG.
@@ -415,6 +439,13 @@ impl SocketAddress {
         bytes[2..4].copy_from_slice(&port.to_be_bytes());
         bytes[23] = last;
         Self { bytes, len: 28 }
+    }
+
+    /// What somebody has given the kernel as an address.
+    pub fn given(bytes: &[u8]) -> Option<Self> {
+        let mut address = Self { bytes: [0; 28], len: bytes.len() };
+        address.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        matches!((address.family() as u16, bytes.len()), (AF_INET, 16..) | (AF_INET6, 24..)).then_some(address)
     }
 
     pub fn port(&self) -> u16 {
@@ -464,21 +495,33 @@ pub fn shutdown_write(socket: &Fd) {
 
 /// How a `connect` that was in progress has ended.
 pub fn connect_result(socket: &Fd) -> Result<()> {
-    let (mut error, mut len) = (0_i32, 4_u32);
-    let (to, size) = (&raw mut error as usize, &raw mut len as usize);
-    // SAFETY: the kernel writes one i32 and one u32. SOL_SOCKET 1, SO_ERROR 4.
-    unsafe { call(number::GETSOCKOPT, socket.0 as usize, 1, 4, to, size)? };
-    if error == 0 { Ok(()) } else { Err(Errno(error)) }
+    match option(socket, SocketOption::ERROR)? {
+        0 => Ok(()),
+        error => Err(Errno(error)),
+    }
 }
 
-/// The port the kernel has given `socket`; 0 where it has none.
+/// How many connections wait at a socket that listens to be accepted.
+pub fn waiting_connections(socket: &Fd) -> u32 {
+    // struct tcp_info: 8 bytes, then words, of which the fifth is that for a listener. SOL_TCP 6, TCP_INFO 11.
+    let (mut words, mut len) = ([0_u32; 7], 28_u32);
+    let (to, size) = (words.as_mut_ptr() as usize, &raw mut len as usize);
+    // SAFETY: the kernel writes 28 bytes and one u32.
+    let _ = unsafe { call(number::GETSOCKOPT, socket.0 as usize, 6, 11, to, size) };
+    words[6]
+}
+
+/// The port the kernel has given `socket`; 0 where it has none, or is of another kind.
 pub fn local_port(socket: &Fd) -> u16 {
     let mut address = [0_u8; 28];
     let mut len = address.len() as u32;
     let (to, size) = (address.as_mut_ptr() as usize, &raw mut len as usize);
     // SAFETY: the kernel writes at most `len` bytes, and `len`.
     let _ = unsafe { call(number::GETSOCKNAME, socket.0 as usize, to, size, 0, 0) };
-    u16::from_be_bytes([address[2], address[3]])
+    match u16::from_ne_bytes([address[0], address[1]]) {
+        AF_INET | AF_INET6 => u16::from_be_bytes([address[2], address[3]]),
+        _ => 0,
+    }
 }
 
 /// A socket option: level and name from the kernel's headers.
@@ -489,6 +532,21 @@ impl SocketOption {
     /// Two words: on, seconds. With zero seconds, closing resets the connection and leaves no TIME_WAIT behind.
     pub const LINGER: Self = Self(1, 13);
     pub const IPV6_ONLY: Self = Self(41, 26);
+    /// Several sockets of one user may listen at one port, if each has it.
+    pub const REUSE_PORT: Self = Self(1, 15);
+    /// What it has failed with; asked for once.
+    pub const ERROR: Self = Self(1, 4);
+    /// Whether it listens.
+    pub const ACCEPTS: Self = Self(1, 30);
+}
+
+/// The first word of an option.
+pub fn option(socket: &Fd, option: SocketOption) -> Result<i32> {
+    let (mut word, mut len) = (0_i32, 4_u32);
+    let (to, size) = (&raw mut word as usize, &raw mut len as usize);
+    // SAFETY: the kernel writes one i32 and one u32.
+    unsafe { call(number::GETSOCKOPT, socket.0 as usize, option.0, option.1, to, size)? };
+    Ok(word)
 }
 
 pub fn set_option(socket: &Fd, option: SocketOption, words: &[i32]) {

@@ -25,7 +25,7 @@ fn front_end(args: Cli) -> u8 {
     if cli::console::is_meant(&args) {
         cli::console_start(&args).map_or_else(|code| code, |start| runtime.block_on(console(start)))
     } else {
-        runtime.block_on(cli::run(args))
+        runtime.block_on(cli::run(args, tui::palette::named))
     }
 }
 

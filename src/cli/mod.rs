@@ -23,6 +23,7 @@ mod docs;
 mod doctor;
 pub mod error;
 pub mod exit;
+mod export;
 mod fault;
 mod files;
 mod follow;
@@ -50,10 +51,11 @@ use crate::config::settings::{Color, Settings};
 use crate::domain::control::Order;
 use crate::domain::ids::ImageRef;
 use crate::engine::{Error, ErrorKind, Location, Session, clock, unrecorded};
-use args::{Cli, PsArgs, Verb};
+use args::{Cli, PsArgs, ShowArgs, Verb};
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches};
 use error::CliError;
+pub use export::Palettes;
 pub use fault::guarded;
 use output::Output;
 use std::ffi::OsString;
@@ -91,13 +93,14 @@ fn read(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
 }
 
 /// Carries out the verb; returns the exit code. Without a verb there is only help: the console is another front end.
-pub async fn run(cli: Cli) -> u8 {
+/// `palette` gives the colours of a theme, for pictures.
+pub async fn run(cli: Cli, palette: Palettes) -> u8 {
     let glyphs = Glyphs::of_locale(|name| std::env::var(name).ok());
     let settings = settled::settings(&cli.global);
     let color = settings.as_ref().ok().and_then(|settings| settings.color).unwrap_or_default();
     let mut out = Output::new(color, glyphs);
     let done = match settings {
-        Ok(settings) => Box::pin(dispatch(&mut out, &settings, &cli)).await,
+        Ok(settings) => Box::pin(dispatch(&mut out, &settings, &cli, palette)).await,
         Err(error) => Err(error),
     };
     done.unwrap_or_else(|error| {
@@ -106,7 +109,7 @@ pub async fn run(cli: Cli) -> u8 {
     })
 }
 
-async fn dispatch(out: &mut Output, settings: &Settings, cli: &Cli) -> Result<u8, CliError> {
+async fn dispatch(out: &mut Output, settings: &Settings, cli: &Cli, palette: Palettes) -> Result<u8, CliError> {
     log::begin()?;
     match &cli.verb {
         None => {
@@ -117,6 +120,7 @@ async fn dispatch(out: &mut Output, settings: &Settings, cli: &Cli) -> Result<u8
         Some(Verb::Ps(args)) => list(out, settings, args).await,
         Some(Verb::Logs(args)) => logs::logs(out, settings, args).await,
         Some(Verb::History(args)) => history::history(out, args),
+        Some(Verb::Show(ShowArgs { op, export: Some(file), .. })) => export::export(out, settings, palette, op, file),
         Some(Verb::Show(args)) => history::show(out, args),
         Some(Verb::Replay(args)) => history::replay(out, args).await,
         Some(Verb::Go(args)) => order::order(out, settings, "go", args, Order::Go).await,

@@ -1,11 +1,12 @@
-//! Files that people name: settings, themes, keymaps, app files and what those name in turn.
+//! Files that people name: settings, themes, keymaps, app files and what those name in turn; and those written for them.
 //!
 //! Read whole, and only where that can neither hang nor fill the memory: a regular file of a size that people write. A pipe
 //! or a device that stands where a file is meant is named, not waited for.
 
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// More than any file written by people; a larger one is a mistaken name.
@@ -51,6 +52,23 @@ pub fn read(path: &Path) -> Result<String, Unreadable> {
     text(file)
 }
 
+/// Writes a new file for this user alone; one that is there already stays as it is. The error goes on from the file's name.
+pub fn create(path: &Path, text: &str) -> Result<(), String> {
+    let opened = File::options().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = opened.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => "is there already, and stays as it is: choose another name".to_owned(),
+        io::ErrorKind::NotFound => "cannot be written: its directory does not exist".to_owned(),
+        io::ErrorKind::PermissionDenied => "cannot be written: permission denied".to_owned(),
+        _ => format!("cannot be written: {error}"),
+    })?;
+    let written = file.write_all(text.as_bytes());
+    written.map_err(|error| {
+        // Half a file helps nobody; that it can't be removed either changes nothing.
+        let _ = std::fs::remove_file(path);
+        format!("could not be written whole, so it was removed: {error}")
+    })
+}
+
 /// The text that `reader` has until its end.
 pub(super) fn text(reader: impl Read) -> Result<String, Unreadable> {
     let mut bytes = Vec::new();
@@ -69,6 +87,16 @@ pub(super) fn text(reader: impl Read) -> Result<String, Unreadable> {
 mod tests {
     use super::*;
     use rustix::fs::{CWD, FileType, mknodat};
+
+    #[test]
+    fn a_file_that_is_there_is_never_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.md");
+        assert_eq!(create(&path, "one"), Ok(()));
+        assert!(create(&path, "two").unwrap_err().starts_with("is there already"));
+        assert_eq!(read(&path).unwrap(), "one");
+        assert!(create(&directory.path().join("no/a.md"), "").unwrap_err().ends_with("its directory does not exist"));
+    }
 
     #[test]
     fn only_a_regular_file_of_a_sane_size_is_read() {

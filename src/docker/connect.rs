@@ -3,9 +3,10 @@
 //! Looks at the socket itself, because the client library calls a directory that may not be entered "socket not
 //! found"; then agrees on an API version and reads who answers.
 
-use super::client::{ApiVersion, Docker, READ, versioned, within};
+use super::client::{ApiVersion, Docker, READ, late, versioned, within};
 use super::error::{CONNECT, DockerError, Failure};
 use super::location::Location;
+use super::{remote, ssh, tls};
 use crate::domain::clean::clean;
 use crate::domain::fleet::EngineInfo;
 use bollard::API_DEFAULT_VERSION;
@@ -13,21 +14,33 @@ use bollard::models::{SystemInfo, SystemVersion};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::time::Duration;
 use tokio::net::UnixStream;
 
 /// The oldest API spoken: Engine 20.10.
 const OLDEST: ApiVersion = (1, 41);
 
 /// The client library's own timeout, in seconds: ours are shorter or on purpose longer, so it never counts.
-const NEVER: u64 = 7 * 24 * 3600;
+pub(super) const NEVER: u64 = 7 * 24 * 3600;
+
+/// Until the first answer, with all that ssh and TLS have to say to each other before it.
+const FIRST: Duration = Duration::from_secs(25);
 
 impl Docker {
     /// Connects, agrees on an API version and reads who answers. Each way this fails has its own [`Failure`] and hint.
     pub async fn connect(location: &Location) -> Result<Self, DockerError> {
         let host = location.host.as_str();
         let client = open(location).await?;
-        let version =
-            within(CONNECT, host, READ, client.version()).await.map_err(|error| not_an_engine(error, host))?;
+        let version = match tokio::time::timeout(FIRST, client.version()).await {
+            Ok(Ok(version)) => version,
+            Ok(Err(error)) => {
+                return Err(tls::explain(&error, host, location.tls.as_deref())
+                    .await
+                    .or_else(|| ssh::explain(&error, host))
+                    .unwrap_or_else(|| not_an_engine(DockerError::of_client(CONNECT, host, &error), host)));
+            }
+            Err(_) => return Err(late(CONNECT, host, FIRST)),
+        };
         let api = agree(&version, location)?;
         let client = client.with_request_modifier(move |request| versioned(request, api));
         let info = within(CONNECT, host, READ, client.info()).await?;
@@ -38,46 +51,17 @@ impl Docker {
 
 async fn open(location: &Location) -> Result<bollard::Docker, DockerError> {
     let host = location.host.as_str();
-    let client = if let Some(path) = host.strip_prefix("unix://") {
+    if let Some(path) = host.strip_prefix("unix://") {
         look_at_socket(host, Path::new(path)).await?;
         bollard::Docker::connect_with_unix(host, NEVER, API_DEFAULT_VERSION)
+            .map_err(|error| DockerError::of_client(CONNECT, host, &error))
     } else if host.starts_with("tcp://") {
-        match &location.tls {
-            Some(certificates) => return secure(host, certificates),
-            None => bollard::Docker::connect_with_http(host, NEVER, API_DEFAULT_VERSION),
-        }
+        location.tls.as_deref().map_or_else(|| remote::plain(host), |certificates| remote::secure(host, certificates))
     } else if host.starts_with("ssh://") {
-        return over_ssh(host);
+        remote::ssh(host)
     } else {
-        return Err(DockerError::new(CONNECT, host, Failure::Invalid, "is no unix://, tcp:// or ssh:// address"));
-    };
-    client.map_err(|error| DockerError::of_client(CONNECT, host, &error))
-}
-
-#[cfg(feature = "tls")]
-fn secure(host: &str, certificates: &Path) -> Result<bollard::Docker, DockerError> {
-    let file = |name: &str| certificates.join(name);
-    let (key, cert, ca) = (file("key.pem"), file("cert.pem"), file("ca.pem"));
-    bollard::Docker::connect_with_ssl(host, &key, &cert, &ca, NEVER, API_DEFAULT_VERSION)
-        .map_err(|error| DockerError::of_client(CONNECT, host, &error))
-}
-
-#[cfg(not(feature = "tls"))]
-fn secure(host: &str, _certificates: &Path) -> Result<bollard::Docker, DockerError> {
-    Err(DockerError::new(CONNECT, host, Failure::Invalid, "this build has no TLS")
-        .advise("build pitstop with `--features tls`, or use ssh or a local socket"))
-}
-
-#[cfg(feature = "ssh")]
-fn over_ssh(host: &str) -> Result<bollard::Docker, DockerError> {
-    bollard::Docker::connect_with_ssh(host, NEVER, API_DEFAULT_VERSION, None)
-        .map_err(|error| DockerError::of_client(CONNECT, host, &error))
-}
-
-#[cfg(not(feature = "ssh"))]
-fn over_ssh(host: &str) -> Result<bollard::Docker, DockerError> {
-    Err(DockerError::new(CONNECT, host, Failure::Invalid, "this build has no ssh")
-        .advise("build pitstop with `--features ssh`"))
+        Err(DockerError::new(CONNECT, host, Failure::Invalid, "is no unix://, tcp:// or ssh:// address"))
+    }
 }
 
 /// Tells a missing socket, a forbidden directory, a forbidden socket, something else and nobody listening apart.
@@ -206,6 +190,7 @@ fn engine_info(
         api_version: format!("{major}.{minor}"),
         os: text(version.os),
         arch: text(version.arch),
+        kernel: text(version.kernel_version),
         cpus: info.ncpu.and_then(|n| u32::try_from(n).ok()).unwrap_or(1).max(1),
         memory: info.mem_total.and_then(|n| u64::try_from(n).ok()).unwrap_or_default(),
         live_restore: info.live_restore_enabled.unwrap_or_default(),

@@ -27,6 +27,8 @@ pub struct SandboxCreation {
     pub spec: SandboxSpec,
     /// Pinned addresses by network; one the spec asks for itself goes before.
     pub addresses: BTreeMap<String, Ipv4Addr>,
+    /// Settings of its network namespace, by path; the spec's own go before.
+    pub sysctls: BTreeMap<String, String>,
 }
 
 /// An app container to create.

@@ -5,7 +5,7 @@
 
 use crate::domain::clean::Clean;
 use bollard::errors::Error as ClientError;
-use std::error::Error as _;
+use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
@@ -86,6 +86,9 @@ impl DockerError {
 
     /// The client library's error, translated.
     pub(super) fn of_client(operation: &'static str, subject: &str, error: &ClientError) -> Self {
+        if let Some(ours) = of_ours(error) {
+            return Self { operation, subject: Clean::new(subject), ..ours.clone() };
+        }
         let new = |failure, message: &str| Self::new(operation, subject, failure, message);
         match error {
             ClientError::DockerResponseServerError { status_code, message } => {
@@ -190,22 +193,47 @@ pub(super) fn of_registry_words(words: &str) -> Failure {
     }
 }
 
+/// An error of ours that passed through the library: the way to the engine could not be opened.
+fn of_ours(error: &ClientError) -> Option<&DockerError> {
+    sources(error).find_map(|source| source.downcast_ref())
+}
+
+/// The error and what it is made of, the outermost first. An I/O error made of another one hides that from `source`.
+pub(super) fn sources(error: &ClientError) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    let first: &(dyn StdError + 'static) = match error {
+        ClientError::IOError { err } => err,
+        other => other,
+    };
+    std::iter::successors(Some(first), |error: &&'_ (dyn StdError + 'static)| below(*error))
+}
+
+/// Whether the connection ended before the answer did.
+pub(super) fn was_cut(error: &ClientError) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    sources(error).any(|source| {
+        let closed = source
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(|error| error.is_incomplete_message() || error.is_canceled());
+        let kind = source.downcast_ref::<io::Error>().map(io::Error::kind);
+        closed
+            || kind.is_some_and(|kind| [BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof].contains(&kind))
+    })
+}
+
+fn below<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    inner.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source())
+}
+
 /// What the operating system or the HTTP library says at the bottom of an error.
 fn of_sources(error: &ClientError) -> (Failure, String) {
     let mut words = error.to_string();
-    let mut source = match error {
-        ClientError::IOError { err } => Some(err as &(dyn std::error::Error + 'static)),
-        other => other.source(),
-    };
-    while let Some(cause) = source {
+    for cause in sources(error) {
         words = cause.to_string();
         let io = cause.downcast_ref::<io::Error>();
         if let Some(failure) = io.and_then(|io| of_kind(io.kind())) {
             return (failure, words);
         }
-        // An I/O error made of another error shows that one only here.
-        let inner = io.and_then(io::Error::get_ref).map(|inner| inner as &(dyn std::error::Error + 'static));
-        source = inner.or_else(|| cause.source());
     }
     (Failure::Broken, words)
 }

@@ -38,7 +38,9 @@ pub enum HoldLine {
     Unfiltered(u32),
     /// It was let go.
     Free,
-    /// Its port takes connections again, so long after it was last seen taken by the old version.
+    /// It can't have its port beside the old version, and is held as before; the kernel's error number.
+    Apart(u32),
+    /// Its port takes connections again, so long after it was last seen taken by the old version; 0: that one still answers.
     Served { gap_us: u64 },
     /// It has ended before it was let go.
     Gone,
@@ -50,7 +52,7 @@ impl Changes {
         let rest = match hold {
             HoldAt::Start { port: None } => format!("{token} start"),
             HoldAt::Start { port: Some(port) } => format!("{token} start {port}"),
-            HoldAt::Bind { port } => format!("{token} bind {port}"),
+            HoldAt::Bind { port, .. } => format!("{token} bind {port}"),
         };
         let speech = Speech { first: ("hold", rest), keep: None, end: None };
         let attached = self.ask(HOLD, sandbox, speech).await?;
@@ -62,6 +64,11 @@ impl Holding {
     /// Lets it go as soon as the old version has left its port.
     pub fn swap(&self) {
         self.attached.say("swap", &self.token);
+    }
+
+    /// Lets it have its port now, beside the old version.
+    pub fn beside(&self) {
+        self.attached.say("beside", &self.token);
     }
 
     /// Lets it go now.
@@ -114,6 +121,7 @@ fn parse(line: &str) -> Option<HoldLine> {
         ["other", _, port] => HoldLine::Other(port.parse().ok()?),
         ["unfiltered", errno] => HoldLine::Unfiltered(errno.parse().ok()?),
         ["free", _, _] => HoldLine::Free,
+        ["apart", _, errno] => HoldLine::Apart(errno.parse().ok()?),
         ["served", _, gap_us] => HoldLine::Served { gap_us: gap_us.parse().ok()? },
         ["gone", _] => HoldLine::Gone,
         _ => return None,
@@ -135,12 +143,13 @@ mod tests {
             ("other 12 9090", HoldLine::Other(9090)),
             ("unfiltered 1", HoldLine::Unfiltered(1)),
             ("free 12 300", HoldLine::Free),
+            ("apart 12 98", HoldLine::Apart(98)),
             ("served 12 812", HoldLine::Served { gap_us: 812 }),
             ("gone 12", HoldLine::Gone),
         ] {
             assert_eq!(parse(line), Some(want), "{line}");
         }
-        for line in ["", "held", "held x", "served 1", "error not watch, keep, end, hold, swap or go ID"] {
+        for line in ["", "held", "held x", "served 1", "error not watch, keep, end, hold, swap, beside or go ID"] {
             assert_eq!(parse(line), None, "{line}");
         }
     }

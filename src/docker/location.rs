@@ -57,6 +57,11 @@ impl Location {
         Self { host: host.into(), context: None, tls: None, api_version: None }
     }
 
+    /// Whether it is reached over a network, which may be slow.
+    pub fn is_far(&self) -> bool {
+        !self.host.starts_with("unix://")
+    }
+
     /// The engine meant by the flags `--host` and `--context`, the environment and `~/.docker/config.json`.
     ///
     /// `--context`, `--host`, `DOCKER_HOST`, `DOCKER_CONTEXT`, `currentContext`, the usual socket: the first that is
@@ -163,6 +168,10 @@ impl Surroundings<'_> {
     fn plain(&self, host: &str) -> Result<Location, DockerError> {
         let secure = self.var("DOCKER_TLS_VERIFY").is_some();
         let host = with_port(host, secure)?;
+        if !secure && host.starts_with("tcp://") && self.var("DOCKER_TLS").is_some() {
+            let words = "DOCKER_TLS asks for TLS without a check of who answers, which pitstop does not do";
+            return Err(invalid(&host, words).advise("set DOCKER_TLS_VERIFY=1 instead, and DOCKER_CERT_PATH"));
+        }
         let certificates = || self.var("DOCKER_CERT_PATH").map(PathBuf::from).or_else(|| self.config_dir());
         let tls = if secure && host.starts_with("tcp://") { certificates() } else { None };
         Ok(Location { tls, ..Location::at(host) })
@@ -285,6 +294,10 @@ mod tests {
         assert_eq!((secure.host.as_str(), secure.tls), ("tcp://[::1]:2376", Some("/certs".into())));
         assert_eq!(secure.api_version.as_deref(), Some("1.41"));
         assert_eq!(resolve(home.path(), &vars, Some("unix:///a"), None).unwrap().tls, None);
+        let unchecked = [("DOCKER_TLS", "1")];
+        let error = resolve(home.path(), &unchecked, Some("tcp://far"), None).unwrap_err();
+        assert!(error.to_string().contains("without a check"), "{error}");
+        assert!(resolve(home.path(), &unchecked, None, None).is_ok());
         assert_eq!(resolve(home.path(), &[], Some("far:99"), None).unwrap().host, "tcp://far:99");
         assert_eq!(resolve(home.path(), &[], Some("unix://"), None).unwrap().host, DEFAULT_HOST);
     }

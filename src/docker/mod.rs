@@ -6,9 +6,11 @@
 //! ```text
 //! location     which engine is meant: flags, environment, Docker contexts
 //! connect      from a location to a checked connection with the API version really sent
+//! remote       connections to other machines, kept and used again      tls   certificates      ssh   a tunnel through it
 //! client       the connection, to read (`Docker`) or also to change (`Changes`): one deadline per request, few at once
 //! error        what went wrong, in words for the person who has to act
 //! containers   list, inspect, start, stop, remove …      create   sandboxes and app containers
+//! inspect      one container word for word
 //! images       inspect, pull, load; credentials: a registry's login          networks, volumes
 //! exec         commands inside containers                logs     a container's output; lines: bytes into lines
 //! watch        an app's port seen from its sandbox       attach   asking the sandbox's first process
@@ -40,6 +42,7 @@ mod guest_volume;
 mod hold;
 pub mod image_archive;
 mod images;
+mod inspect;
 mod lines;
 mod live;
 mod location;
@@ -49,10 +52,13 @@ mod networks;
 mod original;
 mod place;
 mod read;
+mod remote;
 mod revisions;
 pub mod sandbox_image;
 mod shell;
+mod ssh;
 mod stats;
+mod tls;
 mod volumes;
 mod watch;
 mod write;

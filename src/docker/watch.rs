@@ -27,6 +27,10 @@ const GREETING: &str = "pitstop-watch 1 netns=";
 /// does when the sandbox was made without an open stdin.
 const GREETS: Duration = Duration::from_millis(300);
 
+/// On top of that where the engine is on another machine: a connection, perhaps, the request and its answer, on a slow way. An
+/// exec instead would be asked for over the same way, and cost the engine more.
+const FAR: Duration = Duration::from_secs(3);
+
 /// A watch says something every second or two; silent for this long, it is broken or its sandbox frozen.
 const SILENT: Duration = Duration::from_secs(10);
 
@@ -93,7 +97,8 @@ impl Changes {
             watch.first = watch.next().await.transpose()?;
             Ok::<_, DockerError>(watch)
         };
-        match tokio::time::timeout(GREETS, asked).await {
+        let patience = if self.location().is_far() { GREETS + FAR } else { GREETS };
+        match tokio::time::timeout(patience, asked).await {
             Ok(Ok(watch)) if watch.first.is_some() => return Ok(watch),
             Ok(Err(error)) => tracing::debug!(%error, "the sandbox's first process can't watch: by exec instead"),
             Ok(Ok(_)) | Err(_) => {

@@ -43,7 +43,8 @@ pub(super) fn sandbox(creation: &SandboxCreation) -> ContainerCreateBody {
             dns_search: filled(spec.dns_search.clone()),
             dns_options: filled(spec.dns_options.clone()),
             extra_hosts: filled(spec.extra_hosts.clone()),
-            sysctls: (!spec.sysctls.is_empty()).then(|| unsorted(&spec.sysctls)),
+            sysctls: Some(creation.sysctls.iter().chain(&spec.sysctls).map(|(k, v)| (k.clone(), v.clone())).collect())
+                .filter(|all: &HashMap<_, _>| !all.is_empty()),
             // Holding a namespace takes no privilege; to see which port a held program is about to bind takes these two.
             cap_drop: Some(vec!["ALL".into()]),
             cap_add: Some(vec!["SYS_PTRACE".into(), "DAC_READ_SEARCH".into()]),
@@ -291,6 +292,7 @@ mod tests {
             aliases: vec!["web".into(), "web-1".into()],
             spec,
             addresses: addresses.iter().map(|(network, ip)| ((*network).to_owned(), *ip)).collect(),
+            sysctls: BTreeMap::new(),
         };
         serde_json::to_value(sandbox(&creation)).unwrap()
     }

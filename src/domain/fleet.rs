@@ -30,6 +30,8 @@ pub struct EngineInfo {
     pub os: String,
     /// Docker's names: `amd64`, `arm64` …
     pub arch: String,
+    /// Its kernel's: `6.1.0-18-amd64`.
+    pub kernel: String,
     pub cpus: u32,
     /// Bytes.
     pub memory: u64,
@@ -407,6 +409,15 @@ impl FleetState {
             Self::Loading => None,
             Self::Live(fleet) => Some(fleet),
             Self::Stale { fleet, .. } => fleet.as_ref(),
+        }
+    }
+
+    /// As [`FleetState::fleet`], taken out.
+    pub fn into_fleet(self) -> Option<Fleet> {
+        match self {
+            Self::Loading => None,
+            Self::Live(fleet) => Some(fleet),
+            Self::Stale { fleet, .. } => fleet,
         }
     }
 }

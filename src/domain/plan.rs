@@ -248,6 +248,11 @@ pub enum Task {
         sandbox: Target,
         hold: HoldAt,
         watch: Option<ProbeSpec>,
+        /// While both versions have the port: what the new one has to pass before the old one is stopped, as far as it goes by
+        /// the container and not by the port, where either would answer; `prefer_health` as for `Ready`.
+        probe: ProbeSpec,
+        prefer_health: bool,
+        timeout: Duration,
     },
     /// Waits until the probe passes and has passed for `min_ready`.
     Ready {

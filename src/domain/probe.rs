@@ -29,6 +29,11 @@ impl ProbeSpec {
     pub fn watchable(&self) -> bool {
         matches!(self, Self::Http { .. } | Self::Tcp { .. })
     }
+
+    /// It asks the app container itself, and no port that another one in the same sandbox could answer at.
+    pub fn of_container(&self) -> bool {
+        matches!(self, Self::Exec { .. } | Self::Docker | Self::Log { .. })
+    }
 }
 
 impl fmt::Display for ProbeSpec {

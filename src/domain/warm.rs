@@ -1,14 +1,16 @@
 //! Warm swap: which way a new version is held back while the old one serves, and why that one.
 //!
 //! The sandbox's guest holds it (`guest/arbiter.rs`): at its start, so that the engine's work lies outside the gap, or at its
-//! `bind`, so that the program's own boot does, too. Pure: what is seen goes in, the way and its reason come out.
+//! `bind`, so that the program's own boot does, too; and it may let both versions have the port until the old one ends, so that
+//! there is no gap. Pure: what is seen goes in, the way and its reason come out.
 
 use super::ids::OpId;
 use super::plan::StepId;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The guest that can hold, by the label of its image; an earlier one can't.
-pub const GUEST: u32 = 2;
+pub const GUEST: u32 = 3;
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,8 +21,10 @@ pub enum Warm {
     Off,
     /// Hold its start.
     Start,
-    /// Hold its `bind`.
+    /// Hold its `bind`; both versions have the port until the old one ends.
     Bind,
+    /// Hold its `bind` until the old version has left the port: never two at once.
+    Exclusive,
     /// What is possible and safe.
     Auto,
 }
@@ -33,7 +37,12 @@ pub enum HoldAt {
     /// so too where both would write to the same files.
     Start { port: Option<u16> },
     /// Before its program binds `port`.
-    Bind { port: u16 },
+    Bind {
+        port: u16,
+        /// It may have the port before the old version has left it.
+        #[serde(default)]
+        beside: bool,
+    },
 }
 
 /// What decides.
@@ -70,6 +79,7 @@ impl Warm {
             Self::Off => "off",
             Self::Start => "start",
             Self::Bind => "bind",
+            Self::Exclusive => "exclusive",
             Self::Auto => "auto",
         }
     }
@@ -94,28 +104,36 @@ impl Seen<'_> {
             Choice { hold: Some(HoldAt::Start { port }), why }
         };
         Ok(match (wish, self.no_bind()) {
-            (Warm::Bind, Some(why)) => return Err(why),
+            (Warm::Bind | Warm::Exclusive, Some(why)) => return Err(why),
             (Warm::Auto, Some(why)) => start(format!("warm, held before its start: {why}")),
             (Warm::Auto, None) => match shared {
                 Some(volume) => start(format!(
                     "warm, held before its start: both versions would write to {volume} at once if it booted beside the old one; \
                      --warm bind does that all the same"
                 )),
-                None => self.bind(None),
+                None => self.bind(true, None),
             },
-            (Warm::Bind, None) => self.bind(shared),
+            (Warm::Bind | Warm::Exclusive, None) => self.bind(wish == Warm::Bind, shared),
             (Warm::Start | Warm::Off, _) => start("warm, held before its start".to_owned()),
         })
     }
 
-    fn bind(&self, shared: Option<&str>) -> Choice {
+    fn bind(&self, beside: bool, shared: Option<&str>) -> Choice {
         let port = self.port.unwrap_or_default();
-        let mut why = format!("warm, boots beside the old version and is held before it binds port {port}");
+        let mut why = if beside {
+            format!(
+                "warm, boots beside the old version and binds port {port} before that one stops; both answer for a moment"
+            )
+        } else {
+            format!(
+                "warm, boots beside the old version and is held before it binds port {port}, until that one has left it"
+            )
+        };
         if let Some(volume) = shared {
             use std::fmt::Write as _;
             let _ = write!(why, "; both write to {volume} meanwhile");
         }
-        Choice { hold: Some(HoldAt::Bind { port }), why }
+        Choice { hold: Some(HoldAt::Bind { port, beside }), why }
     }
 
     /// Why nothing can be held.
@@ -164,6 +182,17 @@ pub fn token(op: &OpId, made_by: StepId) -> String {
     format!("{op}-{made_by}")
 }
 
+/// What a sandbox's network namespace is set to, with an engine on that kernel.
+///
+/// Connections that wait to be accepted when their listener is closed go to another one at the same port (Linux 5.14,
+/// `ip-sysctl.rst`): to the new version, where both have it.
+pub fn sysctls(kernel: &str) -> BTreeMap<String, String> {
+    let mut numbers =
+        kernel.split(|letter: char| !letter.is_ascii_digit()).map(|number| number.parse::<u32>().unwrap_or(0));
+    let known = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 14);
+    known.then(|| ("net.ipv4.tcp_migrate_req".to_owned(), "1".to_owned())).into_iter().collect()
+}
+
 /// A container's command as the engine puts it together from the spec's and the image's, so that something can stand in front of
 /// it (moby, `daemon/commit.go`, `merge`); empty where there is none.
 pub fn command(spec: (Option<&[String]>, Option<&[String]>), image: (&[String], &[String])) -> Vec<String> {
@@ -192,7 +221,8 @@ mod tests {
         let rw = Some("/data");
         let profile = ["seccomp={}".to_owned()];
         let plain = Seen { serves: true, guest: GUEST, port: Some(80), batch: 1, ..Seen::default() };
-        let bind = Some(HoldAt::Bind { port: 80 });
+        let bind = Some(HoldAt::Bind { port: 80, beside: true });
+        let alone = Some(HoldAt::Bind { port: 80, beside: false });
         let start = |port| Some(HoldAt::Start { port });
         for (name, seen, wish, want) in [
             ("nothing asked", plain, Warm::Off, Ok((None, ""))),
@@ -200,11 +230,13 @@ mod tests {
             ("all is well", plain, Warm::Auto, Ok((bind, "binds port 80"))),
             ("a volume", Seen { shared: rw, ..plain }, Warm::Auto, Ok((start(None), "write to /data"))),
             ("asked for all the same", Seen { shared: rw, ..plain }, Warm::Bind, Ok((bind, "write to /data"))),
+            ("never two at once", plain, Warm::Exclusive, Ok((alone, "has left it"))),
             ("start", plain, Warm::Start, Ok((start(Some(80)), "start"))),
             ("no port", Seen { port: None, ..plain }, Warm::Auto, Ok((start(None), "port"))),
             ("no port", Seen { port: None, ..plain }, Warm::Bind, Err("port")),
             ("own profile", Seen { security: &profile, ..plain }, Warm::Auto, Ok((start(Some(80)), "seccomp"))),
             ("own profile", Seen { security: &profile, ..plain }, Warm::Bind, Err("seccomp")),
+            ("own profile", Seen { security: &profile, ..plain }, Warm::Exclusive, Err("seccomp")),
             ("old guest", Seen { guest: 1, ..plain }, Warm::Auto, Ok((None, "earlier pitstop"))),
             ("old guest", Seen { guest: 1, ..plain }, Warm::Start, Err("earlier pitstop")),
             ("memory", Seen { memory: Some((600, 1000)), ..plain }, Warm::Auto, Ok((None, "memory"))),
@@ -223,6 +255,15 @@ mod tests {
                 (Err(why), Err(words)) => assert!(why.contains(words), "{name}: {why}"),
                 _ => panic!("{name}: {chosen:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn waiting_connections_move_where_the_kernel_can_do_that() {
+        for (kernel, moves) in
+            [("6.1.0-18-amd64", true), ("5.14.0", true), ("5.4.0", false), ("4.18.0-553.el8", false), ("", false)]
+        {
+            assert_eq!(sysctls(kernel).len(), usize::from(moves), "{kernel}");
         }
     }
 

@@ -12,7 +12,7 @@ use crate::domain::labels::{self, OwnLabels, Role};
 use crate::domain::plan::{AppDraft, SandboxDraft, StepId};
 use crate::domain::project::{NetworkSpec, VolumeSpec};
 use crate::domain::spec::AppSpec;
-use crate::domain::warm;
+use crate::domain::warm::{self, Warm};
 use std::collections::BTreeMap;
 
 /// A network, unless it is there.
@@ -68,6 +68,7 @@ pub(super) async fn sandbox(context: &Context, draft: &SandboxDraft) -> Outcome 
         aliases: vec![draft.app.app.clone(), format!("{}-{}", draft.app.app, draft.number), name.clone()],
         spec: draft.spec.clone(),
         addresses: picked.addresses.clone(),
+        sysctls: warm::sysctls(&docker.info().kernel),
     };
     let mut created = docker.create_sandbox(&creation).await;
     // Some engines say so at the creation, or when it joins its second network.
@@ -177,10 +178,16 @@ pub(super) async fn app(context: &Context, job: &Job, draft: &AppDraft) -> Outco
     let sandbox = job.container(&draft.sandbox)?;
     let mut labels = own.write();
     labels.extend(remembered(docker, &sandbox).await?);
+    let image = wanted.as_ref().unwrap_or(&named);
     let gate = match draft.hold {
         Some(hold) => {
             labels.insert(labels::HOLD.to_owned(), hold.as_str().to_owned());
-            Some(gate(context, job.step, draft, wanted.as_ref().unwrap_or(&named)).await?)
+            Some(gate(context, job.step, draft, image).await?)
+        }
+        // Its successor can share its port with it then; it does as well without.
+        None if draft.spec.rollout.warm.is_some_and(|warm| warm != Warm::Off) => {
+            let gate = gate(context, job.step, draft, image).await;
+            gate.inspect_err(|Failed(why)| tracing::warn!(app = %draft.app, why, "no gate in front of it")).ok()
         }
         None => None,
     };

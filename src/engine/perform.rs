@@ -188,12 +188,23 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             let held = held(context, container, &id, &sandbox, *hold)?;
             Box::pin(held.until_held(*timeout)).await
         }
-        Task::Swap { container, grace, next, sandbox, hold, watch } => {
+        Task::Swap { container, grace, next, sandbox, hold, watch, probe, prefer_health, timeout } => {
             let again = traffic::still_out(context, job.instance.as_ref()).await?;
             let (old, id, sandbox) = (job.container(container)?, job.container(next)?, job.container(sandbox)?);
             let held = held(context, next, &id, &sandbox, *hold)?;
-            let swapped = Box::pin(held.swap(&old, *grace, watch.as_ref())).await?;
-            let detail = [Some(stop_words(&swapped.stopped)), again.map(|again| format!("before that, {again}"))];
+            let ready = async {
+                let probe = ready::probe(docker, &id, probe, *prefer_health).await?;
+                if !probe.of_container() {
+                    return Ok(());
+                }
+                let (container, name, sandbox) = (&id, next.name(), Some(&sandbox));
+                let (min_ready, timeout) = (Duration::ZERO, *timeout);
+                let wait = Wait { docker, container, name, sandbox, probe: &probe, min_ready, timeout, gap: None };
+                Box::pin(wait.until_ready(|_| ())).await.map(drop)
+            };
+            let swapped = Box::pin(held.swap(&old, *grace, watch.as_ref(), ready)).await?;
+            let again = again.map(|again| format!("before that, {again}"));
+            let detail = [Some(stop_words(&swapped.stopped)), swapped.words, again];
             Ok(Done {
                 detail: Some(detail.into_iter().flatten().collect::<Vec<_>>().join("; ")),
                 gap: swapped.gap,

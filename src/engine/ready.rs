@@ -240,8 +240,8 @@ pub(super) async fn with_last_lines(docker: &Certain, container: &ContainerId, w
     let options = LogOptions { tail: Some(LAST_LINES), ..LogOptions::default() };
     let read = async {
         let lines = docker.logs(container, options).await.ok()?;
-        let lines: Vec<String> = lines.filter_map(async |line| Some(line.ok()?.text.to_string())).collect().await;
-        Some(lines)
+        let lines: Vec<_> = lines.collect().await;
+        Some(lines.into_iter().flatten().map(|line| line.text.to_string()).collect::<Vec<_>>())
     };
     match tokio::time::timeout(LAST_LINES_TIME, read).await {
         Ok(Some(lines)) if lines.is_empty() => Failed::new(format!("{why}; it wrote no log")),

@@ -7,6 +7,7 @@ use crate::docker::{Docker, LoadStream, Location, LogOptions};
 use crate::domain::balancer::{self, TrafficSeen};
 use crate::domain::fleet::{EngineInfo, Fleet, FleetState};
 use crate::domain::ids::{ContainerId, ImageRef};
+use crate::domain::inspection::Inspection;
 use crate::domain::plan::{Kind, Plan, Refusal};
 use crate::domain::recipe;
 use crate::domain::record::Summary;
@@ -186,6 +187,11 @@ impl Session {
     /// What a container takes of the machine, a reading a second.
     pub fn load_of(&self, id: &ContainerId) -> LoadStream {
         self.docker.load(id)
+    }
+
+    /// One container as the engine itself tells of it.
+    pub async fn inspection(&self, id: &ContainerId) -> Result<Inspection, Error> {
+        Ok(self.docker.inspection(id).await?)
     }
 
     /// Is all well with this engine, and what does it mean for the promises?

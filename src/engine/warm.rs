@@ -19,6 +19,8 @@ use std::time::Duration;
 /// An old version that has ended has left its port, unless connections of its own still have it: then the new one is let go, and
 /// finds out itself.
 const LEFT: Duration = Duration::from_secs(1);
+/// From its `bind` beside the old version until it listens; one that needs longer does so while the old one ends.
+const SHARES: Duration = Duration::from_secs(10);
 /// From `bind` to the first connection a server needs microseconds; one that needs longer than this is told by its probe.
 const LISTENS: Duration = Duration::from_secs(2);
 
@@ -44,7 +46,7 @@ impl Held<'_> {
         self.docker.start(self.container).await?;
         Ok(Done::saying(match self.hold {
             HoldAt::Start { .. } => "held before its start".to_owned(),
-            HoldAt::Bind { port } => format!("boots; held before it binds port {port}"),
+            HoldAt::Bind { port, .. } => format!("boots; held before it binds port {port}"),
         }))
     }
 
@@ -64,7 +66,7 @@ impl Held<'_> {
                     }
                     // It was let go: by another console, or because the old version has gone.
                     Ok(HoldLine::Free | HoldLine::Served { .. }) => return Ok(None),
-                    Ok(HoldLine::Waiting | HoldLine::Begun | HoldLine::Gone) => {}
+                    Ok(HoldLine::Waiting | HoldLine::Begun | HoldLine::Apart(_) | HoldLine::Gone) => {}
                     // An engine that is away takes its connections along; whoever waits here goes on when it is back.
                     Err(error) if outage.over().await.is_err() || outage.count() == count => return Err(error),
                     Err(_) => (holding, count) = (self.ask().await?, outage.count()),
@@ -88,12 +90,12 @@ impl Held<'_> {
     fn too_late(&self, timeout: Duration, other: Option<u16>) -> String {
         let (name, limit) = (self.name, human(millis(timeout)));
         match (self.hold, other) {
-            (HoldAt::Bind { port }, Some(other)) => {
+            (HoldAt::Bind { port, .. }, Some(other)) => {
                 format!(
                     "{name} binds port {other} and not {port}, which is waited for, within {limit}; the old version was not touched"
                 )
             }
-            (HoldAt::Bind { port }, None) => {
+            (HoldAt::Bind { port, .. }, None) => {
                 format!("{name} did not come to bind port {port} within {limit}; the old version was not touched")
             }
             (HoldAt::Start { .. }, _) => {
@@ -136,17 +138,21 @@ impl Held<'_> {
         ready::with_last_lines(self.docker, self.container, why).await
     }
 
-    /// Stops `old`, and has this one let go the moment its port is free.
+    /// Has this one let go beside `old`, and stops that when this one serves and is `ready`; or stops it, and has this one let go
+    /// the moment its port is free.
     pub async fn swap(
         &self,
         old: &ContainerId,
         grace: Option<Duration>,
         watch: Option<&ProbeSpec>,
+        ready: impl Future<Output = Result<(), Failed>>,
     ) -> Result<Swapped, Failed> {
         let mut holding = self.ask().await?;
         // It may have died while sessions were drained.
+        let mut stands = false;
         match holding.next().await? {
-            HoldLine::Held(_) | HoldLine::Free | HoldLine::Served { .. } => {}
+            HoldLine::Held(_) => stands = true,
+            HoldLine::Free | HoldLine::Served { .. } => {}
             _ => {
                 let why = format!("{} does not stand ready any more; the old version was not touched", self.name);
                 return Err(self.with_last_lines(why).await);
@@ -158,17 +164,34 @@ impl Held<'_> {
             None => None,
         };
         let by_port = !matches!(self.hold, HoldAt::Start { port: None });
-        if by_port {
+        let company = match self.hold {
+            HoldAt::Bind { port, beside: true } if stands => self.share(&mut holding, port).await?,
+            _ => Company::No(None),
+        };
+        if matches!(company, Company::Yes { .. })
+            && let Err(Failed(why)) = ready.await
+        {
+            return Err(Failed(format!("{why}; the old version was not stopped, and both answered until now")));
+        }
+        if by_port && matches!(company, Company::No(_)) {
             holding.swap();
         }
-        let stopped = self.docker.stop(old, grace).await?;
-        let mut gap_us = None;
+        let stopped = self.docker.stop(old, grace).await.map_err(|error| match company {
+            Company::No(_) => Failed::from(error),
+            Company::Yes { .. } => {
+                Failed(format!("{}; both versions answer until one of them stops", Failed::from(error).0))
+            }
+        })?;
         if !by_port {
             holding.go();
         }
-        let mut free = false;
+        let served = matches!(company, Company::Yes { served: true });
+        let (mut free, mut gap_us) = (matches!(company, Company::Yes { .. }), served.then_some(0));
         // What is not told is not known; the probe has the last word.
         let told = async {
+            if served {
+                return;
+            }
             loop {
                 match holding.next().await {
                     Ok(HoldLine::Free) => free = true,
@@ -190,8 +213,61 @@ impl Held<'_> {
             holding.go();
             let _ = tokio::time::timeout(LEFT, holding.next()).await;
         }
-        Ok(Swapped { stopped, gap, takeover: Takeover { gap_us } })
+        let words = match company {
+            Company::No(why) => why,
+            Company::Yes { served: true } => Some("the new version took connections before that".to_owned()),
+            Company::Yes { served: false } => Some("the new version had the port before that".to_owned()),
+        };
+        Ok(Swapped { stopped, gap, takeover: Takeover { gap_us }, words })
     }
+
+    /// Lets it have the port while the old version still answers there, and waits until it listens.
+    async fn share(&self, holding: &mut Holding, port: u16) -> Result<Company, Failed> {
+        holding.beside();
+        let mut shared = false;
+        let told = async {
+            loop {
+                match holding.next().await {
+                    Ok(HoldLine::Free) => shared = true,
+                    Ok(line @ (HoldLine::Served { .. } | HoldLine::Apart(_) | HoldLine::Gone)) => return Some(line),
+                    Ok(_) => {}
+                    // What is not told is not known: the old version's end settles it.
+                    Err(_) => return None,
+                }
+            }
+        };
+        Ok(match tokio::time::timeout(SHARES, told).await.ok().flatten() {
+            Some(HoldLine::Apart(errno)) => Company::No(Some(apart(errno))),
+            Some(HoldLine::Gone) => {
+                let why = format!("{} ended as it took port {port}; the old version was not touched", self.name);
+                return Err(self.with_last_lines(why).await);
+            }
+            Some(_) => Company::Yes { served: true },
+            None if shared => Company::Yes { served: false },
+            None => Company::No(None),
+        })
+    }
+}
+
+/// Whether both versions have the port.
+enum Company {
+    /// Not both, and why not, where that was wanted.
+    No(Option<String>),
+    /// Both, and the new one takes connections there already, or does not yet.
+    Yes { served: bool },
+}
+
+/// Why a port is not shared, for its kernel's error number.
+fn apart(errno: u32) -> String {
+    let why = match errno {
+        // ENOENT, EBADF and EINVAL, ENOSYS and EPERM, EADDRINUSE
+        2 => "the old version did not come by pitstop's gate; the next one will have",
+        9 | 22 => "another process than the program's first one binds it",
+        1 | 38 => "this kernel or engine does not let the sandbox reach its socket",
+        98 => "the old version has it for another user or address, or it has connections without SO_REUSEADDR",
+        _ => return format!("the port was waited for: it can't be shared (error {errno})"),
+    };
+    format!("the port was waited for: {why}")
 }
 
 /// The new version took over in one moment.
@@ -207,4 +283,6 @@ pub(super) struct Swapped {
     pub stopped: crate::docker::Stopped,
     pub gap: Option<GapWatch>,
     pub takeover: Takeover,
+    /// How it took over, where there is something to say.
+    pub words: Option<String>,
 }

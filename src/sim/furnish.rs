@@ -180,7 +180,7 @@ fn sandbox_image() -> Image {
         digests: Vec::new(),
         arch: arch().to_owned(),
         size: 31_392,
-        config: json!({"Labels": {"io.pitstop.guest": "2"}, "Entrypoint": ["/pitstop-guest"]}),
+        config: json!({"Labels": {"io.pitstop.guest": "3"}, "Entrypoint": ["/pitstop-guest"]}),
         behaviour,
     }
 }

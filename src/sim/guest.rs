@@ -159,10 +159,10 @@ impl Commands {
                 None
             }
             ["hold", _, words @ ..] => self.hold(id, words).err(),
-            [command @ ("swap" | "go"), _, token] => {
+            [command @ ("swap" | "beside" | "go"), _, token] => {
                 self.netns().and_then(|netns| hold::order(&self.engine, netns, command, token)).err()
             }
-            _ => Some("not watch, keep, end, hold, swap or go ID"),
+            _ => Some("not watch, keep, end, hold, swap, beside or go ID"),
         };
         if let Some(why) = refused {
             self.say(format!("{id} error {why}")).await;

@@ -26,6 +26,8 @@ pub struct Hold {
     spoken: Instant,
     /// It was let go.
     free: Option<Instant>,
+    /// It could not be let go beside the old version.
+    apart: bool,
 }
 
 impl World {
@@ -56,6 +58,13 @@ impl World {
         }
     }
 
+    /// Who has the port came by a gate, as the real guest needs it to let another one have it, too.
+    fn shares(&self, netns: u64, token: &str, now: Instant) -> bool {
+        let port = self.held(netns, token).and_then(|seen| seen.behaviour.port);
+        let mut others = self.containers.values().filter(|seen| seen.state.netns == netns && seen.answers(now));
+        port.is_some() && others.any(|seen| seen.behaviour.port == port && seen.gate().is_some())
+    }
+
     /// Somebody else has that port there.
     fn is_taken(&self, netns: u64, port: u16, now: Instant) -> bool {
         self.containers
@@ -75,6 +84,9 @@ impl World {
                 }
                 from => (format!("free {t} 0"), from),
             };
+        }
+        if hold.apart {
+            return (format!("apart {t} 2"), None);
         }
         let Some(seen) = self.held(netns, token) else { return ("waiting".into(), None) };
         if !hold.bind {
@@ -107,8 +119,10 @@ pub fn hold(
     let new = engine.change(|world| {
         let key = (netns, token.clone());
         let new = !world.holds.contains_key(&key);
-        let hold = world.holds.entry(key).or_insert(Hold { bind, port, swap: false, spoken: now, free: None });
+        let hold =
+            world.holds.entry(key).or_insert(Hold { bind, port, swap: false, spoken: now, free: None, apart: false });
         hold.spoken = now;
+        hold.apart = false;
         new
     });
     if new {
@@ -136,13 +150,22 @@ pub fn hold(
     })
 }
 
-/// `swap` and `go`.
+/// `swap`, `beside` and `go`.
 pub fn order(engine: &Engine, netns: u64, command: &str, token: &str) -> Result<(), &'static str> {
     let now = Clock::instant();
     engine.change(|world| {
         let hold = world.holds.get_mut(&(netns, token.to_owned())).ok_or("no such hold")?;
         hold.spoken = now;
+        hold.apart = false;
         match command {
+            "beside" => {
+                let shares = hold.bind && world.shares(netns, token, now);
+                if shares {
+                    world.let_go(netns, token, now);
+                } else if let Some(hold) = world.holds.get_mut(&(netns, token.to_owned())) {
+                    hold.apart = true;
+                }
+            }
             "swap" if hold.port.is_none() => return Err("no port is known"),
             "swap" => hold.swap = true,
             _ => world.let_go(netns, token, now),

@@ -91,6 +91,17 @@ pub(super) fn health(seen: &Container, now: Instant) -> Option<&'static str> {
     })
 }
 
+/// What its last check found, as the engine keeps it.
+fn last_probe(seen: &Container, clock: Clock, now: Instant) -> Option<Value> {
+    let (interval, started) = (check_interval(seen)?, seen.state.since?);
+    let age = now.saturating_duration_since(started);
+    let since_last = Duration::from_nanos(u64::try_from(age.as_nanos() % interval.as_nanos().max(1)).unwrap_or(0));
+    let last = now.checked_sub(since_last).filter(|last| *last > started)?;
+    let at = clock.wall_at(last).to_string();
+    let (code, said) = if seen.answers(last) { (0, "200 OK") } else { (1, "connection refused") };
+    Some(json!({"Start": at, "End": at, "ExitCode": code, "Output": said}))
+}
+
 /// The network mode, as asked for.
 fn mode(seen: &Container) -> Value {
     match seen.host["NetworkMode"].as_str() {
@@ -100,7 +111,7 @@ fn mode(seen: &Container) -> Value {
 }
 
 /// An inspection.
-pub fn inspection(world: &World, seen: &Container, now: Instant) -> Value {
+pub fn inspection(world: &World, seen: &Container, clock: Clock, now: Instant) -> Value {
     let state = &seen.state;
     let moment = |at: Option<jiff::Timestamp>| at.map_or_else(|| NEVER.to_owned(), |at| at.to_string());
     let mut shown = json!({
@@ -110,7 +121,9 @@ pub fn inspection(world: &World, seen: &Container, now: Instant) -> Value {
         "StartedAt": moment(state.started), "FinishedAt": moment(state.finished),
     });
     if let Some(health) = health(seen, now) {
-        shown["Health"] = json!({"Status": health, "FailingStreak": 0, "Log": []});
+        let log = last_probe(seen, clock, now).map_or_else(Vec::new, |probe| vec![probe]);
+        let failing = log.first().is_some_and(|probe| probe["ExitCode"] != 0);
+        shown["Health"] = json!({"Status": health, "FailingStreak": u8::from(failing), "Log": log});
     }
     let mut host = seen.host.clone();
     host["NetworkMode"] = mode(seen);

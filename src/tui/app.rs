@@ -253,6 +253,7 @@ impl Console {
             for command in std::mem::take(&mut self.queue) {
                 match command {
                     Command::Redraw if self.screen.clear().is_err() => return Why::HungUp,
+                    Command::Copy(text) if Screen::copy(&text).is_err() => return Why::HungUp,
                     Command::Suspend => {
                         if let Some(why) = self.suspend().await {
                             return why;
@@ -465,8 +466,10 @@ impl Console {
             for command in update(&mut self.model, msg) {
                 match command {
                     Command::Quit => self.why = Some(Why::Asked),
-                    Command::Ring(text) => self.screen.ring(self.notify, &text),
-                    Command::Redraw | Command::Suspend | Command::Shell { .. } => self.queue.push(command),
+                    Command::Ring(text) => Screen::ring(self.notify, &text),
+                    Command::Redraw | Command::Suspend | Command::Shell { .. } | Command::Copy(_) => {
+                        self.queue.push(command);
+                    }
                     command => msgs.extend(self.bridge.perform(command)),
                 }
             }

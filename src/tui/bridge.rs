@@ -3,11 +3,14 @@
 //! The only file of the console that calls a session or reads Compose files. Nothing here waits for the screen longer
 //! than its inbox is deep, and no call is made on the console's own task.
 
+use super::creating;
+use super::instance::Seen;
 use super::logs::Wanted;
 use super::looks::Looks;
 use super::message::{Command, Msg, Refusal};
 use super::shelf;
 use crate::config::compose::{self, LoadOptions};
+use crate::config::file;
 use crate::domain::balancer::{self, TrafficSeen};
 use crate::domain::clean::clean_lines;
 use crate::domain::event::Urgency;
@@ -18,9 +21,7 @@ use crate::engine::line::Read;
 use crate::engine::{Control, Error, Location, LogOptions, Operation, Operator, Records, Session, Shell, clock};
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
@@ -165,8 +166,10 @@ impl Bridge {
             Command::Pause(id) => self.control(&id, Control::pause),
             Command::Go(id) => self.control(&id, Control::go),
             Command::Cancel(id, urgency) => self.control(&id, |control| control.cancel(urgency)),
-            Command::Files if self.files.is_empty() => return vec![Msg::Files(compose_files())],
-            Command::Files => return vec![Msg::Files(self.files.iter().map(|(name, _)| name.clone()).collect())],
+            Command::Files { directory } if self.files.is_empty() => return vec![Msg::Files(files(&directory))],
+            Command::Files { .. } => {
+                return vec![Msg::Files(Ok(self.files.iter().map(|(name, _)| name.clone()).collect()))];
+            }
             Command::Load { path } => {
                 let tell = self.tell.clone();
                 let text = self.files.iter().find(|(name, _)| *name == path).map(|(_, text)| text.clone());
@@ -185,10 +188,16 @@ impl Bridge {
             Command::History => shelf::list(self.reach.records.clone(), self.tell.clone()),
             Command::Record(op) => shelf::read(self.reach.records.clone(), op, self.tell.clone()),
             Command::Resync => self.resync.notify_one(),
+            Command::Inspect { ticket, app, sandbox } => self.inspect(ticket, app, sandbox),
             Command::Log { ticket, wanted } => self.follow(ticket, wanted),
             Command::EndLogs => self.logs.abort_all(),
-            Command::Save { name, extension, text } => self.save(&name, extension, text),
-            Command::Quit | Command::Ring(_) | Command::Redraw | Command::Suspend | Command::Shell { .. } => {}
+            Command::Save { path, text } => self.save(path, text),
+            Command::Quit
+            | Command::Ring(_)
+            | Command::Redraw
+            | Command::Suspend
+            | Command::Shell { .. }
+            | Command::Copy(_) => {}
         }
         Vec::new()
     }
@@ -239,6 +248,20 @@ impl Bridge {
         }
     }
 
+    fn inspect(&self, ticket: u64, app: Option<ContainerId>, sandbox: Option<ContainerId>) {
+        let Some(session) = self.session.get().cloned() else { return };
+        let tell = self.tell.clone();
+        tokio::spawn(async move {
+            let ask = async |id: Option<ContainerId>| {
+                let answer = session.inspection(&id?).await;
+                Some(answer.map_err(|error| clean_lines(&error.to_string()).replace('\n', " ")))
+            };
+            let (app, sandbox) = futures_util::future::join(ask(app), ask(sandbox)).await;
+            // A console that has gone needs no answer.
+            let _ = tell.send(Msg::Inspected { ticket, seen: Box::new(Seen { app, sandbox }) }).await;
+        });
+    }
+
     fn follow(&mut self, ticket: u64, wanted: Wanted) {
         let Some(session) = self.session.get().cloned() else { return };
         let tell = self.tell_lines.clone();
@@ -267,14 +290,11 @@ impl Bridge {
     }
 
     /// Writes a file beside which there is none of that name; the answer is a message.
-    fn save(&self, name: &str, extension: &'static str, text: String) {
+    fn save(&self, path: String, text: String) {
         let tell = self.tell.clone();
-        let stamp = clock::wall().strftime("%Y%m%d-%H%M%S");
-        let name = format!("{name}-{stamp}.{extension}");
         tokio::task::spawn_blocking(move || {
-            let written = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&name);
-            let written = written.and_then(|mut file| file.write_all(text.as_bytes()));
-            let answer = written.map(|()| name.clone()).map_err(|error| format!("{name}: {error}"));
+            let answer = file::create(Path::new(&path), &text).map(|()| path.clone());
+            let answer = answer.map_err(|error| format!("{path} {error}"));
             // A console that has gone needs no answer.
             let _ = tell.blocking_send(Msg::Saved(answer));
         });
@@ -398,20 +418,16 @@ fn refusal(error: &Error) -> Refusal {
     Refusal { message: clean_lines(&error.to_string()), hint: error.hint().map(|hint| clean_lines(&hint)) }
 }
 
-/// Files in the current directory that look like Compose files, those with Compose's own names first.
-fn compose_files() -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(".") else { return Vec::new() };
-    let mut files: Vec<String> = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| {
-            let yaml = [".yaml", ".yml"].iter().any(|end| name.ends_with(end));
-            yaml && !name.starts_with('.')
-        })
-        .map(|name| crate::domain::clean::clean(&name))
-        .collect();
-    files.sort_by_key(|name| (!name.contains("compose"), name.clone()));
-    files
+/// What of a directory is offered. A name that can't be shown as it is can't be chosen.
+fn files(directory: &str) -> Result<Vec<String>, String> {
+    let path = if directory.is_empty() { "." } else { directory };
+    let entries = std::fs::read_dir(path).map_err(|error| format!("{path} cannot be read: {error}"))?;
+    let entry = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().ok().filter(|name| crate::domain::clean::clean(name) == *name)?;
+        let is_directory = entry.path().is_dir();
+        Some((name, is_directory))
+    };
+    Ok(creating::offered(directory, entries.flatten().filter_map(entry).collect()))
 }
 
 /// `text`: what is in it, if it is no file.

@@ -94,6 +94,11 @@ actions! {
     SeekOn = "seek_on", "forward", "a twentieth of its time on";
     SeekStart = "seek_start", "start", "to its beginning";
     SeekEnd = "seek_end", "to the end", "to its end";
+    Copy = "copy", "copy", "copy what is under the cursor: its name, address, image, id, or the line (OSC 52)";
+    Export = "export", "export", "write what is on screen into a file; an operation also as Markdown, JSON or a picture";
+    Reveal = "reveal", "reveal", "show the value of the variable under the cursor, or hide it";
+    RevealAll = "reveal_all", "reveal all", "show the values of all variables, or hide them; leaving the page hides them";
+    Json = "json", "JSON", "the engine's own inspection of app container and sandbox, or the page";
     Up = "up", "up", "one up";
     Down = "down", "down", "one down";
     First = "first", "first", "to the first";
@@ -122,8 +127,9 @@ actions! {
 pub enum Place {
     Fleet,
     Operation,
-    /// A page of text: help, pitstop's log, an instance.
+    /// A page of text: help, pitstop's log.
     Page,
+    Instance,
     Logs,
     Notices,
     History,
@@ -154,7 +160,8 @@ enum Keys {
 
 type File = BTreeMap<String, BTreeMap<String, Spanned<Keys>>>;
 
-const SECTIONS: [&str; 8] = ["global", "move", "fleet", "operation", "logs", "history", "replay", "notices"];
+const SECTIONS: [&str; 9] =
+    ["global", "move", "fleet", "operation", "logs", "history", "replay", "notices", "instance"];
 
 impl Place {
     /// Sections in which a key is looked for, in this order.
@@ -167,6 +174,7 @@ impl Place {
             Self::Notices => &["notices", "move", "global"],
             Self::History => &["history", "move", "global"],
             Self::Replay => &["replay", "move", "global"],
+            Self::Instance => &["instance", "move", "global"],
         }
     }
 }
@@ -294,6 +302,7 @@ mod tests {
                 Place::History,
                 Place::Replay,
                 Place::Notices,
+                Place::Instance,
             ];
             assert!(places.iter().any(|place| map.key(*place, *action).is_some()), "{action:?} has no key");
         }

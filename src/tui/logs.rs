@@ -324,6 +324,13 @@ impl LogView {
         true
     }
 
+    /// The line that was found, else the last one on screen.
+    pub fn line(&self) -> Option<&str> {
+        let place = |found: u64| usize::try_from(found.checked_sub(self.first)?).ok();
+        let found = self.found.and_then(place).and_then(|at| self.lines.get(at));
+        found.or_else(|| self.upwards().next().map(|(_, entry)| entry)).map(|entry| entry.text.as_str())
+    }
+
     /// What has passed the filter, as a file has it.
     pub fn text(&self) -> String {
         let mut out = String::new();

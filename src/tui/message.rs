@@ -1,5 +1,6 @@
 //! What reaches the console, and what it asks to be done.
 
+use super::instance::Seen;
 use super::logs::Wanted;
 use super::rows::Loads;
 use super::theme::Role;
@@ -73,8 +74,8 @@ pub enum Msg {
     /// That one was not.
     NotBegun(Refusal),
     Op(OpEvent),
-    /// Compose files near here.
-    Files(Vec<String>),
+    /// What can be chosen in a directory: Compose files, and directories, which end in a slash. The error is a sentence.
+    Files(Result<Vec<String>, String>),
     /// The answer to [`Command::Load`].
     Loaded(Result<Box<ProjectSpec>, String>),
     /// Lines of a log asked for with that ticket.
@@ -91,6 +92,11 @@ pub enum Msg {
     },
     /// Nobody has read logs for a while: the console was stopped.
     LogsCut,
+    /// The answer to [`Command::Inspect`] with that ticket.
+    Inspected {
+        ticket: u64,
+        seen: Box<Seen>,
+    },
     /// A shell in that instance has ended: how.
     ShellEnded {
         name: String,
@@ -151,8 +157,10 @@ pub enum Command {
     Doctor,
     /// Go to another engine.
     Context(String),
-    /// Look for Compose files in the current directory.
-    Files,
+    /// Look for Compose files in that directory; empty: the current one.
+    Files {
+        directory: String,
+    },
     /// Read a Compose file.
     Load {
         path: String,
@@ -160,16 +168,23 @@ pub enum Command {
     Pause(OpId),
     Go(OpId),
     Cancel(OpId, Urgency),
+    /// Ask the engine for all it says of these: app container and sandbox, as far as they are there.
+    Inspect {
+        ticket: u64,
+        app: Option<ContainerId>,
+        sandbox: Option<ContainerId>,
+    },
     /// Follow the log of one container.
     Log {
         ticket: u64,
         wanted: Wanted,
     },
     EndLogs,
-    /// Write a new file into the current directory.
+    /// Write a new file; one that is there already stays as it is.
     Save {
-        name: String,
-        extension: &'static str,
+        path: String,
         text: String,
     },
+    /// Ask the terminal to take this into its clipboard.
+    Copy(String),
 }

@@ -8,10 +8,12 @@
 //! theme keymap glyphs   looks and keys as data   input  one typed line
 //! terminal   taken over and given back   keys   read from it, and its end   fault   a panic, told when it is ours no more
 //! raw        lent to a shell in a container
+//! creating   files and services to create from
+//! copy       what can be copied   palette  a theme's colours for files
 //! look       which looks fit it          bridge  the engine's side of commands     looks  what containers on screen take
 //! tour       the console played by a script
 //! operation  one operation as its events tell it   own_log  pitstop's own log
-//! logs       lines of instances   pattern  what is looked for in them
+//! logs       lines of instances   pattern  what is looked for in them   instance  the page of one instance
 //! notices    operations that have ended and that nobody has looked at yet
 //! prompt     the line behind `:`, and what may come next in it
 //! history    operations of the past    replay  one of them, as it stood at any moment    shelf  reads their records
@@ -21,11 +23,14 @@
 
 mod app;
 mod bridge;
+pub mod copy;
+pub mod creating;
 mod fault;
 pub mod filter;
 pub mod glyphs;
 pub mod history;
 pub mod input;
+pub mod instance;
 pub mod keymap;
 mod keys;
 pub mod logs;
@@ -36,6 +41,7 @@ pub mod model;
 pub mod notices;
 pub mod operation;
 pub mod own_log;
+pub mod palette;
 pub mod pattern;
 pub mod prompt;
 mod raw;

@@ -3,9 +3,12 @@
 //! Changed by `update` alone and read by `view` alone. Holds no handles of the engine: what is to be done leaves
 //! `update` as [`Command`](super::message::Command)s.
 
+use super::copy;
+use super::creating::Services;
 use super::glyphs::Glyphs;
 use super::history::History;
 use super::input::Line;
+use super::instance::InstancePage;
 use super::keymap::{Keymap, Place};
 use super::logs::LogView;
 use super::message::Refusal;
@@ -14,6 +17,7 @@ use super::own_log::OwnLog;
 use super::prompt::Prompt;
 use super::replay::Replay;
 use super::rows::{self, AppKey, Loads, Row, RowId, Shown};
+use super::text;
 use super::theme::{BUILT_IN, Role, Theme};
 use crate::domain::balancer::TrafficSeen;
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
@@ -56,6 +60,8 @@ pub struct Model {
     /// Since the console began, from the monotonic clock.
     pub now: Duration,
     pub state: FleetState,
+    /// The console's time when that came.
+    pub heard: Duration,
     /// What the load balancers show of the instances.
     pub traffic: TrafficSeen,
     /// What containers on screen take of the machine.
@@ -93,6 +99,8 @@ pub struct Model {
     pub lines: Option<Vec<String>>,
     /// What may be typed.
     pub grammar: Grammar,
+    /// Of the instance's page, while it is open.
+    pub page: Option<InstancePage>,
     /// Distinguishes answers to the plan asked for last from late ones.
     pub ticket: u64,
     /// Quit as soon as no operation runs.
@@ -123,6 +131,22 @@ pub enum Screen {
     Logs,
     OwnLog,
     Help(Place),
+}
+
+impl Screen {
+    /// A word for it, for files.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Fleet => "fleet",
+            Self::Operation(_) | Self::Replay => "operation",
+            Self::History => "history",
+            Self::Notices => "notices",
+            Self::Reading => "text",
+            Self::Instance(..) => "instance",
+            Self::Logs | Self::OwnLog => "log",
+            Self::Help(_) => "keys",
+        }
+    }
 }
 
 /// The fleet screen's state.
@@ -166,6 +190,10 @@ pub enum Dialog {
     Abort(OpId),
     /// Quit while operations run?
     Quit,
+    /// Which services of a Compose file.
+    Services(Box<Services>),
+    /// Which of the things under the cursor to copy.
+    Copy(Vec<copy::Item>),
     /// Which theme: the one the cursor is on is seen at once.
     Themes(Themes),
 }
@@ -211,6 +239,8 @@ pub enum Question {
         apps: Vec<String>,
     },
     File,
+    /// Into which file.
+    Export,
     /// Remove the app: empty for "keep its volumes", or its name for "with its volumes".
     Remove {
         apps: Vec<String>,
@@ -307,6 +337,7 @@ impl Model {
             zone: jiff::tz::TimeZone::UTC,
             now: Duration::ZERO,
             state: FleetState::Loading,
+            heard: Duration::ZERO,
             traffic: TrafficSeen::new(),
             loads: Loads::new(),
             screen: Screen::Fleet,
@@ -328,6 +359,7 @@ impl Model {
             prompt: None,
             lines: None,
             grammar: Grammar::default(),
+            page: None,
             ticket: 0,
             leaving: false,
             read_only: false,
@@ -344,6 +376,14 @@ impl Model {
 
     pub fn is_stale(&self) -> bool {
         matches!(self.state, FleetState::Stale { .. })
+    }
+
+    /// The engine is lost: when it is tried again, in words.
+    pub fn next_try(&self) -> Option<String> {
+        let FleetState::Stale { retry_in, .. } = &self.state else { return None };
+        let left = retry_in.saturating_sub(self.now.saturating_sub(self.heard));
+        let seconds = crate::domain::duration::millis(left).div_ceil(1000);
+        Some(if seconds == 0 { "trying now".to_owned() } else { format!("next try in {}", text::seconds(seconds)) })
     }
 
     /// Apps and instances side by side.
@@ -397,7 +437,8 @@ impl Model {
             Screen::History => Place::History,
             Screen::Replay => Place::Replay,
             Screen::Notices => Place::Notices,
-            Screen::Instance(..) | Screen::Reading | Screen::OwnLog | Screen::Help(_) => Place::Page,
+            Screen::Instance(..) => Place::Instance,
+            Screen::Reading | Screen::OwnLog | Screen::Help(_) => Place::Page,
         }
     }
 

@@ -125,6 +125,17 @@ impl OpView {
         shared.into_iter().chain(self.progress.instances.iter().map(Some)).collect()
     }
 
+    /// The instance of the row that the cursor is on.
+    pub fn lane(&self) -> Option<&InstanceProgress> {
+        match self.view {
+            View::Instances => self.lanes().get(self.selected).copied().flatten(),
+            View::Steps => {
+                let name = self.shown_steps().nth(self.selected)?.plan.instance.as_ref()?;
+                self.progress.instance(name)
+            }
+        }
+    }
+
     /// Steps of one row.
     pub fn steps_of<'a>(&'a self, lane: Lanes<'a>) -> impl Iterator<Item = &'a StepProgressed> {
         self.progress.steps.iter().filter(move |step| step.plan.instance.as_ref() == lane.map(|lane| &lane.name))

@@ -7,6 +7,7 @@
 
 use crate::config::settings::Notify;
 use crate::domain::clean::clean;
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate, enable_raw_mode};
 use ratatui::Frame;
@@ -103,7 +104,7 @@ impl Screen {
     }
 
     /// Tells of something that has ended, by the bell or as a desktop notification; not while somebody else has the terminal.
-    pub fn ring(&self, how: Notify, text: &str) {
+    pub fn ring(how: Notify, text: &str) {
         if TAKEN.load(Ordering::SeqCst) {
             // Of a terminal that is gone the loop hears by itself.
             let _ = write(&notification(how, text));
@@ -116,6 +117,13 @@ impl Screen {
         // Its own `clear` asks the terminal where the cursor is, and waits for an answer that may never come.
         let size = self.terminal.size()?;
         self.terminal.resize(Rect::new(0, 0, size.width, size.height))
+    }
+
+    /// Asks the terminal to put `text` into its clipboard (OSC 52); whether it does, it does not say.
+    pub fn copy(text: &str) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        queue!(bytes, CopyToClipboard::to_clipboard_from(text))?;
+        Ok(write(&bytes)?)
     }
 
     /// Takes the terminal (again) after a stop; the next frame is drawn whole.

@@ -90,6 +90,7 @@ impl Bench {
                 ..SandboxSpec::default()
             },
             addresses: BTreeMap::from([(network.to_string(), address)]),
+            sysctls: BTreeMap::new(),
         };
         self.docker.create_sandbox(&creation).await
     }

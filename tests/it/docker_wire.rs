@@ -195,6 +195,7 @@ async fn old_engines_get_the_fields_that_new_models_have_lost() {
             aliases: Vec::new(),
             spec: SandboxSpec { networks: vec![attach], ..SandboxSpec::default() },
             addresses: [].into(),
+            sysctls: [].into(),
         };
         docker.create_sandbox(&sandbox).await.unwrap();
         let bodies: Vec<Value> =
@@ -358,16 +359,4 @@ fn the_ways_a_socket_can_fail_are_told_apart() {
     assert!(error.to_string().contains("directory"), "{error}");
 
     assert_eq!(refused("tcp://127.0.0.1:1").failure, Failure::Refused);
-}
-
-#[cfg(not(any(feature = "tls", feature = "ssh")))]
-#[tokio::test]
-async fn a_build_without_tls_or_ssh_says_so() {
-    let tls = Location { tls: Some("/certs".into()), ..Location::at("tcp://far:2376") };
-    for (location, feature) in [(tls, "tls"), (Location::at("ssh://ana@far"), "ssh")] {
-        let error = Docker::connect(&location).await.unwrap_err();
-        assert_eq!(error.failure, Failure::Invalid);
-        assert!(error.to_string().to_lowercase().contains(&format!("no {feature}")), "{error}");
-        assert!(error.hint().unwrap().contains(&format!("--features {feature}")));
-    }
 }

@@ -303,6 +303,10 @@ pub struct ShowArgs {
     /// One JSON object, with all events
     #[arg(long)]
     pub json: bool,
+    /// Write it into a new file: Markdown, JSON or an SVG picture, as the name ends; a format alone (md, json, svg): a
+    /// file of a name that says what it is, in the current directory
+    #[arg(long, value_name = "FILE|FORMAT", conflicts_with = "json")]
+    pub export: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -150,5 +150,5 @@ words!(
 
 words!(
     /// The words of `--warm`.
-    WarmArg(Warm) { Off = "off", Start = "start", Bind = "bind", Auto = "auto" }
+    WarmArg(Warm) { Off = "off", Start = "start", Bind = "bind", Exclusive = "exclusive", Auto = "auto" }
 );

@@ -210,8 +210,9 @@ fn warm(text: &str) -> Result<Warm, String> {
         "off" => Ok(Warm::Off),
         "start" => Ok(Warm::Start),
         "bind" => Ok(Warm::Bind),
+        "exclusive" => Ok(Warm::Exclusive),
         "auto" => Ok(Warm::Auto),
-        _ => Err(format!("`{text}` is not a way to swap; use off, start, bind or auto")),
+        _ => Err(format!("`{text}` is not a way to swap; use off, start, bind, exclusive or auto")),
     }
 }
 

@@ -147,8 +147,11 @@ impl<'a> Draft<'a> {
             }
             Task::Attach { timeout, .. } | Task::Join { timeout, .. } => *timeout + BALANCER_SLACK,
             Task::Hook { hook, .. } => hook.timeout() + HOOK_SLACK,
-            Task::Stop { container, grace } | Task::Swap { container, grace, .. } => {
+            Task::Stop { container, grace } => {
                 grace.or_else(|| self.own_grace(container)).unwrap_or(STOP_GRACE) + STOP_SLACK
+            }
+            Task::Swap { container, grace, timeout, .. } => {
+                grace.or_else(|| self.own_grace(container)).unwrap_or(STOP_GRACE) + STOP_SLACK + *timeout + READY_SLACK
             }
             Task::Ready { min_ready, timeout, .. } => *timeout + *min_ready + READY_SLACK,
             Task::Warm { timeout, .. } => *timeout + READY_SLACK,

@@ -63,13 +63,19 @@ impl Readiness {
         Self { min_ready, ..self.clone() }
     }
 
+    /// What is asked, and whether a HEALTHCHECK goes before it.
+    pub fn asked(&self) -> (ProbeSpec, bool) {
+        (self.fallback.as_ref().unwrap_or(&self.probe).clone(), self.fallback.is_some())
+    }
+
     /// The step that waits for it.
     pub fn task(&self, container: Target, sandbox: Option<Target>, options: &Options) -> Task {
+        let (probe, prefer_health) = self.asked();
         Task::Ready {
             container,
             sandbox,
-            probe: self.fallback.as_ref().unwrap_or(&self.probe).clone(),
-            prefer_health: self.fallback.is_some(),
+            probe,
+            prefer_health,
             min_ready: self.min_ready,
             timeout: options.ready_timeout,
         }

@@ -124,7 +124,7 @@ impl Wanted<'_> {
         let out = hooks.write(draft, at, Moment::PreStop, drain.map_or(told, |drain| vec![drain]));
         let (stopped, start, begun) = if let (Some((held, old)), Some((begun, _))) = (held.zip(old), warm) {
             let watch = watch(&self.readiness.probe, Some(self.spec), Some(old));
-            let task = warm::swap(draft, old, held, watch);
+            let task = warm::swap(draft, old, held, watch, &self.readiness);
             let cause = format!("revision {} goes, and revision {} takes over", old.revision(), self.revision);
             let swap = draft.main(at, task, &out, cause);
             (vec![(old, swap)], swap, begun)

@@ -78,7 +78,7 @@ pub(super) fn warm_up(
     let start = draft.main(at, task, needs, "the new version starts beside the old one, which serves");
     let task = Task::Warm { container, sandbox, hold, timeout: draft.options.ready_timeout };
     let cause = match hold {
-        HoldAt::Bind { port } => {
+        HoldAt::Bind { port, .. } => {
             format!("it boots while the old version serves, and is held before it binds port {port}")
         }
         HoldAt::Start { .. } => "the engine has started it, and it is held before its program begins".to_owned(),
@@ -92,7 +92,9 @@ pub(super) fn swap(
     old: &Container,
     (container, sandbox, hold): (&Target, &Target, HoldAt),
     watch: Option<ProbeSpec>,
+    readiness: &Readiness,
 ) -> Task {
+    let (probe, prefer_health) = readiness.asked();
     Task::Swap {
         container: known(old),
         grace: draft.options.stop_grace,
@@ -100,5 +102,8 @@ pub(super) fn swap(
         sandbox: sandbox.clone(),
         hold,
         watch,
+        probe,
+        prefer_health,
+        timeout: draft.options.ready_timeout,
     }
 }

@@ -50,7 +50,7 @@ fn named(name: &str, wanted: &str) -> bool {
 pub async fn inspect(engine: &Engine, key: &str) -> Answer {
     engine.work("inspect").await;
     let now = Clock::instant();
-    engine.look(|world| Ok(Reply::json(&show::inspection(world, world.find(key)?, now))))
+    engine.look(|world| Ok(Reply::json(&show::inspection(world, world.find(key)?, engine.clock, now))))
 }
 
 pub async fn start(engine: &Arc<Engine>, key: &str) -> Answer {

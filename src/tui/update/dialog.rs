@@ -7,11 +7,10 @@ use super::super::input::Line;
 use super::super::message::{Command, Refusal};
 use super::super::model::{Ask, Confirm, Dialog, Model, Question};
 use super::super::theme::Role;
-use super::{bulk, marks, say, themes};
+use super::{bulk, copy, creating, export, marks, say, themes};
 use crate::domain::event::Urgency;
 use crate::domain::options::{BatchSize, Gate, OnFailure};
 use crate::domain::plan::{Kind, Plan};
-use crate::domain::project::ProjectSpec;
 use crate::domain::warm::Warm;
 use crate::engine::Request;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -34,6 +33,8 @@ pub fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
     }
     match &mut model.dialog {
         Some(Dialog::Themes(_)) => themes::press(model, key),
+        Some(Dialog::Copy(_)) => return copy::press(model, key),
+        Some(Dialog::Services(_)) => return creating::press(model, key),
         Some(Dialog::Ask(ask)) => match key.code {
             KeyCode::Enter => return answer(model),
             KeyCode::Up | KeyCode::Down if !ask.choices.is_empty() => {
@@ -98,6 +99,14 @@ fn answer(model: &mut Model) -> Vec<Command> {
     if let Some(Dialog::Ask(Ask { question: Question::Images { .. } | Question::Counts { .. }, .. })) = &model.dialog {
         return answer_all(model);
     }
+    if let Some(Dialog::Ask(Ask { question: Question::Export, line, .. })) = &model.dialog {
+        let answer = export::answer(model, line.text().trim());
+        return match (answer, &mut model.dialog) {
+            (Ok(command), _) => vec![command],
+            (Err(what), Some(Dialog::Ask(ask))) => wrong(ask, what),
+            (Err(_), _) => Vec::new(),
+        };
+    }
     let options = model.options.clone();
     let Some(Dialog::Ask(ask)) = &mut model.dialog else { return Vec::new() };
     let text = ask.line.text().trim().to_owned();
@@ -114,8 +123,9 @@ fn answer(model: &mut Model) -> Vec<Command> {
             Ok(replicas) => (Request::Scale { app: app.clone(), replicas, options }, format!("scale {app} to {text}")),
             Err(_) => return wrong(ask, format!("`{text}` is not a number of instances")),
         },
-        Question::Images { .. } | Question::Counts { .. } => return Vec::new(),
+        Question::Images { .. } | Question::Counts { .. } | Question::Export => return Vec::new(),
         Question::File if text.is_empty() => return wrong(ask, "which file?".to_owned()),
+        Question::File if text.ends_with('/') => return vec![Command::Files { directory: text }],
         Question::File => return vec![Command::Load { path: text }],
         Question::Remove { apps } => {
             let volumes = apps.len() == 1 && text == apps[0];
@@ -159,39 +169,6 @@ fn answer_all(model: &mut Model) -> Vec<Command> {
 fn wrong(ask: &mut Ask, what: String) -> Vec<Command> {
     ask.wrong = Some(what);
     Vec::new()
-}
-
-/// Compose files found: the first is proposed.
-pub fn files(model: &mut Model, files: Vec<String>) {
-    if let Some(Dialog::Ask(ask)) = &mut model.dialog
-        && ask.question == Question::File
-    {
-        if ask.line.text().is_empty() {
-            ask.line = Line::new(files.first().map_or("", String::as_str));
-        }
-        ask.choices = files;
-        ask.chosen = 0;
-    }
-}
-
-/// The Compose file was read, or not.
-pub fn loaded(model: &mut Model, project: Result<Box<ProjectSpec>, String>) -> Vec<Command> {
-    let Some(Dialog::Ask(Ask { question: Question::File, .. })) = &model.dialog else { return Vec::new() };
-    match project {
-        Ok(project) => {
-            let what = format!("create {}", project.name);
-            let (services, scale, options) = (Vec::new(), Vec::new(), model.options.clone());
-            plan(model, Request::Create { project: *project, services, scale, options }, what)
-        }
-        Err(message) => {
-            model.dialog = Some(Dialog::Refused {
-                title: "Cannot read the file".to_owned(),
-                message,
-                hint: Some("nothing was touched".to_owned()),
-            });
-            Vec::new()
-        }
-    }
 }
 
 /// The engine has answered: a plan to confirm, a plan to compare, or a refusal. Late answers are for nobody.
@@ -277,7 +254,8 @@ fn choose(model: &mut Model, key: KeyEvent) -> Option<Vec<Command>> {
             options.warm = Some(match options.warm {
                 None | Some(Warm::Off) => Warm::Auto,
                 Some(Warm::Auto) => Warm::Bind,
-                Some(Warm::Bind) => Warm::Start,
+                Some(Warm::Bind) => Warm::Exclusive,
+                Some(Warm::Exclusive) => Warm::Start,
                 Some(Warm::Start) => Warm::Off,
             });
         }

@@ -3,10 +3,10 @@
 use super::super::input::Line;
 use super::super::keymap::Action;
 use super::super::message::Command;
-use super::super::model::{Ask, Dialog, Model, Question, Screen};
+use super::super::model::{Ask, Dialog, Model, Question};
 use super::super::rows::{self, AppKey, Row, RowId, Sort};
 use super::super::theme::Role;
-use super::{dialog, marks, moved, open, say};
+use super::{dialog, marks, moved, say};
 use crate::domain::fleet::{Container, Instance};
 use crate::domain::options::Options;
 use crate::engine::Request;
@@ -66,7 +66,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Resume | TakeBack => return settle_left(model, action == Resume),
         Create => {
             ask(model, Question::File, "", Vec::new());
-            return vec![Command::Files];
+            return vec![Command::Files { directory: String::new() }];
         }
         Deploy if marks::many(model) => marks::ask_image(model),
         Scale if marks::many(model) => marks::ask_replicas(model),
@@ -336,8 +336,7 @@ fn inspect(model: &mut Model) -> Vec<Command> {
         return Vec::new();
     };
     let (key, name) = (AppKey::of(app), instance.name.clone());
-    open(model, Screen::Instance(key, name));
-    Vec::new()
+    super::instance::begin(model, key, name)
 }
 
 /// A shell in the instance under the cursor; of an app, in its first that runs.

@@ -9,7 +9,7 @@ use super::super::pattern::Pattern;
 use super::super::rows::RowId;
 use super::super::theme::Role;
 use super::super::view;
-use super::{close, open, say};
+use super::{close, export, open, say};
 use crate::domain::duration;
 use crossterm::event::{KeyCode, KeyEvent};
 
@@ -77,8 +77,8 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
             }
         }
         Action::Save => {
-            let name = format!("pitstop-log-{}", log.title.replace(['/', ' ', ','], "-"));
-            return vec![Command::Save { name, extension: "log", text: log.text() }];
+            let (name, text) = (format!("pitstop-log-{}", log.title.replace(['/', ' ', ','], "-")), log.text());
+            return vec![Command::Save { path: export::stamped(model, &name, "log"), text }];
         }
         _ => {}
     }

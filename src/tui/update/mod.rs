@@ -5,17 +5,25 @@
 //! fleet      keys of the home screen: move, mark, fold, filter, begin an operation
 //! operation  keys and events of operations         page    keys of pages             logs  keys of logs, and lines
 //! dialog     keys while a question is open, and the answers of the engine to it
-//! notices    keys of the list of what has ended
-//! prompt     keys of the line behind `:`    said    what it asked for
-//! themes     choosing a theme         history  the list of operations      replay  one of them, from its record
+//! notices    keys of the list of what has ended        prompt  keys of the line behind `:`    said  what it asked for
+//! creating   a Compose file and its services
+//! lost       the fleet as it comes, and an engine that is gone
+//! copy       what goes to the clipboard                export    what goes into a file
+//! history    the list of operations                    replay  one of them, from its record
+//! themes     choosing a theme                          instance  keys of an instance's page, and what the engine says of it
 //! marks      marks, and what is done to all that is marked           bulk    a plan for each of several apps
 //! ```
 
 mod bulk;
+mod copy;
+mod creating;
 mod dialog;
+mod export;
 mod fleet;
 mod history;
+mod instance;
 mod logs;
+mod lost;
 mod marks;
 mod notices;
 mod operation;
@@ -57,12 +65,20 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
                 replay.tick(now);
             }
             let ended = model.logs.as_ref().is_some_and(|log| log.sources.iter().any(|source| source.ended));
-            if ended { logs::settle(model) } else { Vec::new() }
+            let mut commands = if ended { logs::settle(model) } else { Vec::new() };
+            commands.extend(instance::look_again(model));
+            commands
         }
         Msg::Fleet(state) => {
-            model.state = state;
+            lost::take(model, state);
             fleet::settle(model);
-            logs::settle(model)
+            let mut commands = logs::settle(model);
+            commands.extend(instance::look(model));
+            commands
+        }
+        Msg::Inspected { ticket, seen } => {
+            instance::inspected(model, ticket, *seen);
+            Vec::new()
         }
         Msg::Traffic(traffic) => {
             model.traffic = traffic;
@@ -115,13 +131,16 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
         Msg::NotBegun(refusal) => dialog::not_begun(model, refusal),
         Msg::Op(event) => operation::event(model, &event),
         Msg::Files(files) => {
-            if let Some(prompt) = &mut model.prompt {
-                prompt.files.clone_from(&files);
+            if let (Some(prompt), Ok(files)) = (&mut model.prompt, &files) {
+                prompt.files.clone_from(files);
             }
-            dialog::files(model, files);
+            creating::files(model, files);
             Vec::new()
         }
-        Msg::Loaded(project) => dialog::loaded(model, project),
+        Msg::Loaded(project) => {
+            creating::loaded(model, project);
+            Vec::new()
+        }
         Msg::LogLines { ticket, source, lines } => {
             if let Some(log) = model.logs.as_mut().filter(|log| log.ticket == ticket) {
                 log.take(source, lines);
@@ -153,12 +172,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             }
             Vec::new()
         }
-        Msg::Saved(Ok(file)) => {
-            say(model, format!("saved to {file}"), Role::Good);
-            Vec::new()
-        }
-        Msg::Saved(Err(why)) => {
-            say(model, format!("not saved: {why}"), Role::Bad);
+        Msg::Saved(answer) => {
+            export::saved(model, answer);
             Vec::new()
         }
     }
@@ -178,6 +193,8 @@ fn paste(model: &mut Model, text: &str) {
             } else if let Some(list) = model.history.as_mut().filter(|list| list.typing.is_some()) {
                 list.paste(text);
                 history::settle(model);
+            } else if let Some((line, _)) = model.page.as_mut().and_then(|page| page.typing.as_mut()) {
+                line.paste(text);
             } else if let Some((line, _)) = &mut model.list.typing {
                 line.paste(text);
                 model.list.shown.filter = line.text().to_owned();
@@ -203,6 +220,10 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
     }
     if model.screen == Screen::History && model.history.as_ref().is_some_and(|list| list.typing.is_some()) {
         return history::type_filter(model, key);
+    }
+    if model.page.as_ref().is_some_and(|page| page.typing.is_some()) {
+        instance::type_key(model, key);
+        return Vec::new();
     }
     let Some(action) = model.keys.action(model.place(), key) else { return Vec::new() };
     match action {
@@ -236,9 +257,20 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             themes::open(model);
             Vec::new()
         }
+        Action::Copy => copy::begin(model),
+        Action::Export => {
+            export::ask(model);
+            Vec::new()
+        }
         Action::Redraw => vec![Command::Redraw],
-        Action::Resync if model.screen == Screen::History => vec![Command::Resync, Command::History],
-        Action::Resync => vec![Command::Resync],
+        Action::Resync if model.screen == Screen::History => {
+            let mut commands = lost::resync(model);
+            commands.push(Command::History);
+            commands
+        }
+        Action::Resync => lost::resync(model),
+        // There is nothing else that this key could do now.
+        Action::Restart if model.place() == Place::Fleet && model.is_stale() => lost::resync(model),
         Action::Suspend => suspend(model),
         action => match model.place() {
             Place::Fleet => fleet::act(model, action),
@@ -248,6 +280,7 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             Place::History => history::act(model, action),
             Place::Notices => notices::act(model, action),
             Place::Replay => replay::act(model, action),
+            Place::Instance => instance::act(model, action),
         },
     }
 }
@@ -277,6 +310,8 @@ fn open(model: &mut Model, screen: Screen) {
     }
     model.screen = screen;
     model.scroll = 0;
+    // What was revealed is hidden again.
+    model.page = None;
 }
 
 /// Back to the home screen.

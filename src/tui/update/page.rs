@@ -1,4 +1,4 @@
-//! Keys of pages: help, an instance, pitstop's own log.
+//! Keys of pages: help, pitstop's own log.
 
 use super::super::keymap::Action;
 use super::super::message::Command;

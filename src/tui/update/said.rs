@@ -35,7 +35,7 @@ pub fn done(model: &mut Model, prompt: &Prompt, said: Said) -> Result<Vec<Comman
         Said::Ask(request) => Ok(dialog::plan(model, *request, what)),
         Said::Create => {
             fleet::ask(model, Question::File, "", Vec::new());
-            Ok(vec![Command::Files])
+            Ok(vec![Command::Files { directory: String::new() }])
         }
         Said::Resume { op, options } => go_on(model, prompt, op, *options, true),
         Said::TakeBack { op, options } => go_on(model, prompt, op, *options, false),

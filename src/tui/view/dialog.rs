@@ -1,14 +1,18 @@
 //! Questions and answers over the screen. The safe answer is the one that Enter or Esc gives.
 
+use super::super::copy::Item;
 use super::super::model::{Ask, Confirm, Dialog, Model, Question, Themes};
 use super::super::text;
 use super::super::theme::Role;
 use super::pen::{Pen, Spans, spans_width};
-use super::{bulk, gate, table, waterfall};
+use super::{bulk, gate, services, table, waterfall};
 use crate::domain::ids::InstanceName;
 use crate::domain::options::{Gate, OnFailure};
 use crate::domain::plan::{Action, Kind, Lane, Plan, Step};
 use ratatui::layout::{Position, Rect};
+
+/// Suggestions in view.
+const CHOICES: usize = 8;
 
 /// Draws a dialog in the middle of `area`; where the cursor stands if a line is typed.
 pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Option<Position> {
@@ -22,6 +26,14 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
         Dialog::Confirm(confirm) => draw_confirm(pen, confirm, area),
         Dialog::Themes(themes) => {
             draw_themes(pen, model, themes, area);
+            None
+        }
+        Dialog::Services(services) => {
+            services::draw(pen, services, area);
+            None
+        }
+        Dialog::Copy(items) => {
+            draw_copy(pen, items, area);
             None
         }
         Dialog::Bulk(all) => bulk::draw(pen, all, area),
@@ -56,6 +68,19 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
             None
         }
     }
+}
+
+/// What can be copied, each with its key.
+fn draw_copy(pen: &mut Pen<'_>, items: &[Item], area: Rect) {
+    let wide = items.iter().map(|item| text::width(item.what)).max().unwrap_or(0);
+    let room = width(area).saturating_sub(wide + 5);
+    let dots = pen.glyphs().dots;
+    let line = |item: &Item| {
+        let what = format!("  {:<wide$}  ", item.what);
+        vec![(item.key.to_string(), Role::Key), (what, Role::Dim), (text::head(&item.value, room, dots), Role::Text)]
+    };
+    let lines: Vec<Spans> = items.iter().map(line).collect();
+    framed(pen, area, "Copy", Role::Focus, &lines, &[key("esc", "nothing")]);
 }
 
 /// The list, and the roles as the theme under the cursor has them.
@@ -162,6 +187,14 @@ fn draw_ask(pen: &mut Pen<'_>, ask: &Ask, area: Rect) -> Option<Position> {
             "Compose file".to_owned(),
             "up and down choose; the plan is shown before anything is touched",
         ),
+        Question::Export => {
+            let help = if ask.choices.is_empty() {
+                "what is on this screen, as text; a file that is there already stays as it is"
+            } else {
+                "up and down choose the format; a file that is there already stays as it is"
+            };
+            ("Save".to_owned(), "file".to_owned(), help)
+        }
         Question::Remove { apps } => {
             let volumes = match &apps[..] {
                 [app] => format!("with its volumes too? type {app}; else just enter"),
@@ -175,12 +208,18 @@ fn draw_ask(pen: &mut Pen<'_>, ask: &Ask, area: Rect) -> Option<Position> {
     if let Some(wrong) = &ask.wrong {
         lines.extend(text::wrap(wrong, width).into_iter().map(|line| vec![(line, Role::Bad)]));
     }
-    for (i, choice) in ask.choices.iter().enumerate().take(8) {
+    let first = table::window(ask.chosen, ask.choices.len(), CHOICES);
+    for (i, choice) in ask.choices.iter().enumerate().skip(first).take(CHOICES) {
         let (sign, role) = if i == ask.chosen { (pen.glyphs().cursor, Role::Key) } else { (" ", Role::Text) };
         lines.push(vec![(format!("{sign} {choice}"), role)]);
     }
     lines.push(vec![(help.to_owned(), Role::Dim)]);
-    let body = framed(pen, area, &title, Role::Focus, &lines, &[key("enter", "plan"), key("esc", "cancel")]);
+    let enter = match ask.question {
+        Question::Export => "save",
+        Question::File => "open",
+        _ => "plan",
+    };
+    let body = framed(pen, area, &title, Role::Focus, &lines, &[key("enter", enter), key("esc", "cancel")]);
     if body.height < 2 {
         return None;
     }

@@ -18,9 +18,10 @@ use super::super::theme::Role;
 use super::super::words;
 use super::pen::{Pen, Spans};
 use super::table::{self, Column, Style};
-use super::{cells, message, page, strip};
+use super::{cells, message, strip};
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
 use crate::domain::ids::ContainerId;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// One list: addresses and what holds them first.
@@ -88,7 +89,7 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, mut area: Rect) {
     }
     match (&model.state, model.fleet()) {
         (FleetState::Loading, _) => message::loading(pen, area),
-        (FleetState::Stale { error, retry_in, .. }, None) => message::no_engine(pen, model, area, error, *retry_in),
+        (FleetState::Stale { error, .. }, None) => message::no_engine(pen, model, area, error),
         (_, Some(fleet)) if fleet.apps.is_empty() => message::empty(pen, model, area),
         (_, Some(fleet)) if model.is_wide() => wide(pen, model, fleet, area),
         (_, Some(fleet)) => narrow(pen, model, fleet, area),
@@ -191,16 +192,28 @@ fn about(pen: &mut Pen<'_>, model: &Model, app: &App, instance: &Instance, frame
         return;
     }
     pen.divider(frame, area.y, &[(instance.name.short().to_owned(), Role::Title)], border);
-    let lines =
-        page::instance_lines(pen.look.glyphs.dots, model, app, instance, usize::from(area.width.saturating_sub(2)));
-    for (y, line) in (area.y + 1..area.bottom()).zip(&lines) {
-        let line: Spans = if model.is_stale() {
-            line.iter().map(|(content, _)| (content.clone(), Role::Stale)).collect()
-        } else {
-            line.clone()
-        };
-        pen.spans(area.x + 1, y, area.right(), &line);
+    let rows = super::instance::page(model, app, instance, usize::from(area.width.saturating_sub(2)));
+    for (y, row) in (area.y + 1..area.bottom()).zip(&rows) {
+        pen.spans(area.x + 1, y, area.right(), &row.spans);
     }
+}
+
+/// The row under the cursor in words.
+pub fn line(model: &Model) -> Option<String> {
+    let rows = model.rows();
+    let row = rows.get(selected(model, &rows)?)?;
+    let mut buffer = Buffer::empty(Rect::ZERO);
+    let pen = Pen { buffer: &mut buffer, look: &model.look };
+    let cells = match row {
+        Row::Instance(app, instance) => cells::instance(&pen, model, app, instance),
+        Row::App(_) => cells::tree(&pen, model, row),
+        Row::Group(..) => return None,
+    };
+    // The first cell begins with the cursor's own mark.
+    let skip = |(i, spans): (usize, Spans)| spans.into_iter().skip(usize::from(i == 0)).map(|(text, _)| text).collect();
+    let cells: Vec<String> = cells.into_iter().enumerate().map(skip).collect();
+    let said: Vec<&str> = cells.iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty()).collect();
+    Some(said.join("  "))
 }
 
 fn selected(model: &Model, rows: &[Row<'_>]) -> Option<usize> {
@@ -221,6 +234,9 @@ fn selected_app(model: &Model, rows: &[Row<'_>]) -> Option<usize> {
 pub fn list_notes(model: &Model) -> Spans {
     let mut notes = Vec::new();
     let shown = &model.list.shown;
+    if model.is_stale() && model.is_wide() {
+        notes.push((format!("  {} stale", model.look.glyphs.stale), Role::Warn));
+    }
     if !model.list.marks.is_empty() {
         notes.push((format!("  {} {} marked", model.look.glyphs.mark, model.list.marks.len()), Role::Mark));
     }

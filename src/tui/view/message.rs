@@ -6,7 +6,6 @@ use super::super::text;
 use super::super::theme::Role;
 use super::pen::{Pen, Spans, spans_width};
 use ratatui::layout::Rect;
-use std::time::Duration;
 
 /// Before the first list.
 pub fn loading(pen: &mut Pen<'_>, area: Rect) {
@@ -62,7 +61,7 @@ pub fn unmanaged(pen: &mut Pen<'_>, area: Rect) {
 }
 
 /// No engine was ever reached: what was tried, why it failed, what to do.
-pub fn no_engine(pen: &mut Pen<'_>, model: &Model, area: Rect, error: &str, retry_in: Duration) {
+pub fn no_engine(pen: &mut Pen<'_>, model: &Model, area: Rect, error: &str) {
     let width = usize::from(area.width.saturating_sub(8)).min(84);
     let mut lines = vec![vec![("No Docker Engine answers".to_owned(), Role::Bad)], vec![]];
     for paragraph in error.split('\n') {
@@ -79,8 +78,7 @@ pub fn no_engine(pen: &mut Pen<'_>, model: &Model, area: Rect, error: &str, retr
         lines.push(vec![(format!("{question:<16}"), Role::Dim), (answer.to_owned(), Role::Text)]);
     }
     lines.push(vec![]);
-    let wait = text::seconds(retry_in.as_secs());
-    let mut last = vec![(format!("the next try is in {wait}"), Role::Dim)];
+    let mut last = vec![(model.next_try().unwrap_or_default(), Role::Dim)];
     if let Some(key) = model.keys.key(model.place(), Action::Resync) {
         last.push((format!(", {key} tries now"), Role::Dim));
     }

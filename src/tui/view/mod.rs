@@ -3,10 +3,11 @@
 //! ```text
 //! pen      cells: cut, styled, framed          table    rows in columns
 //! fleet cells  the home screen                 strip    the last operation, in a few lines
-//! operation waterfall detail  one operation    page     help, an instance
-//! logs     lines of instances
+//! operation waterfall detail  one operation    page     help
+//! logs     lines of instances                  instance all about one of them
 //! dialog   questions over the screen           message  why there are no rows
-//! bulk     plans for several apps              history replay   operations of the past
+//! bulk     plans for several apps              services of a Compose file
+//! history replay   operations of the past
 //! prompt   the line behind `:`                 notices  what has ended, in the title and as a list
 //! ```
 
@@ -17,6 +18,7 @@ mod dialog;
 mod fleet;
 mod gate;
 mod history;
+mod instance;
 mod logs;
 mod message;
 mod notices;
@@ -25,12 +27,15 @@ mod page;
 mod pen;
 mod prompt;
 mod replay;
+mod services;
 mod strip;
 mod table;
 mod waterfall;
 
 pub use fleet::watched;
+pub use instance::{Row as InstanceRow, rows as instance_rows, shown as instance_shown};
 pub use page::{length as page_length, room as page_room};
+pub use waterfall::tone as tone_role;
 
 use super::input::Line;
 use super::keymap::{Action, Place};
@@ -40,6 +45,7 @@ use super::theme::Role;
 use crate::domain::fleet::FleetState;
 use pen::{Pen, Spans, spans_width};
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 /// Draws the whole screen.
@@ -47,24 +53,11 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     let area = frame.area();
     let mut cursor = None;
     let mut pen = Pen { buffer: frame.buffer_mut(), look: &model.look };
-    pen.blank(area, Role::Base);
-    if area.height == 0 || area.width == 0 {
-        return;
-    }
-    header(&mut pen, model, Rect { height: 1, ..area });
     let hints_height = u16::from(area.height > 2);
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1 + hints_height), ..area };
-    match &model.screen {
-        Screen::Fleet => fleet::draw(&mut pen, model, body),
-        Screen::Operation(_) => operation::draw(&mut pen, model, body),
-        Screen::Instance(..) => page::instance(&mut pen, model, body),
-        Screen::Help(place) => page::help(&mut pen, model, *place, body),
-        Screen::OwnLog => page::own_log(&mut pen, model, body),
-        Screen::Logs => logs::draw(&mut pen, model, body),
-        Screen::History => history::draw(&mut pen, model, body),
-        Screen::Replay => replay::draw(&mut pen, model, body),
-        Screen::Notices => notices::draw(&mut pen, model, body),
-        Screen::Reading => page::reading(&mut pen, model, body),
+    screen(&mut pen, model, area, body);
+    if area.height == 0 || area.width == 0 {
+        return;
     }
     if hints_height > 0 {
         let line = Rect { y: area.bottom() - 1, height: 1, ..area };
@@ -78,6 +71,67 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     }
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);
+    }
+}
+
+/// The header, and what fills the screen.
+fn screen(pen: &mut Pen<'_>, model: &Model, area: Rect, body: Rect) {
+    pen.blank(area, Role::Base);
+    if area.height == 0 || area.width == 0 {
+        return;
+    }
+    header(pen, model, Rect { height: 1, ..area });
+    match &model.screen {
+        Screen::Fleet => fleet::draw(pen, model, body),
+        Screen::Operation(_) => operation::draw(pen, model, body),
+        Screen::Instance(..) => instance::draw(pen, model, body),
+        Screen::Help(place) => page::help(pen, model, *place, body),
+        Screen::OwnLog => page::own_log(pen, model, body),
+        Screen::Logs => logs::draw(pen, model, body),
+        Screen::History => history::draw(pen, model, body),
+        Screen::Replay => replay::draw(pen, model, body),
+        Screen::Notices => notices::draw(pen, model, body),
+        Screen::Reading => page::reading(pen, model, body),
+    }
+}
+
+/// What is on screen as text, without dialogs and hints, and as high as it needs to be.
+pub fn as_text(model: &Model) -> String {
+    const MOST: usize = 5000;
+    let rows = match &model.screen {
+        Screen::Fleet => model.rows().len(),
+        Screen::Operation(_) | Screen::Replay => model.operation().map_or(0, |op| op.rows() + 24),
+        Screen::Instance(..) => instance::rows(model).len(),
+        Screen::Help(_) | Screen::Reading => page::length(model),
+        Screen::Notices => model.operations.len(),
+        Screen::History => model.history.as_ref().map_or(0, |list| list.rows(&model.operations).len()),
+        Screen::Logs | Screen::OwnLog => 0,
+    };
+    let height = u16::try_from((rows + 8).min(MOST)).unwrap_or(u16::MAX).max(model.size.1);
+    let area = Rect::new(0, 0, model.size.0, height);
+    let mut buffer = Buffer::empty(area);
+    let mut pen = Pen { buffer: &mut buffer, look: &model.look };
+    screen(&mut pen, model, area, Rect { y: 1, height: height - 1, ..area });
+    let line = |y: u16| (0..area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+    (0..height).map(|y| line(y).trim_end().to_owned() + "\n").collect()
+}
+
+/// The line under the cursor, as it is on screen.
+pub fn line(model: &Model) -> Option<String> {
+    match &model.screen {
+        Screen::Fleet => fleet::line(model),
+        Screen::Instance(..) => {
+            let cursor = model.page.as_ref()?.cursor;
+            instance::rows(model).into_iter().nth(cursor).map(|row| row.content)
+        }
+        Screen::Logs => model.logs.as_ref()?.line().map(str::to_owned),
+        Screen::Operation(_)
+        | Screen::History
+        | Screen::Replay
+        | Screen::Notices
+        | Screen::Reading
+        | Screen::OwnLog
+        | Screen::Help(_) => None,
     }
 }
 
@@ -152,13 +206,13 @@ fn freshness(pen: &Pen<'_>, model: &Model) -> Spans {
         FleetState::Live(_) => {
             vec![(format!("{} live ", pen.glyphs().ready), Role::Good), (clock, Role::Dim)]
         }
-        FleetState::Stale { fleet, since, retry_in, .. } => {
+        FleetState::Stale { fleet, since, .. } => {
             let for_ms = model.wall.as_millisecond().saturating_sub(since.as_millisecond());
             let seconds = text::seconds(u64::try_from(for_ms).unwrap_or(0) / 1000);
             let what = if fleet.is_some() { "stale for" } else { "no engine for" };
             vec![
                 (format!(" {} {what} {seconds} ", pen.glyphs().stale), Role::Loud),
-                (format!(" retry in {}", text::seconds(retry_in.as_secs())), Role::Dim),
+                (format!(" {}", model.next_try().unwrap_or_default()), Role::Dim),
             ]
         }
     }
@@ -180,6 +234,9 @@ fn bottom(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
     {
         return Some(cursor);
     }
+    if let Some(cursor) = instance::typing(pen, model, area) {
+        return Some(cursor);
+    }
     if let Some(caption) = &model.caption {
         let x = pen.put(left, area.y, area.right(), pen.glyphs().part, Role::Key);
         pen.put(x + 1, area.y, area.right(), caption, Role::Title);
@@ -189,9 +246,16 @@ fn bottom(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
         pen.spans(left, area.y, area.right(), &[(notice.text.clone(), notice.role)]);
         return None;
     }
-    if let (FleetState::Stale { error, fleet: Some(_), .. }, Screen::Fleet) = (&model.state, &model.screen) {
-        let x = pen.put(left, area.y, area.right(), "the engine is lost: ", Role::Bad);
-        pen.spans(x, area.y, area.right(), &[(crate::domain::clean::clean(error), Role::Text)]);
+    if let FleetState::Stale { error, since, fleet: Some(_), .. } = &model.state
+        && matches!(model.screen, Screen::Fleet | Screen::Instance(..))
+    {
+        let action = if model.screen == Screen::Fleet { Action::Restart } else { Action::Resync };
+        let key = model.keys.key(model.place(), action).unwrap_or_default();
+        let now = [(format!("  {key}"), Role::Key), (" tries now ".to_owned(), Role::Dim)];
+        let end = pen.spans_right(left + 40, area.y, area.right(), &now);
+        let since = since.to_zoned(model.zone.clone()).strftime("%H:%M:%S");
+        let x = pen.put(left, area.y, end, &format!("lost since {since}: "), Role::Bad);
+        pen.spans(x, area.y, end, &[(crate::domain::clean::clean(error), Role::Text)]);
         return None;
     }
     hints(pen, model, area);
@@ -295,5 +359,15 @@ fn offered(model: &Model, place: Place) -> Vec<Action> {
             actions.extend([Action::SeekBack, Action::SeekOn, Action::SeekEnd, Action::NextPane, Action::Back]);
             actions
         }
+        Place::Instance => vec![
+            Action::Json,
+            Action::Reveal,
+            Action::RevealAll,
+            Action::Search,
+            Action::NextHit,
+            Action::Logs,
+            Action::Shell,
+            Action::Back,
+        ],
     }
 }

@@ -8,8 +8,8 @@ use super::super::text;
 use super::super::theme::Role;
 use super::pen::Pen;
 use crate::domain::duration::human;
-use crate::domain::event::StepResult;
-use crate::domain::plan::{Action, Lane};
+use crate::domain::export::Tone;
+use crate::domain::plan::Action;
 use crate::domain::progress::{Status, StepProgressed};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
@@ -86,21 +86,21 @@ fn label(ms: u64, span: u64) -> String {
 
 /// What a step's bar looks like.
 pub fn role(step: &StepProgressed) -> Role {
-    if matches!(step.status, Status::Ended(StepResult::Failed | StepResult::Cancelled)) {
-        return Role::Failed;
-    }
-    if step.plan.lane == Lane::Undo {
-        return Role::Undo;
-    }
-    match step.plan.action {
-        Action::Pull | Action::Network | Action::Volume => Role::Fetch,
-        // Beside the old version, which serves, booting is preparation.
-        Action::SandboxCreate | Action::SandboxStart | Action::Create | Action::Warm | Action::Reserve => Role::Make,
-        Action::PreDrain | Action::Drain | Action::Attach => Role::Drain,
-        Action::PreStop | Action::Stop | Action::Restart | Action::Remove => Role::Stop,
-        Action::Start => Role::Start,
-        Action::Ready | Action::PostReady => Role::Ready,
-        Action::Verify | Action::Park | Action::Rename => Role::Check,
+    tone(Tone::of(step))
+}
+
+/// A tone on screen.
+pub fn tone(tone: Tone) -> Role {
+    match tone {
+        Tone::Fetch => Role::Fetch,
+        Tone::Make => Role::Make,
+        Tone::Drain => Role::Drain,
+        Tone::Stop => Role::Stop,
+        Tone::Start => Role::Start,
+        Tone::Ready => Role::Ready,
+        Tone::Check => Role::Check,
+        Tone::Undo => Role::Undo,
+        Tone::Failed => Role::Failed,
     }
 }
 

@@ -116,7 +116,7 @@ fn a_watch_that_nobody_keeps_ends() {
 #[test]
 fn what_is_no_command_is_told_and_changes_nothing() {
     let mut commanded = Commanded::start(&[]);
-    let no_command = "error not watch, keep, end, hold, swap or go ID";
+    let no_command = "error not watch, keep, end, hold, swap, beside or go ID";
     for (said, answer) in [
         ("", "error not COMMAND ID".to_owned()),
         ("watch", "error not COMMAND ID".to_owned()),

@@ -35,7 +35,7 @@ impl Sandbox {
     fn line(&self) -> String {
         let line = self.first.line_of("a");
         let mut words: Vec<&str> = line.split(' ').collect();
-        if matches!(words[0], "begun" | "held" | "other" | "free" | "served" | "gone") {
+        if matches!(words[0], "begun" | "held" | "other" | "free" | "served" | "apart" | "gone") {
             words.remove(1);
         }
         words.join(" ")
@@ -197,6 +197,129 @@ fn other_ports_of_the_old_version_are_waited_for_as_well() {
 }
 
 #[test]
+fn a_port_is_shared_with_the_old_version_until_it_has_gone() {
+    let mut sandbox = Sandbox::start(&[]);
+    let port = free_port();
+    // Each is the old one of the next, and the first came by a gate that held nothing.
+    let mut old = sandbox.serving("v0", port, "v0");
+    assert_eq!(old.line(), format!("serving v0 on {port}"));
+    for round in 1..=3 {
+        let (token, before) = (format!("v{round}"), format!("v{}", round - 1));
+        assert_eq!(sandbox.hold(&format!("{token} bind {port}")), "waiting");
+        let new = sandbox.serving(&token, port, &token);
+        assert_eq!((sandbox.line(), sandbox.line()), ("begun".into(), format!("held {port}")));
+        assert_eq!(says(port), before);
+        sandbox.first.say(&format!("beside a {token}"));
+        assert_eq!((sandbox.line(), sandbox.line()), ("free 0".into(), "served 0".into()));
+        let answers: Vec<String> = (0..200).map(|_| says(port)).collect();
+        assert!(answers.contains(&token) && answers.contains(&before), "both answer: {answers:?}");
+        assert!(answers.iter().all(|answer| [&token, &before].contains(&answer)), "{answers:?}");
+        old.signal(Signal::TERM);
+        assert_eq!(old.exit_code(), Some(0));
+        assert!((0..50).all(|_| says(port) == token));
+        old = new;
+    }
+    // A server that takes the port without asking for company is refused it, as before.
+    let taken = sandbox.perl("other", &listens(port)).exit_code();
+    assert_ne!(taken, Some(0));
+}
+
+#[test]
+fn every_port_in_every_family_is_shared() {
+    let mut sandbox = Sandbox::start(&[]);
+    let (port, admin) = (free_port(), free_port());
+    let script = |name: &str| {
+        format!(
+            "sub six {{ my $p = shift; socket(my $s, PF_INET6, SOCK_STREAM, 0); setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1); \
+             setsockopt($s, 41, 26, 1); bind($s, pack_sockaddr_in6($p, Socket::IN6ADDR_ANY)) or die \"v6 $!\"; \
+             listen($s, 9); print \"v6 $p\\n\"; $s }} {} {} my $keep = six({port}); print \"{name}\\n\"; sleep 60;",
+            listens(admin),
+            listens(port)
+        )
+    };
+    let said = [format!("on {admin}"), format!("on {port}"), format!("v6 {port}")];
+    let old = sandbox.perl("old", &script("old"));
+    assert_eq!([old.line(), old.line(), old.line()], said);
+    assert_eq!(sandbox.hold(&format!("t bind {port}")), "waiting");
+    let new = sandbox.perl("t", &script("new"));
+    assert_eq!((sandbox.line(), sandbox.line()), ("begun".into(), format!("held {admin}")));
+    sandbox.first.say("beside a t");
+    assert_eq!(sandbox.line(), "free 0");
+    assert_eq!([new.line(), new.line(), new.line()], said);
+}
+
+#[test]
+fn one_that_listens_and_does_not_accept_yet_does_not_serve() {
+    let mut sandbox = Sandbox::start(&[]);
+    let port = free_port();
+    let old = sandbox.serving("old", port, "v1");
+    assert_eq!(old.line(), format!("serving v1 on {port}"));
+    assert_eq!(sandbox.hold(&format!("t bind {port}")), "waiting");
+    let accepts = format!(
+        "{} my $r = \"HTTP/1.0 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nv2\"; \
+         my $go = <STDIN>; while (accept(my $c, $s{port})) {{ sysread($c, my $b, 999); syswrite($c, $r); close $c }}",
+        listens(port)
+    );
+    let mut gate =
+        sandbox.gate("t", &["perl", "-MSocket", "-e", &format!("$| = 1; $SIG{{PIPE}} = 'IGNORE'; {accepts}")]);
+    let new = Guest::spawn(gate.stdin(Stdio::piped()));
+    assert_eq!((sandbox.line(), sandbox.line()), ("begun".into(), format!("held {port}")));
+    sandbox.first.say("beside a t");
+    assert_eq!(sandbox.line(), "free 0");
+    assert_eq!(new.line(), format!("on {port}"));
+    // Asked again, it tells what is: not that it serves.
+    assert_eq!(sandbox.hold(&format!("t bind {port}")), "free 0");
+    let mut new = new;
+    drop(new.child.stdin.take());
+    assert_eq!(sandbox.line(), "served 0");
+    drop(old);
+    wait_until("the new one alone", PATIENCE, || says(port) == "v2");
+}
+
+#[test]
+fn who_can_t_share_its_port_is_held_as_before() {
+    let mut sandbox = Sandbox::start(&[]);
+    // What the sandbox does not know can't be made to share; nor does one of another user.
+    let (unknown, other) = (free_port(), free_port());
+    let stranger = Guest::serving(unknown, &["v1"]);
+    let user = "use POSIX; POSIX::setuid(65534); socket(my $s, PF_INET, SOCK_STREAM, 0);";
+    let of_user = sandbox.perl("user", &format!("{user} {} sleep 60;", listens(other)));
+    assert_eq!(of_user.line(), format!("on {other}"));
+    for (token, port, errno, old) in [("t", unknown, 2, stranger), ("u", other, 98, of_user)] {
+        assert_eq!(sandbox.hold(&format!("{token} bind {port}")), "waiting");
+        let _new = sandbox.serving(token, port, "v2");
+        assert_eq!((sandbox.line(), sandbox.line()), ("begun".into(), format!("held {port}")));
+        sandbox.first.say(&format!("beside a {token}"));
+        assert_eq!(sandbox.line(), format!("apart {errno}"));
+        assert_ne!(says(port), "v2");
+        sandbox.first.say(&format!("swap a {token}"));
+        drop(old);
+        assert!(sandbox.line().starts_with("free "));
+        assert!(sandbox.line().starts_with("served "));
+        assert_eq!(says(port), "v2");
+    }
+}
+
+#[test]
+fn one_that_ends_before_it_listens_beside_the_old_version_is_told() {
+    let mut sandbox = Sandbox::start(&[]);
+    let port = free_port();
+    let old = sandbox.serving("old", port, "v1");
+    assert_eq!(old.line(), format!("serving v1 on {port}"));
+    assert_eq!(sandbox.hold(&format!("t bind {port}")), "waiting");
+    let script = format!(
+        "socket(my $s, PF_INET, SOCK_STREAM, 0); setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1); \
+         bind($s, pack_sockaddr_in({port}, INADDR_ANY)) or die; exit 3;"
+    );
+    let mut new = sandbox.perl("t", &script);
+    assert_eq!((sandbox.line(), sandbox.line()), ("begun".into(), format!("held {port}")));
+    sandbox.first.say("beside a t");
+    assert_eq!((sandbox.line(), sandbox.line()), ("free 0".into(), "gone".into()));
+    assert_eq!(new.exit_code(), Some(3));
+    assert!((0..50).all(|_| says(port) == "v1"));
+}
+
+#[test]
 fn what_is_held_takes_over_when_the_old_version_goes_and_no_console_speaks() {
     let mut sandbox = Sandbox::start(&["--lease-ms", "100"]);
     let port = free_port();
@@ -240,6 +363,7 @@ fn no_word_of_a_stranger_disturbs_it() {
         "hold a t bind 70000",
         "hold a t stand 80",
         "swap a nobody",
+        "beside a nobody",
         "go a nobody",
         "go a",
     ] {

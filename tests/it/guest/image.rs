@@ -77,7 +77,7 @@ fn the_archive_holds_the_guest_and_nothing_else() {
     assert_eq!(config["os"], "linux");
     assert_eq!(config["config"]["Entrypoint"], json!([GUEST_PATH]));
     assert_eq!(config["config"]["Cmd"], Value::Null);
-    assert_eq!(config["config"]["Labels"][LABEL], "2");
+    assert_eq!(config["config"]["Labels"][LABEL], "3");
     let guest = (0o755, sandbox_image::guest_binary().to_vec());
     assert_eq!(layers, [BTreeMap::from([("pitstop-guest".to_owned(), guest)])]);
 }

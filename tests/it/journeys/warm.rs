@@ -24,13 +24,18 @@ const BOOT_MS: u32 = 700;
 
 /// An app without storage, so that its bind can be held; `more`: keys of the service.
 fn stateless(engine: &Engine, image: &str, replicas: usize, more: &str) -> Site {
+    site(engine, image, replicas, ("probe: 'http:8080/', warm: auto", more))
+}
+
+/// The same, with what is told to pitstop.
+fn site(engine: &Engine, image: &str, replicas: usize, (pitstop, more): (&str, &str)) -> Site {
     let site = Site::new(engine);
     let name = &site.project.name;
     site.pitstop.file(
         "compose.yaml",
         &format!(
             "name: {name}\nservices:\n  web:\n    image: {image}\n    scale: {replicas}\n    networks: [front]\n    \
-             restart: always\n    x-pitstop: {{probe: 'http:8080/', warm: auto}}\n{more}networks: {{front: {{}}}}\n"
+             restart: always\n    x-pitstop: {{{pitstop}}}\n{more}networks: {{front: {{}}}}\n"
         ),
     );
     site.pitstop.run(&["create", "-q"]).expect_code(0);
@@ -96,16 +101,50 @@ fn the_new_version_boots_beside_the_old_one_and_takes_over() {
     let slow = |version: &str| images::slow_boot(&engine, version, BOOT_MS);
     let site = stateless(&engine, &slow("v1"), 2, "");
     let before = site.all_outside(2);
-    // From a plain container to a held one, from a held one to the next, and back.
+    // From the first container to a held one, from a held one to the next, and back.
     for version in ["v2", "v3"] {
         let events = swaps(&site, &before, &slow(version), version);
         let gaps = gaps(&events);
-        assert!(gaps.len() == 2 && gaps.iter().all(|gap| *gap < f64::from(BOOT_MS)), "no boot in them: {gaps:?}");
+        assert_eq!(gaps, [0.0, 0.0], "both versions had the port");
     }
     let out = site.run("rollback", &["--warm", "bind", "--json"]).expect_code(0);
-    assert!(gaps(&out.json_lines()).iter().all(|gap| *gap < f64::from(BOOT_MS)), "{}", out.stdout);
+    assert_eq!(gaps(&out.json_lines()), [0.0, 0.0], "{}", out.stdout);
     assert_eq!(site.all_outside(2), before);
     assert_eq!(get(&before[0].address(), "/"), "v2");
+}
+
+#[test]
+fn nobody_notices_a_swap_of_a_server_that_finishes_its_requests() {
+    let engine = Engine::machine();
+    let calm = |version: &str| images::serve(&engine, "calm", version, &["--boot-ms", "300", "--linger-ms", "300"]);
+    let site = stateless(&engine, &calm("v1"), 1, "");
+    for version in ["v2", "v3", "v4"] {
+        let asker = Asker::at(site.outside(1).address());
+        deploy(&site, &calm(version), &["--warm", "bind"]).expect_code(0);
+        assert_eq!(asker.end(), [""; 0], "{version}");
+    }
+}
+
+#[test]
+fn the_first_swap_of_a_plain_app_waits_for_its_port() {
+    let engine = Engine::machine();
+    let slow = |version: &str| images::slow_boot(&engine, version, BOOT_MS);
+    let site = site(&engine, &slow("v1"), 1, ("probe: 'http:8080/'", ""));
+    let before = site.all_outside(1);
+    for (version, way, words) in [
+        ("v2", "bind", "the port was waited for: the old version did not come by pitstop's gate"),
+        ("v3", "bind", "the new version took connections before that"),
+        ("v4", "exclusive", "exit 0"),
+    ] {
+        let events = deploy(&site, &slow(version), &["--warm", way]).expect_code(0).json_lines();
+        let stops = of(&events, "step_finished").into_iter().filter(|event| event["action"] == "stop");
+        let said: Vec<_> = stops.filter_map(|event| event["detail"].as_str()).collect();
+        assert!(said.len() == 1 && said[0].contains(words), "{way}: {said:?}");
+        assert_eq!(said[0].contains("before that"), words.contains("before that"));
+        assert!(gaps(&events).iter().all(|gap| *gap < f64::from(BOOT_MS)), "no boot in them: {events:?}");
+        assert_eq!(get(&before[0].address(), "/"), version);
+    }
+    assert_eq!(site.all_outside(1), before);
 }
 
 #[test]
@@ -121,7 +160,8 @@ fn the_port_is_waited_for_and_not_the_process() {
         move || http::get_within(&address, "/slow/2000", PATIENCE).map(|answer| answer.body)
     });
     wait_until("the slow request to be under way", PATIENCE, || get(&address, "/") == "v1");
-    let console = site.pitstop.start(&["deploy", &site.web(), "--image", &lingers("v2"), "--json"]);
+    let way = ["--warm", "exclusive", "--json"];
+    let console = site.pitstop.start(&[&["deploy", &site.web(), "--image", &lingers("v2")], &way[..]].concat());
     wait_until("the new version to answer", PATIENCE, || {
         http::get(&address, "/").is_ok_and(|answer| answer.body == "v2")
     });
@@ -131,6 +171,23 @@ fn the_port_is_waited_for_and_not_the_process() {
     assert_eq!(slow.join().unwrap().unwrap(), "v1", "what it had begun it has finished");
     assert!(gaps(&out.json_lines())[0] < 3000.0, "{}", out.stdout);
     assert_eq!(site.all_outside(1), before);
+}
+
+#[test]
+fn what_tells_of_itself_is_asked_before_the_old_version_is_stopped() {
+    let engine = Engine::machine();
+    let calm = |version: &str| images::serve(&engine, "calm", version, &["--boot-ms", "300", "--linger-ms", "300"]);
+    let probe = "probe: 'log:serving v[12] ', warm: bind";
+    let site = site(&engine, &calm("v1"), 1, (probe, "    ports: ['8080']\n"));
+    let before = site.all_outside(1);
+    for (version, code, serves) in [("v3", 1, "v1"), ("v2", 0, "v2")] {
+        let asker = Asker::at(before[0].address());
+        let out = deploy(&site, &calm(version), &["--ready-timeout", "2s"]).expect_code(code);
+        assert_eq!(asker.end(), [""; 0], "{version}");
+        assert_eq!(out.stdout.contains("the old version was not stopped"), code == 1, "{}", out.stdout);
+        assert_eq!(site.all_outside(1), before);
+        assert!((0..20).all(|_| get(&before[0].address(), "/") == serves));
+    }
 }
 
 #[test]
@@ -286,6 +343,8 @@ fn how_long_a_swap_takes() {
     let boots: Vec<u32> = std::env::var("PITSTOP_BOOTS")
         .map_or(vec![0, 1500], |boots| boots.split(',').map(|boot| boot.parse().expect("milliseconds")).collect());
     let linger = std::env::var("PITSTOP_LINGER").unwrap_or_else(|_| "0".into());
+    let ways = std::env::var("PITSTOP_WAYS").unwrap_or_else(|_| "bind,exclusive,start,off".into());
+    let ways: Vec<&str> = ways.split(',').collect();
     let engine = Engine::machine();
     for boot in boots {
         let versions = ["v1", "v2"].map(|version| {
@@ -294,20 +353,21 @@ fn how_long_a_swap_takes() {
         });
         let site = stateless(&engine, &versions[0], 1, "");
         let before = site.outside(1);
-        let (mut seen, mut told) = (vec![Vec::new(); 3], vec![Vec::new(); 3]);
-        for round in 0..rounds {
-            for (way, warm) in ["bind", "start", "off"].into_iter().enumerate() {
-                // Three ways and two versions: each deploys another image than runs.
-                let image = &versions[(3 * round + way + 1) % 2];
+        let (mut seen, mut told) = (vec![Vec::new(); ways.len()], vec![Vec::new(); ways.len()]);
+        let mut turn = 0;
+        for _ in 0..rounds {
+            for (way, warm) in ways.iter().enumerate() {
+                turn += 1;
+                let image = &versions[turn % 2];
                 let gap = Gap::at(before.address());
                 let out = deploy(&site, image, &["--warm", warm]).expect_code(0);
                 seen[way].push(gap.end());
                 told[way].extend(gaps(&out.json_lines()));
             }
         }
-        for (way, name) in ["bind held", "start held", "plain in place"].into_iter().enumerate() {
+        for (way, name) in ways.iter().enumerate() {
             eprintln!(
-                "boot {boot} ms, {name}: seen from outside {}, told {}",
+                "boot {boot} ms, --warm {name}: seen from outside {}, told {}",
                 spread(&mut seen[way]),
                 spread(&mut told[way])
             );

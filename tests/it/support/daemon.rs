@@ -36,6 +36,8 @@ pub struct Options {
     pub storage: Option<&'static str>,
     /// Its data are on a disk of so many megabytes, to be filled.
     pub disk_mb: Option<u32>,
+    /// Listens with TLS on 127.0.0.1:2376 in its namespace, too; from here are `ca.pem`, `cert.pem` and `key.pem`.
+    pub tls: Option<PathBuf>,
 }
 
 /// A running dockerd; ended and removed with all it holds on `Drop`.
@@ -79,6 +81,13 @@ impl PrivateDockerd {
         });
         if let Some(storage) = options.storage {
             config["storage-driver"] = storage.into();
+        }
+        if let Some(tls) = &options.tls {
+            config["hosts"] = json!([format!("unix://{}", daemon.socket().display()), "tcp://127.0.0.1:2376"]);
+            config["tlsverify"] = true.into();
+            for (key, file) in [("tlscacert", "ca.pem"), ("tlscert", "cert.pem"), ("tlskey", "key.pem")] {
+                config[key] = tls.join(file).display().to_string().into();
+            }
         }
         // Its own file: the machine's /etc/docker/daemon.json is for the machine's engine.
         fs::write(daemon.run.join("daemon.json"), config.to_string()).expect("daemon.json");

@@ -10,6 +10,9 @@
 //! registry  a registry of one's own on loopback
 //! haproxy   a load balancer of one's own on loopback; `nginx` and `caddy` likewise
 //! images    small images with a real HTTP server, made here
+//! certificates  an authority, and what it signs for engines and clients
+//! sshd      an ssh server of one's own on loopback
+//! far       an engine far away: every byte takes its time, and requests are counted
 //! fuzz      how many cases generators try
 //! http      one HTTP request, without retries
 //! pitstop   the built program: run to its end, started in the background, or in a terminal
@@ -27,8 +30,10 @@
 #![allow(clippy::print_stderr)]
 
 pub mod caddy;
+pub mod certificates;
 pub mod daemon;
 pub mod docker;
+pub mod far;
 pub mod fuzz;
 pub mod haproxy;
 pub mod http;
@@ -42,6 +47,7 @@ pub mod pty;
 pub mod random;
 pub mod registry;
 pub mod sim;
+pub mod sshd;
 pub mod term;
 pub mod unix_http;
 pub mod wait;

@@ -40,7 +40,13 @@ pub fn try_wait_for<T>(within: Duration, mut condition: impl FnMut() -> Option<T
     }
 }
 
-#[allow(clippy::disallowed_methods)] // the one exception
+/// Waits until `then`: for what stands for a slow network, which has no condition.
+#[allow(clippy::disallowed_methods)] // this file is the exception
+pub fn until(then: Instant) {
+    std::thread::sleep(then.saturating_duration_since(Instant::now()));
+}
+
+#[allow(clippy::disallowed_methods)] // this file is the exception
 fn pause() {
     std::thread::sleep(EVERY);
 }

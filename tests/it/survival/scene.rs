@@ -15,13 +15,15 @@ pub enum Play {
     Create,
     Deploy,
     Restart,
-    /// The new version boots beside the old one.
+    /// The new version boots beside the old one, and waits until that has left the port.
     Warm,
+    /// The same, and both have the port for a moment: the old one was deployed that way, too.
+    Beside,
     /// Back to revision 1, after a deployment without faults.
     Rollback,
 }
 
-pub const PLAYS: [Play; 5] = [Play::Create, Play::Deploy, Play::Restart, Play::Rollback, Play::Warm];
+pub const PLAYS: [Play; 6] = [Play::Create, Play::Deploy, Play::Restart, Play::Rollback, Play::Warm, Play::Beside];
 
 impl Play {
     pub fn request(self, instances: u32) -> Request {
@@ -31,7 +33,7 @@ impl Play {
                 Request::Create { project, services: Vec::new(), scale: Vec::new(), options: patient() }
             }
             Self::Deploy => deploy("web:2"),
-            Self::Warm => warm("web:2"),
+            Self::Warm | Self::Beside => warm("web:2"),
             Self::Restart => Request::Restart { targets: vec!["shop/web".into()], options: patient() },
             Self::Rollback => Request::Rollback { app: "shop/web".into(), to: Some(1), options: patient() },
         }
@@ -39,7 +41,7 @@ impl Play {
 
     /// The image that runs in the end.
     pub fn wanted(self) -> &'static str {
-        if matches!(self, Self::Deploy | Self::Warm) { "web:2" } else { "web:1" }
+        if matches!(self, Self::Deploy | Self::Warm | Self::Beside) { "web:2" } else { "web:1" }
     }
 
     pub fn scenario(self, instances: u32, live_restore: bool) -> Scenario {
@@ -93,6 +95,10 @@ name = "web:1"
 behaviour = { port = 8080, ready_ms = 100, stop_ms = 40 }
 [[images]]
 name = "web:2"
+behaviour = { port = 8080, ready_ms = 100, stop_ms = 40 }
+
+[[images]]
+name = "web:3"
 behaviour = { port = 8080, ready_ms = 100, stop_ms = 40 }
 
 [[networks]]

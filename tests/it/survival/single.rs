@@ -7,7 +7,7 @@ use pitstop::sim::{Fault, When};
 
 use super::life::{End, Life, Ran};
 use super::oracle::{Case, settled};
-use super::scene::{PLAYS, Play, deploy};
+use super::scene::{PLAYS, Play, deploy, warm};
 
 const FAULTS: [Fault; 8] = [
     Fault::EofBefore,
@@ -23,8 +23,13 @@ const FAULTS: [Fault; 8] = [
 /// An engine on which `play` can begin.
 pub fn stage(play: Play, instances: u32, live_restore: bool) -> Life {
     let life = Life::new(play.scenario(instances, live_restore));
-    if play == Play::Rollback {
-        let ran = life.ask(deploy("web:2"), |_| false);
+    let before = match play {
+        Play::Rollback => Some(deploy("web:2")),
+        Play::Beside => Some(warm("web:3")),
+        _ => None,
+    };
+    if let Some(before) = before {
+        let ran = life.ask(before, |_| false);
         assert!(succeeded(&ran), "{:?}", ran.events.last());
     }
     life
@@ -128,6 +133,11 @@ fn while_rolling_back() {
 #[test]
 fn while_swapping_warm() {
     family(PLAYS[4], sizes(), 37);
+}
+
+#[test]
+fn while_both_versions_have_the_port() {
+    family(PLAYS[5], sizes(), 37);
 }
 
 #[test]

@@ -724,3 +724,220 @@ fn what_the_settings_say_counts_here_too() {
     let asked = press(&mut model, "r");
     assert_eq!(batch(asked).as_deref(), Some("3"));
 }
+
+#[test]
+fn secrets_are_shown_by_a_key_and_hidden_when_the_page_is_left() {
+    let mut model = wide();
+    press(&mut model, "jjj<tab>");
+    let asked = press(&mut model, "i");
+    assert!(matches!(&asked[..], [Command::Inspect { app: Some(_), sandbox: Some(_), .. }]), "{asked:?}");
+    let ticket = model.ticket;
+    update(&mut model, Msg::Inspected { ticket, seen: Box::new(sample::inspected()) });
+    let shows = |model: &Model| text(model).contains("hush");
+    assert!(!shows(&model) && text(&model).contains("Connection refused"));
+    // The cursor's variable alone, then all.
+    press(&mut model, "Gx");
+    assert!(shows(&model) && !text(&model).contains("PORT=8080"));
+    press(&mut model, "x");
+    assert!(!shows(&model));
+    press(&mut model, "X");
+    assert!(shows(&model) && text(&model).contains("PORT=8080"));
+    // In the engine's own words, too.
+    press(&mut model, "i/TOKEN<enter>");
+    assert!(shows(&model), "{}", text(&model));
+    press(&mut model, "X");
+    assert!(!shows(&model) && text(&model).contains("TOKEN=********"));
+    press(&mut model, "X<esc><esc><esc>i");
+    assert!(matches!(model.screen, Screen::Instance(..)) && !shows(&model));
+    press(&mut model, "i");
+    // An answer to the page that was open before is for nobody.
+    update(&mut model, Msg::Inspected { ticket, seen: Box::new(sample::inspected()) });
+    assert!(text(&model).contains("asking the engine"));
+}
+
+#[test]
+fn an_open_page_asks_again_and_its_search_goes_round() {
+    let mut model = wide();
+    press(&mut model, "jjj<tab>i");
+    let ticket = model.ticket;
+    update(&mut model, Msg::Inspected { ticket, seen: Box::new(sample::inspected()) });
+    let late = |ms| Msg::Clock { wall: sample::now(), now: std::time::Duration::from_millis(ms) };
+    assert!(update(&mut model, late(4_000)).is_empty());
+    assert!(matches!(&update(&mut model, late(5_000))[..], [Command::Inspect { .. }]));
+    press(&mut model, "i/\"Pid\"<enter>");
+    let first = model.page.as_ref().unwrap().cursor;
+    press(&mut model, "n");
+    let second = model.page.as_ref().unwrap().cursor;
+    assert!(second > first);
+    press(&mut model, "n");
+    assert_eq!(model.page.as_ref().unwrap().cursor, first);
+    press(&mut model, "N/(<enter>");
+    assert!(text(&model).contains("not a regular expression"));
+    press(&mut model, "<esc>/nowhere<enter>");
+    assert!(text(&model).contains("not found"));
+}
+
+/// Presses a key with ctrl.
+fn ctrl(model: &mut Model, c: char) -> Vec<Command> {
+    let key =
+        crossterm::event::KeyEvent::new(crossterm::event::KeyCode::Char(c), crossterm::event::KeyModifiers::CONTROL);
+    update(model, Msg::Key(key))
+}
+
+#[test]
+fn what_is_under_the_cursor_is_copied_and_said() {
+    let cases = [
+        ("jjj<tab>yn", "shop/web-1"),
+        ("jjj<tab>ya", "172.18.0.3"),
+        ("jjj<tab>yi", "registry.local:5000/shop/web:v2"),
+        ("jjj<tab>yc", sample::id("shop-web-1.r7").as_str().to_owned().leak()),
+        ("jjj<tab>ys", sample::id("shop-web-1").as_str().to_owned().leak()),
+        ("jjjyn", "shop/web"),
+        ("jjjya", "172.18.0.3 172.18.0.4 172.18.0.5 172.18.0.6"),
+        // What is masked is copied masked.
+        ("jjj<tab>iGyy", "TOKEN=********"),
+        ("jjj<tab>iGxyy", "TOKEN=hush"),
+    ];
+    for (keys, wanted) in cases {
+        let mut model = wide();
+        let commands = press(&mut model, keys);
+        let copied = commands.iter().find_map(|command| match command {
+            Command::Copy(text) => Some(text.as_str()),
+            _ => None,
+        });
+        assert_eq!(copied, Some(wanted), "{keys}");
+        assert!(text(&model).contains(&format!("copied the {}", copied_what(&model))), "{keys}: {}", text(&model));
+        assert!(model.dialog.is_none());
+    }
+    let mut model = wide();
+    let line = press(&mut model, "jjj<tab>yy");
+    let [Command::Copy(line)] = &line[..] else { panic!("{line:?}") };
+    assert!(line.starts_with("web-1  ● ready  172.18.0.3  ✓ held"), "{line}");
+    // A letter that means nothing keeps asking; a heading has nothing.
+    assert!(press(&mut model, "yq").is_empty() && matches!(model.dialog, Some(Dialog::Copy(_))));
+    press(&mut model, "<esc>");
+    let mut model = wide();
+    assert!(press(&mut model, "jjjjy").is_empty());
+    assert!(text(&model).contains("nothing to copy here"));
+}
+
+fn copied_what(model: &Model) -> String {
+    let said = &model.notice.as_ref().unwrap().text;
+    said.strip_prefix("copied the ").unwrap().split(':').next().unwrap().to_owned()
+}
+
+#[test]
+fn an_operation_is_saved_as_its_name_says_and_nothing_is_overwritten() {
+    let mut model = running((120, 36), Course::default());
+    for (downs, ending, begins) in [
+        ("", "md", "# deploy shop/web: registry.local:5000/shop/web:v2 → "),
+        ("<down>", "json", "{\n"),
+        ("<down><down>", "svg", "<svg "),
+        ("<down><down><down>", "txt", " pitstop "),
+    ] {
+        assert!(ctrl(&mut model, 's').is_empty());
+        let commands = press(&mut model, &format!("{downs}<enter>"));
+        let [Command::Save { path, text }] = &commands[..] else { panic!("{ending}: {commands:?}") };
+        assert_eq!(*path, format!("pitstop-deploy-shop-web-3f2a01.{ending}"));
+        assert!(text.starts_with(begins), "{ending}: {text}");
+        // The name is taken: said, and another one may be typed.
+        update(&mut model, Msg::Saved(Err("it is there already".into())));
+        assert!(super::text(&model).contains("it is there already"));
+        let commands = press(&mut model, &format!("{}other.{ending}<enter>", "<backspace>".repeat(path.len())));
+        assert!(matches!(&commands[..], [Command::Save { path, .. }] if *path == format!("other.{ending}")));
+        update(&mut model, Msg::Saved(Ok(format!("other.{ending}"))));
+        assert!(model.dialog.is_none() && super::text(&model).contains("saved to other."));
+    }
+    ctrl(&mut model, 's');
+    assert!(press(&mut model, "x<enter>").is_empty());
+    assert!(text(&model).contains("should end in .md, .json or .svg,"), "{}", text(&model));
+}
+
+#[test]
+fn a_screen_is_saved_whole_and_without_its_hints() {
+    let mut model = narrow();
+    ctrl(&mut model, 's');
+    let commands = press(&mut model, "<enter>");
+    let [Command::Save { path, text }] = &commands[..] else { panic!("{commands:?}") };
+    assert_eq!(path, "pitstop-fleet-20261122-120431.txt");
+    assert!(text.contains("ci-runner-7") && text.contains("office/mail"), "{text}");
+    assert!(!text.contains("q quit") && !text.contains("Save"), "{text}");
+    // A page of secrets is saved as it is shown.
+    let mut model = wide();
+    press(&mut model, "jjj<tab>i");
+    ctrl(&mut model, 's');
+    let commands = press(&mut model, "<enter>");
+    let [Command::Save { text, .. }] = &commands[..] else { panic!("{commands:?}") };
+    assert!(text.contains("TOKEN=********"));
+}
+
+#[test]
+fn a_lost_engine_leaves_the_last_fleet_and_counts_down_to_the_next_try() {
+    let lost = |since: &str, fleet| FleetState::Stale {
+        fleet,
+        since: since.parse().unwrap(),
+        error: "connection refused".into(),
+        retry_in: std::time::Duration::from_secs(4),
+    };
+    let mut model = wide();
+    press(&mut model, "jjj");
+    clock(&mut model, 10_000);
+    update(&mut model, Msg::Fleet(lost("2026-11-22T12:04:19Z", Some(sample::fleet()))));
+    for (ms, said) in
+        [(10_000, "next try in 4 s"), (12_500, "next try in 2 s"), (14_000, "trying now"), (20_000, "trying now")]
+    {
+        clock(&mut model, ms);
+        assert!(text(&model).contains(said), "{ms}: {}", text(&model));
+    }
+    assert!(text(&model).contains("lost since 12:04:19: connection refused"));
+    // A watch that was begun anew knows no fleet and no beginning: both are kept, and the cursor.
+    update(&mut model, Msg::Fleet(lost("2026-11-22T12:04:29Z", None)));
+    assert_eq!(cursor(&model), "shop/web");
+    assert!(
+        text(&model).contains("lost since 12:04:19") && text(&model).contains("stale for 12 s"),
+        "{}",
+        text(&model)
+    );
+    // Restarting makes no sense now, so its key tries, too.
+    for key in ["r", "ctrl-r"] {
+        let commands = if key == "r" { press(&mut model, "r") } else { ctrl(&mut model, 'r') };
+        assert!(matches!(&commands[..], [Command::Resync]), "{key}: {commands:?}");
+        assert!(text(&model).contains("trying now"));
+        update(&mut model, Msg::Fleet(lost("2026-11-22T12:04:29Z", None)));
+    }
+    update(&mut model, Msg::Fleet(FleetState::Live(sample::fleet())));
+    assert!(text(&model).contains("the engine is back after 12 s"), "{}", text(&model));
+    assert_eq!(cursor(&model), "shop/web");
+    // Never reached: no fleet is made up.
+    let mut model = super::console((80, 24));
+    update(&mut model, Msg::Fleet(lost("2026-11-22T12:04:19Z", None)));
+    assert!(model.fleet().is_none() && text(&model).contains("No Docker Engine answers"));
+}
+
+#[test]
+fn a_file_is_found_and_of_its_services_what_is_marked_is_planned() {
+    let mut model = wide();
+    let asked = press(&mut model, "C");
+    assert!(matches!(&asked[..], [Command::Files { directory }] if directory.is_empty()), "{asked:?}");
+    let here = ["compose.yaml", "other.yml", "../", "apps/"].map(str::to_owned).to_vec();
+    update(&mut model, Msg::Files(Ok(here)));
+    // A directory is opened, and one that can't be read is said.
+    let asked = press(&mut model, "<down><down><down><enter>");
+    assert!(matches!(&asked[..], [Command::Files { directory }] if directory == "apps/"), "{asked:?}");
+    update(&mut model, Msg::Files(Err("apps/ cannot be read: permission denied".into())));
+    assert!(text(&model).contains("permission denied"));
+    press(&mut model, "<up><enter>");
+    update(&mut model, Msg::Files(Ok(vec!["apps/compose.yaml".into(), "./".into()])));
+    let asked = press(&mut model, "<enter>");
+    assert!(matches!(&asked[..], [Command::Load { path }] if path == "apps/compose.yaml"), "{asked:?}");
+    update(&mut model, Msg::Loaded(Ok(Box::new(sample::project()))));
+    assert!(text(&model).contains("Create shop  3 of 3 services"), "{}", text(&model));
+    assert!(press(&mut model, "*<enter>").is_empty());
+    assert!(text(&model).contains("mark at least one service"), "{}", text(&model));
+    let asked = press(&mut model, "<space><space>++<enter>");
+    let [Command::Plan { request, .. }] = &asked[..] else { panic!("{asked:?}") };
+    let Request::Create { project, services, scale, .. } = &**request else { panic!("{request:?}") };
+    // All are marked again: no names are needed.
+    assert_eq!((project.name.as_str(), services.len()), ("shop", 0));
+    assert_eq!(*scale, [("cache".to_owned(), 3)]);
+}

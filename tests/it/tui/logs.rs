@@ -193,8 +193,8 @@ fn a_file_gets_what_passes_the_filter() {
     let mut model = mixed((120, 36));
     press(&mut model, "&timed<enter>");
     let commands = press(&mut model, "s");
-    let [Command::Save { name, extension: "log", text }] = &commands[..] else { panic!("{commands:?}") };
-    assert_eq!(name, "pitstop-log-shop-web");
+    let [Command::Save { path, text }] = &commands[..] else { panic!("{commands:?}") };
+    assert_eq!(path, "pitstop-log-shop-web-20261122-120431.log");
     assert!(text.lines().count() >= 8 && text.lines().all(|line| line.contains("timed out")), "{text}");
     assert!(text.starts_with("2026-11-22T12:04:31") && text.contains("Z web-") && !text.contains('\u{1b}'), "{text}");
     update(&mut model, Msg::Saved(Ok("pitstop-log-shop-web.log".into())));

@@ -88,7 +88,7 @@ fn tab_completes_what_the_console_knows() {
     }
     let mut model = console((120, 36));
     press(&mut model, ":create -f x --file <esc>:");
-    update(&mut model, Msg::Files(vec!["compose.yaml".into()]));
+    update(&mut model, Msg::Files(Ok(vec!["compose.yaml".into()])));
     press(&mut model, "deploy web --file c<tab>");
     assert_eq!(line(&model), "deploy web --file compose.yaml ");
 }

@@ -10,12 +10,16 @@ use pitstop::domain::facts::Facts;
 use pitstop::domain::fleet::{BoundPort, Container, Detail, EngineInfo, Fleet, Health, MountSeen, State};
 use pitstop::domain::identity::{Address, Identity, Verdict};
 use pitstop::domain::ids::{AppId, ContainerId, InstanceName, OpId, ServerName};
+use pitstop::domain::inspection::Inspection;
 use pitstop::domain::labels::{OwnLabels, Role};
 use pitstop::domain::options::Options;
 use pitstop::domain::plan::{Action, Lane, Plan};
+use pitstop::domain::project::{AppEntry, Dependency, DependencyCondition, ProjectSpec};
 use pitstop::domain::recipe;
 use pitstop::domain::record::{Extra, ExtraLine, Header, Record, Summary};
 use pitstop::domain::spec::{AppSpec, MountKind, RestartPolicy};
+use pitstop::tui::instance::Seen;
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// The moment all samples are seen at.
@@ -36,6 +40,7 @@ pub fn engine() -> EngineInfo {
         api_version: "1.50".into(),
         os: "linux".into(),
         arch: "amd64".into(),
+        kernel: "6.1.0-18-amd64".into(),
         cpus: 8,
         memory: 16 << 30,
         live_restore: false,
@@ -171,6 +176,48 @@ pub fn fleet() -> Fleet {
         all.push(container);
     }
     Fleet::assemble(engine(), all)
+}
+
+/// What an engine says of an instance's containers.
+pub fn inspected() -> Seen {
+    let read = |json: serde_json::Value| Some(Ok(Inspection::read(json.to_string().as_bytes()).unwrap()));
+    let health = json!({"Status": "unhealthy", "FailingStreak": 2, "Log": [
+        {"Start": "2026-11-22T12:04:02Z", "End": "2026-11-22T12:04:02.2Z", "ExitCode": 1,
+         "Output": "curl: (7) Failed to connect to 127.0.0.1 port 8080\nConnection refused\n"},
+    ]});
+    Seen {
+        app: read(json!({
+            "Id": id("shop-web-1.r7").as_str(), "Name": "/shop-web-1.r7",
+            "State": {"Status": "running", "Running": true, "Pid": 4711, "Health": health},
+            "Config": {"Env": ["PORT=8080", "TOKEN=hush"], "Cmd": ["serve", "--all"], "Healthcheck": {"Test": ["CMD", "curl"]}},
+            "HostConfig": {"NetworkMode": "container:c0ffee", "Memory": 268_435_456, "Privileged": false},
+        })),
+        sandbox: read(json!({
+            "Id": id("shop-web-1").as_str(), "Name": "/shop-web-1", "State": {"Status": "running", "Pid": 4242},
+            "NetworkSettings": {"Networks": {"shop_default": {"IPAddress": "172.18.0.3", "MacAddress": "02:42:ac:12:00:03"}}},
+        })),
+    }
+}
+
+/// A file's services: one that is there, and two that are not.
+pub fn project() -> ProjectSpec {
+    let mut project = ProjectSpec { name: "shop".into(), ..ProjectSpec::default() };
+    project.warnings = vec!["compose.yaml:14: services.web.develop: changes nothing that runs; passed over".into()];
+    for (name, image, replicas, after) in [
+        ("web", "registry.local:5000/shop/web:v2", 4, &["queue", "cache"][..]),
+        ("queue", "nats:2.10", 1, &[]),
+        ("cache", "valkey:8", 1, &[]),
+    ] {
+        let needs = |app: &&str| Dependency {
+            app: (*app).to_owned(),
+            condition: DependencyCondition::ServiceHealthy,
+            required: true,
+        };
+        let depends_on = after.iter().map(needs).collect();
+        let spec = AppSpec { image: image.into(), ..AppSpec::default() };
+        project.apps.insert(name.into(), AppEntry { spec, replicas, depends_on });
+    }
+    project
 }
 
 /// What the recipes may look at: the fleet, and images that are here.

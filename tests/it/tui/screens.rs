@@ -2,7 +2,8 @@
 
 use super::sample::Course;
 use super::{at_a_gate, clock, console, draw, picture, press, running, sample, showing, text};
-use pitstop::domain::fleet::{Fleet, FleetState};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use pitstop::domain::fleet::{Fleet, FleetState, Health};
 use pitstop::domain::load::Load;
 use pitstop::domain::plan::Plan;
 use pitstop::tui::message::{Msg, Refusal};
@@ -165,11 +166,78 @@ fn help() {
     });
 }
 
+/// An instance's page with what the engine says of its containers.
+fn inspected(size: (u16, u16)) -> Model {
+    let mut fleet = sample::fleet();
+    let web = fleet.apps.iter_mut().find(|app| app.id.app == "web").unwrap();
+    web.instances[0].app.as_mut().unwrap().health = Some(Health::Unhealthy);
+    let mut model = showing(size, FleetState::Live(fleet));
+    press(&mut model, "/web-1<enter>");
+    press(&mut model, if size.0 >= 110 { "<tab>i" } else { "ji" });
+    let ticket = model.ticket;
+    update(&mut model, Msg::Inspected { ticket, seen: Box::new(sample::inspected()) });
+    model
+}
+
 #[test]
 fn one_instance() {
-    look("instance", |size| {
+    look("instance", inspected);
+    look("instance_revealed", |size| {
+        let mut model = inspected(size);
+        press(&mut model, "Gx");
+        model
+    });
+    look("instance_json", |size| {
+        let mut model = inspected(size);
+        press(&mut model, "i/health<enter>n");
+        model
+    });
+}
+
+#[test]
+fn copying_and_saving() {
+    look("copy", |size| {
+        let mut model = inspected(size);
+        press(&mut model, "y");
+        model
+    });
+    look("save", |size| {
+        let mut model = running(size, Course::default());
+        update(&mut model, Msg::Key(KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL)));
+        press(&mut model, "<down><down>");
+        model
+    });
+}
+
+#[test]
+fn creating_from_a_file() {
+    let files = |model: &mut Model| {
+        press(model, "C");
+        let names = [
+            "compose.yaml",
+            "docker-compose.prod.yaml",
+            "other.yml",
+            "../",
+            "apps/",
+            "deploy/",
+            "docs/",
+            "src/",
+            "web/",
+        ];
+        update(model, Msg::Files(Ok(names.map(str::to_owned).to_vec())));
+    };
+    look("create_file", |size| {
         let mut model = showing(size, live());
-        press(&mut model, "jj<tab>i");
+        files(&mut model);
+        press(&mut model, "<down><down><down><down><down><down>");
+        model
+    });
+    look("create_services", |size| {
+        let mut model = showing(size, live());
+        files(&mut model);
+        press(&mut model, "<enter>");
+        update(&mut model, Msg::Loaded(Ok(Box::new(sample::project()))));
+        press(&mut model, "j<space>+");
         model
     });
 }

@@ -97,6 +97,8 @@ fn an_app_lives_its_life_from_the_console() {
     term.press(Key::Char('C'));
     term.wait_for("compose.yaml");
     term.press(Key::Enter);
+    term.wait_for("1 of 1 service");
+    term.press(Key::Enter);
     term.wait_for("run it");
     term.press(Key::Enter);
     succeeds(&mut term, "create");
