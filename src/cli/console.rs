@@ -13,7 +13,7 @@ use crate::domain::ids::ImageRef;
 use crate::domain::options::Options;
 use crate::engine::{Location, Records};
 use std::io::IsTerminal;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 /// What the console needs to know.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub struct Start {
     pub options: Options,
     /// Where records of operations are kept.
     pub records: Option<Records>,
+    /// Where the console's choices are kept; `None`: nowhere.
+    pub kept: Option<PathBuf>,
     /// What counts where a line that is typed says nothing.
     pub settings: Settings,
     /// The engine is simulated.
@@ -99,6 +101,8 @@ pub(super) fn start(cli: &Cli) -> Result<Start, CliError> {
         trust_commands: settings.trust_commands.unwrap_or(false),
         on_hangup: settings.on_hangup.unwrap_or_default(),
         options: settings.defaults.clone().options(false, None),
+        // A demo leaves nothing behind.
+        kept: if demo.is_some() { None } else { paths::state_dir().ok().map(|state| state.join("console.toml")) },
         records: if demo.is_some() { None } else { history::records() },
         demo,
         settings,

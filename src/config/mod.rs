@@ -5,5 +5,6 @@
 
 pub mod compose;
 pub mod file;
+pub mod kept;
 pub mod paths;
 pub mod settings;

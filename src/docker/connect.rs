@@ -191,6 +191,7 @@ fn engine_info(
         os: text(version.os),
         arch: text(version.arch),
         kernel: text(version.kernel_version),
+        podman: version.components.iter().flatten().any(|part| part.name.starts_with("Podman")),
         cpus: info.ncpu.and_then(|n| u32::try_from(n).ok()).unwrap_or(1).max(1),
         memory: info.mem_total.and_then(|n| u64::try_from(n).ok()).unwrap_or_default(),
         live_restore: info.live_restore_enabled.unwrap_or_default(),

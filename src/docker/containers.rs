@@ -16,6 +16,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 /// What the engine waits between signal and kill when neither we nor the container say.
+/// How often, and how far apart, an answer is asked for again that tells of a container not cleaned up yet.
+const CLEANED_UP: (u32, Duration) = (30, Duration::from_millis(100));
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
 /// How a container ended when it was asked to.
@@ -50,7 +52,19 @@ impl Docker {
     ) -> Result<Vec<Container>, DockerError> {
         let filters = (!filters.is_empty()).then_some(filters);
         let options = ListContainersOptions { all: true, filters, ..ListContainersOptions::default() };
-        let list = self.call("list", "containers", LIST, self.client().list_containers(Some(options))).await?;
+        let mut tries = 0;
+        let list = loop {
+            let list =
+                self.call("list", "containers", LIST, self.client().list_containers(Some(options.clone()))).await;
+            match list {
+                // Podman has a word for a container that has ended and is not cleaned up yet, which Docker's model does not know.
+                Err(error) if self.info().podman && error.failure == Failure::Broken && tries < CLEANED_UP.0 => {
+                    tries += 1;
+                    tokio::time::sleep(CLEANED_UP.1).await;
+                }
+                list => break list?,
+            }
+        };
         let list: Vec<_> = list.into_iter().filter_map(read::summary).collect();
         for container in &list {
             self.remember(&container.id, &container.name);
@@ -169,7 +183,14 @@ impl Changes {
         let body =
             ContainerUpdateBody { restart_policy: Some(write::restart(policy)), ..ContainerUpdateBody::default() };
         let request = self.client().update_container(id.as_str(), body);
-        self.call("set restart policy of", &self.name(id), READ, request).await
+        match self.call("set restart policy of", &self.name(id), READ, request).await {
+            // Podman before 5.1 has no such request; it restarts nothing by itself but what has ended.
+            Err(error) if self.info().podman && error.failure == Failure::NotFound => {
+                tracing::warn!(%error, "this Podman can't change a restart policy; the one it was made with stays");
+                Ok(())
+            }
+            done => done,
+        }
     }
 }
 

@@ -97,8 +97,12 @@ impl Changes {
         &self,
         operation: &'static str,
         name: &ObjectName,
-        body: ContainerCreateBody,
+        mut body: ContainerCreateBody,
     ) -> Result<ContainerId, DockerError> {
+        if self.info().podman {
+            // Docker's default, which Podman takes for none at all: it would kill at once.
+            body.stop_timeout.get_or_insert(10);
+        }
         let options = CreateContainerOptions { name: Some(name.to_string()), ..CreateContainerOptions::default() };
         let client = self.old_mac(&body).map_or_else(|| self.client().clone(), |json| self.sending(&json));
         let request = client.create_container(Some(options), body);

@@ -92,7 +92,10 @@ impl DockerError {
         let new = |failure, message: &str| Self::new(operation, subject, failure, message);
         match error {
             ClientError::DockerResponseServerError { status_code, message } => {
-                let mut answer = new(of_status(*status_code), message);
+                // Podman says so with status 500.
+                let gone = *status_code == 500 && message.contains("no such container");
+                let failure = if gone { Failure::NotFound } else { of_status(*status_code) };
+                let mut answer = new(failure, message);
                 answer.status = Some(*status_code);
                 answer
             }

@@ -191,7 +191,8 @@ fn name_of(name: Option<String>) -> Clean {
 fn own(labels: &BTreeMap<String, String>, name: &str, mode: &str) -> Option<OwnLabels> {
     let joined = mode.starts_with("container:");
     OwnLabels::read(labels).filter(|own| match own.role {
-        Role::App => joined,
+        // Podman's lists don't tell it; its inspections do.
+        Role::App => joined || mode.is_empty(),
         // Put aside, it is called `.old`, `.old2` …
         Role::Sandbox => {
             let rest = name.strip_prefix(&own.app.sandbox_name(own.number));

@@ -31,12 +31,23 @@ pub struct EngineInfo {
     /// Docker's names: `amd64`, `arm64` …
     pub arch: String,
     /// Its kernel's: `6.1.0-18-amd64`.
+    #[serde(default)]
     pub kernel: String,
+    /// Podman answers, in Docker's words; they differ here and there.
+    #[serde(default)]
+    pub podman: bool,
     pub cpus: u32,
     /// Bytes.
     pub memory: u64,
     /// Containers survive a restart of the daemon.
     pub live_restore: bool,
+}
+
+impl EngineInfo {
+    /// Who it is.
+    pub fn product(&self) -> &'static str {
+        if self.podman { "Podman" } else { "Docker" }
+    }
 }
 
 /// A container's state as Docker names it.

@@ -62,6 +62,8 @@ pub struct Seen<'a> {
     pub batch: usize,
     /// `--security-opt`s.
     pub security: &'a [String],
+    /// The engine is Podman.
+    pub podman: bool,
 }
 
 /// The way, and what is to be said about it.
@@ -138,6 +140,9 @@ impl Seen<'_> {
 
     /// Why nothing can be held.
     fn impossible(&self) -> Option<String> {
+        if self.podman {
+            return Some("Podman does not let pitstop speak with the sandbox's guest".to_owned());
+        }
         if self.guest < GUEST {
             return Some(
                 "its sandbox was made by an earlier pitstop, whose guest can't hold a new version back; \
@@ -237,6 +242,7 @@ mod tests {
             ("own profile", Seen { security: &profile, ..plain }, Warm::Auto, Ok((start(Some(80)), "seccomp"))),
             ("own profile", Seen { security: &profile, ..plain }, Warm::Bind, Err("seccomp")),
             ("own profile", Seen { security: &profile, ..plain }, Warm::Exclusive, Err("seccomp")),
+            ("Podman", Seen { podman: true, ..plain }, Warm::Auto, Ok((None, "Podman"))),
             ("old guest", Seen { guest: 1, ..plain }, Warm::Auto, Ok((None, "earlier pitstop"))),
             ("old guest", Seen { guest: 1, ..plain }, Warm::Start, Err("earlier pitstop")),
             ("memory", Seen { memory: Some((600, 1000)), ..plain }, Warm::Auto, Ok((None, "memory"))),

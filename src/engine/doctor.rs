@@ -69,8 +69,14 @@ fn check(level: Level, subject: &'static str, finding: impl Into<String>, advice
 fn engine(docker: &Docker) -> Check {
     let info = docker.info();
     let finding = format!(
-        "Docker {} at {}, API {}, {}/{}, {} CPUs",
-        info.version, info.host, info.api_version, info.os, info.arch, info.cpus
+        "{} {} at {}, API {}, {}/{}, {} CPUs",
+        info.product(),
+        info.version,
+        info.host,
+        info.api_version,
+        info.os,
+        info.arch,
+        info.cpus
     );
     check(Level::Ok, "engine", finding, None)
 }

@@ -14,8 +14,9 @@ use super::replay::Replay;
 use super::terminal::{self, Screen};
 use super::tour::{Next, Script, Tour};
 use super::update::update;
-use super::{fault, own_log, view};
+use super::{columns, fault, own_log, view};
 use crate::config;
+use crate::config::kept::Kept;
 use crate::config::settings::{Notify, OnHangup};
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
@@ -26,6 +27,7 @@ use crate::engine::{Location, Operator, Records, Shell, clock};
 use crossterm::event::{Event, KeyCode};
 use futures_util::StreamExt;
 use std::io;
+use std::path::PathBuf;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -65,6 +67,8 @@ pub struct Settings {
     pub options: Options,
     /// Where records of operations are kept.
     pub records: Option<Records>,
+    /// Where choices are kept; `None`: nowhere.
+    pub kept: Option<PathBuf>,
     /// What tells of the end of a long operation.
     pub notify: config::settings::Console,
     /// What may be typed behind `:`.
@@ -127,6 +131,9 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
     model.zone = jiff::tz::TimeZone::system();
     model.read_only = settings.read_only;
     model.options = settings.options.clone();
+    if let Some(path) = &settings.kept {
+        columns::restore(&mut model.list.shown, &Kept::read(path));
+    }
     model.simulated = settings.demo.is_some();
     let (files, tour) = settings.demo.map_or((Vec::new(), None), |demo| (demo.files, demo.tour));
     let tour = tour.as_ref().map(Tour::of).transpose().map_err(|error| StartError(vec![error]))?;
@@ -139,6 +146,7 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         sandbox_image: settings.sandbox_image,
         records: settings.records,
         trust_commands: settings.trust_commands,
+        kept: settings.kept,
     };
     let config::settings::Console { notify, notify_after } = settings.notify;
     model.ring_after = (notify != Notify::Off).then_some(notify_after.unwrap_or(LONG));

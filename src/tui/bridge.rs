@@ -11,6 +11,7 @@ use super::message::{Command, Msg, Refusal};
 use super::shelf;
 use crate::config::compose::{self, LoadOptions};
 use crate::config::file;
+use crate::config::kept::Kept;
 use crate::domain::balancer::{self, TrafficSeen};
 use crate::domain::clean::clean_lines;
 use crate::domain::event::Urgency;
@@ -47,6 +48,8 @@ pub struct Reach {
     pub records: Option<Records>,
     /// Commands that labels name, for a load balancer, may be run here.
     pub trust_commands: bool,
+    /// Where choices are kept.
+    pub kept: Option<PathBuf>,
 }
 
 /// What comes from the bridge.
@@ -181,7 +184,7 @@ impl Bridge {
             }
             Command::Read { ticket, line } => shelf::read_line(self.read.clone(), ticket, line, self.tell.clone()),
             Command::Lines => shelf::lines(self.reach.records.clone(), self.tell.clone()),
-            Command::Keep(line) => shelf::keep(self.reach.records.clone(), line),
+            Command::KeepLine(line) => shelf::keep(self.reach.records.clone(), line),
             Command::Tell { op, order } => shelf::tell(self.reach.records.clone(), op, order, self.tell.clone()),
             Command::Doctor => shelf::doctor(self.session.get().cloned(), self.tell.clone()),
             Command::Context(name) => return vec![Msg::Switched(self.switch(name))],
@@ -191,6 +194,7 @@ impl Bridge {
             Command::Inspect { ticket, app, sandbox } => self.inspect(ticket, app, sandbox),
             Command::Log { ticket, wanted } => self.follow(ticket, wanted),
             Command::EndLogs => self.logs.abort_all(),
+            Command::Keep(kept) => self.keep(kept),
             Command::Save { path, text } => self.save(path, text),
             Command::Quit
             | Command::Ring(_)
@@ -286,6 +290,17 @@ impl Bridge {
             };
             let why = why.map(|why| clean_lines(&why).replace('\n', " "));
             let _ = tell.send(Msg::LogEnded { ticket, source, why }).await;
+        });
+    }
+
+    /// Keeps choices, where there is a place for that.
+    fn keep(&self, kept: Kept) {
+        let (tell, Some(path)) = (self.tell.clone(), self.reach.kept.clone()) else { return };
+        tokio::task::spawn_blocking(move || {
+            if let Err(why) = kept.write(&path) {
+                // A console that has gone needs no answer.
+                let _ = tell.blocking_send(Msg::NotKept(format!("{} {why}", path.display())));
+            }
         });
     }
 

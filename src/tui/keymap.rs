@@ -60,6 +60,7 @@ actions! {
     FoldAll = "fold_all", "fold all", "fold or unfold everything";
     Group = "group", "group", "a heading for each project, or one list";
     Wide = "wide", "wide", "one list with more columns, or two panes";
+    Columns = "columns", "columns", "choose the columns of the fleet; the choice is kept, as are wide and headings";
     SortName = "sort_name", "by name", "sort by name; the same key again turns it round";
     SortCpu = "sort_cpu", "by CPU", "sort by CPU";
     SortMemory = "sort_memory", "by memory", "sort by memory";

@@ -4,6 +4,7 @@ use super::instance::Seen;
 use super::logs::Wanted;
 use super::rows::Loads;
 use super::theme::Role;
+use crate::config::kept::Kept;
 use crate::domain::balancer::TrafficSeen;
 use crate::domain::control::Order;
 use crate::domain::event::{OpEvent, Urgency};
@@ -102,6 +103,8 @@ pub enum Msg {
         name: String,
         how: Result<Option<i64>, String>,
     },
+    /// Choices could not be kept: why.
+    NotKept(String),
     /// The answer to [`Command::Save`]: the file, or why not.
     Saved(Result<String, String>),
 }
@@ -139,6 +142,10 @@ pub enum Command {
     History,
     /// Read that operation's record.
     Record(OpId),
+    /// Look for Compose files in that directory; empty: the current one.
+    Files {
+        directory: String,
+    },
     /// Read a line that was typed.
     Read {
         ticket: u64,
@@ -147,7 +154,7 @@ pub enum Command {
     /// What was typed in earlier runs.
     Lines,
     /// Keep a line for later runs.
-    Keep(String),
+    KeepLine(String),
     /// Say that to an operation that runs in another console; `None`: to the only one.
     Tell {
         op: Option<String>,
@@ -157,10 +164,6 @@ pub enum Command {
     Doctor,
     /// Go to another engine.
     Context(String),
-    /// Look for Compose files in that directory; empty: the current one.
-    Files {
-        directory: String,
-    },
     /// Read a Compose file.
     Load {
         path: String,
@@ -185,6 +188,8 @@ pub enum Command {
         path: String,
         text: String,
     },
+    /// Keep these choices for the next time.
+    Keep(Kept),
     /// Ask the terminal to take this into its clipboard.
     Copy(String),
 }

@@ -9,7 +9,7 @@
 //! terminal   taken over and given back   keys   read from it, and its end   fault   a panic, told when it is ours no more
 //! raw        lent to a shell in a container
 //! creating   files and services to create from
-//! copy       what can be copied   palette  a theme's colours for files
+//! columns    which are wanted   copy  what can be copied   palette  a theme's colours for files
 //! look       which looks fit it          bridge  the engine's side of commands     looks  what containers on screen take
 //! tour       the console played by a script
 //! operation  one operation as its events tell it   own_log  pitstop's own log
@@ -23,6 +23,7 @@
 
 mod app;
 mod bridge;
+pub mod columns;
 pub mod copy;
 pub mod creating;
 mod fault;

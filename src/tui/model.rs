@@ -3,6 +3,7 @@
 //! Changed by `update` alone and read by `view` alone. Holds no handles of the engine: what is to be done leaves
 //! `update` as [`Command`](super::message::Command)s.
 
+use super::columns::Columns;
 use super::copy;
 use super::creating::Services;
 use super::glyphs::Glyphs;
@@ -87,6 +88,8 @@ pub struct Model {
     pub history: Option<History>,
     /// The record that is looked at.
     pub replay: Option<Replay>,
+    /// Of the instance's page, while it is open.
+    pub page: Option<InstancePage>,
     /// Something to read: a title, and lines.
     pub reading: Option<(String, Vec<(String, Role)>)>,
     /// An operation that took so long rings at its end; `None`: none does.
@@ -99,8 +102,6 @@ pub struct Model {
     pub lines: Option<Vec<String>>,
     /// What may be typed.
     pub grammar: Grammar,
-    /// Of the instance's page, while it is open.
-    pub page: Option<InstancePage>,
     /// Distinguishes answers to the plan asked for last from late ones.
     pub ticket: u64,
     /// Quit as soon as no operation runs.
@@ -192,6 +193,8 @@ pub enum Dialog {
     Quit,
     /// Which services of a Compose file.
     Services(Box<Services>),
+    /// Which columns the fleet has: what the list says is seen at once.
+    Columns(Columns),
     /// Which of the things under the cursor to copy.
     Copy(Vec<copy::Item>),
     /// Which theme: the one the cursor is on is seen at once.
@@ -353,13 +356,13 @@ impl Model {
             logs: None,
             history: None,
             replay: None,
+            page: None,
             reading: None,
             ring_after: None,
             notice_row: 0,
             prompt: None,
             lines: None,
             grammar: Grammar::default(),
-            page: None,
             ticket: 0,
             leaving: false,
             read_only: false,

@@ -66,6 +66,8 @@ pub struct Shown {
     pub folded: BTreeSet<RowId>,
     /// A heading for each project.
     pub by_project: bool,
+    /// Titles of columns that are not wanted.
+    pub hidden: Vec<&'static str>,
     /// One list of all columns, where there could be two panes.
     pub flat: bool,
 }

@@ -36,6 +36,7 @@ pub(super) fn choose(
         memory: limit.filter(|_| machine > 0).map(|limit| (limit, machine)),
         batch,
         security: &spec.container.security_opt,
+        podman: draft.facts.fleet.engine.podman,
     };
     match seen.choose(wish) {
         Ok(Choice { hold, why }) => {

@@ -7,7 +7,7 @@ use super::super::input::Line;
 use super::super::message::{Command, Refusal};
 use super::super::model::{Ask, Confirm, Dialog, Model, Question};
 use super::super::theme::Role;
-use super::{bulk, copy, creating, export, marks, say, themes};
+use super::{bulk, columns, copy, creating, export, marks, say, themes};
 use crate::domain::event::Urgency;
 use crate::domain::options::{BatchSize, Gate, OnFailure};
 use crate::domain::plan::{Kind, Plan};
@@ -27,12 +27,14 @@ pub fn plan(model: &mut Model, request: Request, what: String) -> Vec<Command> {
 pub fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
     if key.code == KeyCode::Esc || (key.code == KeyCode::Char('c') && key.modifiers == KeyModifiers::CONTROL) {
         themes::close(model);
+        columns::close(model);
         model.dialog = None;
         model.ticket += 1;
         return Vec::new();
     }
     match &mut model.dialog {
         Some(Dialog::Themes(_)) => themes::press(model, key),
+        Some(Dialog::Columns(_)) => return columns::press(model, key),
         Some(Dialog::Copy(_)) => return copy::press(model, key),
         Some(Dialog::Services(_)) => return creating::press(model, key),
         Some(Dialog::Ask(ask)) => match key.code {

@@ -6,7 +6,7 @@ use super::super::message::Command;
 use super::super::model::{Ask, Dialog, Model, Question};
 use super::super::rows::{self, AppKey, Row, RowId, Sort};
 use super::super::theme::Role;
-use super::{dialog, marks, moved, say};
+use super::{columns, dialog, marks, moved, say};
 use crate::domain::fleet::{Container, Instance};
 use crate::domain::options::Options;
 use crate::engine::Request;
@@ -39,11 +39,14 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
             model.list.shown.by_project = !model.list.shown.by_project;
             model.list.shown.folded.retain(|id| !matches!(id, RowId::Group(_)));
             settle(model);
+            return columns::keep(model);
         }
         Action::Wide => {
             model.list.shown.flat = !model.list.shown.flat;
             settle(model);
+            return columns::keep(model);
         }
+        Action::Columns => columns::open(model),
         Action::SortName => sort(model, Sort::Name),
         Action::SortCpu => sort(model, Sort::Cpu),
         Action::SortMemory => sort(model, Sort::Memory),

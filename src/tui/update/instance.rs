@@ -6,7 +6,7 @@ use super::super::keymap::Action;
 use super::super::message::Command;
 use super::super::model::{Model, Screen};
 use super::super::pattern::Pattern;
-use super::super::rows::AppKey;
+use super::super::rows::{AppKey, RowId};
 use super::super::theme::Role;
 use super::super::view;
 use super::{close, fleet, moved, open, say};
@@ -80,7 +80,11 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
             page.typing = Some((Line::new(before), None));
         }
         Action::NextHit | Action::PreviousHit => return find(model, action == Action::NextHit),
-        Action::Logs | Action::Shell => return fleet::act(model, action),
+        Action::Logs => {
+            let Screen::Instance(key, name) = model.screen.clone() else { return Vec::new() };
+            return super::logs::begin(model, name.0.clone(), vec![RowId::Instance(key, name)]);
+        }
+        Action::Shell => return fleet::act(model, action),
         _ => {
             page.cursor = moved(page.cursor, rows.len(), room, action);
             return Vec::new();

@@ -8,6 +8,7 @@
 //! notices    keys of the list of what has ended        prompt  keys of the line behind `:`    said  what it asked for
 //! creating   a Compose file and its services
 //! lost       the fleet as it comes, and an engine that is gone
+//! columns    choosing those of the fleet
 //! copy       what goes to the clipboard                export    what goes into a file
 //! history    the list of operations                    replay  one of them, from its record
 //! themes     choosing a theme                          instance  keys of an instance's page, and what the engine says of it
@@ -15,6 +16,7 @@
 //! ```
 
 mod bulk;
+mod columns;
 mod copy;
 mod creating;
 mod dialog;
@@ -170,6 +172,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
                 Ok(_) => say(model, format!("back from {name}"), Role::Dim),
                 Err(why) => say(model, why, Role::Bad),
             }
+            Vec::new()
+        }
+        Msg::NotKept(why) => {
+            say(model, why, Role::Warn);
             Vec::new()
         }
         Msg::Saved(answer) => {

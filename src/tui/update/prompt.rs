@@ -56,7 +56,7 @@ fn enter(model: &mut Model, mut prompt: Prompt) -> Vec<Command> {
         let lines = model.lines.get_or_insert_default();
         lines.retain(|other| *other != kept);
         lines.push(kept.clone());
-        commands.push(Command::Keep(kept));
+        commands.push(Command::KeepLine(kept));
     }
     model.prompt = Some(prompt);
     commands

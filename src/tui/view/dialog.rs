@@ -1,11 +1,10 @@
 //! Questions and answers over the screen. The safe answer is the one that Enter or Esc gives.
 
-use super::super::copy::Item;
-use super::super::model::{Ask, Confirm, Dialog, Model, Question, Themes};
+use super::super::model::{Ask, Confirm, Dialog, Model, Question};
 use super::super::text;
 use super::super::theme::Role;
 use super::pen::{Pen, Spans, spans_width};
-use super::{bulk, gate, services, table, waterfall};
+use super::{bulk, gate, lists, services, table, waterfall};
 use crate::domain::ids::InstanceName;
 use crate::domain::options::{Gate, OnFailure};
 use crate::domain::plan::{Action, Kind, Lane, Plan, Step};
@@ -25,15 +24,19 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
         }
         Dialog::Confirm(confirm) => draw_confirm(pen, confirm, area),
         Dialog::Themes(themes) => {
-            draw_themes(pen, model, themes, area);
+            lists::themes(pen, model, themes, area);
             None
         }
         Dialog::Services(services) => {
             services::draw(pen, services, area);
             None
         }
+        Dialog::Columns(open) => {
+            lists::columns(pen, model, open, area);
+            None
+        }
         Dialog::Copy(items) => {
-            draw_copy(pen, items, area);
+            lists::copy(pen, items, area);
             None
         }
         Dialog::Bulk(all) => bulk::draw(pen, all, area),
@@ -68,53 +71,6 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
             None
         }
     }
-}
-
-/// What can be copied, each with its key.
-fn draw_copy(pen: &mut Pen<'_>, items: &[Item], area: Rect) {
-    let wide = items.iter().map(|item| text::width(item.what)).max().unwrap_or(0);
-    let room = width(area).saturating_sub(wide + 5);
-    let dots = pen.glyphs().dots;
-    let line = |item: &Item| {
-        let what = format!("  {:<wide$}  ", item.what);
-        vec![(item.key.to_string(), Role::Key), (what, Role::Dim), (text::head(&item.value, room, dots), Role::Text)]
-    };
-    let lines: Vec<Spans> = items.iter().map(line).collect();
-    framed(pen, area, "Copy", Role::Focus, &lines, &[key("esc", "nothing")]);
-}
-
-/// The list, and the roles as the theme under the cursor has them.
-fn draw_themes(pen: &mut Pen<'_>, model: &Model, themes: &Themes, area: Rect) {
-    let g = pen.glyphs();
-    let sample: [(&str, &str, Role); 8] = [
-        (g.ready, "ready", Role::Good),
-        (g.part, "starting", Role::Busy),
-        (g.warn, "loose", Role::Warn),
-        (g.bad, "failed", Role::Bad),
-        (g.bad, "CHANGED", Role::Loud),
-        (g.cursor, "key", Role::Key),
-        (g.off, "stale", Role::Stale),
-        (g.sep, "quiet", Role::Dim),
-    ];
-    let all = model.all_themes();
-    let wide = all.iter().map(|(name, _)| text::width(name)).max().unwrap_or(0);
-    let mut lines: Vec<Spans> = Vec::new();
-    for i in 0..all.len().max(sample.len()) {
-        let (sign, name) = match all.get(i) {
-            Some((name, _)) => (if i == themes.chosen { g.cursor } else { " " }, *name),
-            None => (" ", ""),
-        };
-        let role = if i == themes.chosen { Role::Key } else { Role::Text };
-        let mut line = vec![(format!("{sign} {name:<wide$}      "), role)];
-        if let Some((symbol, word, role)) = sample.get(i) {
-            line.push((format!("{symbol} {word}"), *role));
-        }
-        lines.push(line);
-    }
-    if let Some(wrong) = &themes.wrong {
-        lines.extend(text::wrap(wrong, width(area)).into_iter().map(|line| vec![(line, Role::Bad)]));
-    }
-    framed(pen, area, "Theme", Role::Focus, &lines, &[key("enter", "wear it"), key("esc", "as before")]);
 }
 
 pub(super) fn key(key: &str, what: &str) -> (String, String) {

@@ -135,9 +135,10 @@ fn narrow_list(model: &Model, area: Rect) -> Rect {
     Rect { height: area.height - below, ..area }
 }
 
-fn style(model: &Model, focused: bool) -> Style {
+fn style(model: &Model, focused: bool) -> Style<'_> {
     let shown = &model.list.shown;
-    Style { selected: None, focused, stale: model.is_stale(), sorted: shown.sort.titles(), reversed: shown.reversed }
+    let (sorted, reversed, hidden) = (shown.sort.titles(), shown.reversed, &shown.hidden[..]);
+    Style { selected: None, focused, stale: model.is_stale(), sorted, reversed, hidden }
 }
 
 fn wide(pen: &mut Pen<'_>, model: &Model, fleet: &Fleet, area: Rect) {

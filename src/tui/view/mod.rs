@@ -6,7 +6,7 @@
 //! operation waterfall detail  one operation    page     help
 //! logs     lines of instances                  instance all about one of them
 //! dialog   questions over the screen           message  why there are no rows
-//! bulk     plans for several apps              services of a Compose file
+//! bulk     plans for several apps              services of a Compose file   lists  to choose from
 //! history replay   operations of the past
 //! prompt   the line behind `:`                 notices  what has ended, in the title and as a list
 //! ```
@@ -19,6 +19,7 @@ mod fleet;
 mod gate;
 mod history;
 mod instance;
+mod lists;
 mod logs;
 mod message;
 mod notices;
@@ -169,7 +170,7 @@ fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
         };
         facts.push((place, Role::Title));
         if !engine.version.is_empty() {
-            facts.push((format!("Docker {}", engine.version), Role::Dim));
+            facts.push((format!("{} {}", engine.product(), engine.version), Role::Dim));
         }
     }
     // Right behind which engine this is: it must not be the part that gives way.

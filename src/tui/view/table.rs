@@ -45,7 +45,7 @@ pub type Cells = Vec<Spans>;
 
 /// How rows are drawn.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Style {
+pub struct Style<'a> {
     pub selected: Option<usize>,
     /// The pane has the focus.
     pub focused: bool,
@@ -54,6 +54,8 @@ pub struct Style {
     /// Titles of the column that decides the order, and whether it is turned round.
     pub sorted: &'static [&'static str],
     pub reversed: bool,
+    /// Titles of columns that are not wanted.
+    pub hidden: &'a [&'static str],
 }
 
 const GAP: usize = 2;
@@ -68,7 +70,7 @@ pub fn draw(
     columns: &[Column],
     len: usize,
     make: &dyn Fn(&Pen<'_>, usize) -> Cells,
-    style: Style,
+    style: Style<'_>,
 ) {
     if area.height == 0 || area.width < 4 {
         return;
@@ -79,7 +81,7 @@ pub fn draw(
     let (from, to) = if len <= ALL { (0, len) } else { (first, (first + height).min(len)) };
     let rows: Vec<Cells> = (from..to).map(|row| make(pen, row)).collect();
     let arrow = |index: usize| style.sorted.contains(&columns[index].title) && (style.reversed || index > 0);
-    let places = place(columns, &rows, usize::from(area.width).saturating_sub(2), &arrow);
+    let places = place(columns, &rows, usize::from(area.width).saturating_sub(2), &arrow, style.hidden);
     let left = area.left() + 1;
     for place in &places {
         let column = &columns[place.0];
@@ -131,7 +133,13 @@ pub fn scrollbar(pen: &mut Pen<'_>, area: Rect, first: usize, height: usize, len
 }
 
 /// Columns shown: (index, offset, width).
-fn place(columns: &[Column], rows: &[Cells], room: usize, arrow: &dyn Fn(usize) -> bool) -> Vec<(usize, usize, usize)> {
+fn place(
+    columns: &[Column],
+    rows: &[Cells],
+    room: usize,
+    arrow: &dyn Fn(usize) -> bool,
+    hidden: &[&str],
+) -> Vec<(usize, usize, usize)> {
     let mut kept: Vec<(usize, usize)> = columns
         .iter()
         .enumerate()
@@ -139,6 +147,7 @@ fn place(columns: &[Column], rows: &[Cells], room: usize, arrow: &dyn Fn(usize) 
             let content = rows.iter().map(|row| spans_width(&row[index])).max().unwrap_or(0);
             (index, content.max(text::width(column.title) + usize::from(arrow(index))).min(column.most))
         })
+        .filter(|(index, _)| !hidden.contains(&columns[*index].title))
         // A column nobody has anything to say in is not shown.
         .filter(|(index, _)| columns[*index].drop == 0 || rows.iter().any(|row| spans_width(&row[*index]) > 0))
         .collect();
@@ -217,11 +226,16 @@ mod tests {
         let columns = [Column::new("A", 4, 10, 0), Column::new("B", 4, 10, 2), Column::new("C", 4, 10, 1)];
         let row = vec![vec![("aaaaaaaa".to_owned(), Role::Text)]; 3];
         let shown = |room| {
-            place(&columns, std::slice::from_ref(&row), room, &|_| false).iter().map(|p| (p.0, p.2)).collect::<Vec<_>>()
+            place(&columns, std::slice::from_ref(&row), room, &|_| false, &["D"])
+                .iter()
+                .map(|p| (p.0, p.2))
+                .collect::<Vec<_>>()
         };
         assert_eq!(shown(28), [(0, 8), (1, 8), (2, 8)]);
         assert_eq!(shown(20), [(0, 8), (1, 4), (2, 4)]);
         assert_eq!(shown(15), [(0, 8), (2, 5)]);
         assert_eq!(shown(6), [(0, 6)]);
+        let hidden = place(&columns, std::slice::from_ref(&row), 28, &|_| false, &["B"]);
+        assert_eq!(hidden.iter().map(|p| p.0).collect::<Vec<_>>(), [0, 2]);
     }
 }

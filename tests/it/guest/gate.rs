@@ -95,6 +95,18 @@ fn who_is_not_held_passes_and_is_the_program_itself() {
 }
 
 #[test]
+fn what_is_held_has_its_own_input() {
+    let mut sandbox = Sandbox::start(&[]);
+    assert_eq!(sandbox.hold("t start"), "waiting");
+    let mut gate = sandbox.gate("t", &["cat"]);
+    let mut held = gate.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    assert_eq!(sandbox.line(), "held start");
+    std::io::Write::write_all(&mut held.stdin.take().unwrap(), b"said before\n").unwrap();
+    sandbox.first.say("go a t");
+    assert_eq!(held.wait_with_output().unwrap().stdout, b"said before\n");
+}
+
+#[test]
 fn a_start_is_held_until_it_is_told_to_go() {
     let mut sandbox = Sandbox::start(&[]);
     let port = free_port();

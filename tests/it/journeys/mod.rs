@@ -15,6 +15,7 @@ mod no_engine;
 mod outage;
 mod outcomes;
 mod parallel;
+mod podman;
 mod readiness;
 mod records;
 mod recreate;

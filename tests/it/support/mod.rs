@@ -40,6 +40,7 @@ pub mod http;
 pub mod images;
 pub mod nginx;
 pub mod pitstop;
+pub mod podman;
 pub mod poison;
 pub mod ports;
 pub mod proxy;

@@ -756,6 +756,15 @@ fn secrets_are_shown_by_a_key_and_hidden_when_the_page_is_left() {
 }
 
 #[test]
+fn the_page_of_an_instance_opens_its_own_log_whatever_is_marked() {
+    let mut model = wide();
+    press(&mut model, "j<space>j<tab>i");
+    let Screen::Instance(_, name) = model.screen.clone() else { panic!("{:?}", model.screen) };
+    press(&mut model, "l");
+    assert_eq!(model.logs.as_ref().unwrap().title, name.0);
+}
+
+#[test]
 fn an_open_page_asks_again_and_its_search_goes_round() {
     let mut model = wide();
     press(&mut model, "jjj<tab>i");
@@ -940,4 +949,27 @@ fn a_file_is_found_and_of_its_services_what_is_marked_is_planned() {
     // All are marked again: no names are needed.
     assert_eq!((project.name.as_str(), services.len()), ("shop", 0));
     assert_eq!(*scale, [("cache".to_owned(), 3)]);
+}
+
+#[test]
+fn columns_are_chosen_seen_at_once_and_kept() {
+    let mut model = wide();
+    press(&mut model, "jjjw");
+    let heading = |model: &Model| text(model).lines().find(|line| line.contains("APP / INSTANCE")).unwrap().to_owned();
+    assert!(heading(&model).contains("HELD") && heading(&model).contains("PORTS"));
+    press(&mut model, "cj<space>");
+    assert!(!heading(&model).contains("HELD"), "{}", text(&model));
+    press(&mut model, "<esc>");
+    assert!(heading(&model).contains("HELD"));
+    let commands = press(&mut model, "cj<space><enter>");
+    let [Command::Keep(kept)] = &commands[..] else { panic!("{commands:?}") };
+    assert_eq!((kept.hidden.as_slice(), kept.wide), (&["HELD".to_owned()][..], true));
+    // The next console begins with it; a title that there is no more means nothing.
+    let mut next = wide();
+    let of_old = pitstop::config::kept::Kept { hidden: vec!["HELD".into(), "OLD".into()], ..kept.clone() };
+    pitstop::tui::columns::restore(&mut next.list.shown, &of_old);
+    assert!(!heading(&next).contains("HELD") && next.list.shown.hidden.len() == 1);
+    // Wide and headings are kept, too.
+    assert!(matches!(&press(&mut next, "w")[..], [Command::Keep(kept)] if !kept.wide));
+    assert!(matches!(&press(&mut next, "p")[..], [Command::Keep(kept)] if kept.by_project));
 }

@@ -13,6 +13,7 @@ mod prompt;
 mod sample;
 mod screens;
 mod terminal;
+mod themed;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pitstop::domain::event::EventKind;

@@ -212,7 +212,7 @@ fn earlier_lines_come_back() {
     press(&mut model, "<down><down>");
     assert_eq!(line(&model), "lo");
     press(&mut model, "<esc>");
-    let kept = |commands: &[Command]| commands.iter().any(|command| matches!(command, Command::Keep(_)));
+    let kept = |commands: &[Command]| commands.iter().any(|command| matches!(command, Command::KeepLine(_)));
     press(&mut model, ":doctor");
     assert!(kept(&press(&mut model, "<enter>")));
     press(&mut model, "<esc>:<space>doctor");

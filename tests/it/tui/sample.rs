@@ -41,6 +41,7 @@ pub fn engine() -> EngineInfo {
         os: "linux".into(),
         arch: "amd64".into(),
         kernel: "6.1.0-18-amd64".into(),
+        podman: false,
         cpus: 8,
         memory: 16 << 30,
         live_restore: false,

@@ -1,7 +1,7 @@
 //! What each screen looks like at the sizes that matter.
 
 use super::sample::Course;
-use super::{at_a_gate, clock, console, draw, picture, press, running, sample, showing, text};
+use super::{at_a_gate, clock, console, draw, picture, press, running, sample, showing, text, themed};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pitstop::domain::fleet::{Fleet, FleetState, Health};
 use pitstop::domain::load::Load;
@@ -243,6 +243,15 @@ fn creating_from_a_file() {
 }
 
 #[test]
+fn choosing_columns() {
+    look("columns", |size| {
+        let mut model = with_loads(showing(size, live()));
+        press(&mut model, "jjjcj<space>");
+        model
+    });
+}
+
+#[test]
 fn asking_for_an_image() {
     look("ask_image", |size| {
         let mut model = showing(size, live());
@@ -370,6 +379,47 @@ fn what_was_left_half_done() {
         let api = sample::broken_off("20261122-115300-3f2a02", "shop/api", 600);
         update(&mut model, Msg::LeftOpen(vec![web.clone(), api]));
         press(&mut model, "jjj");
+        model
+    });
+}
+
+#[test]
+fn what_matters_most_in_other_themes_and_on_a_wide_terminal() {
+    themed::look("fleet", |size| {
+        let mut model = with_loads(showing(size, live()));
+        update(&mut model, Msg::Traffic(sample::traffic()));
+        press(&mut model, "jjj<tab><space>");
+        model
+    });
+    themed::look("stale", |size| showing(size, lost(Some(sample::fleet()))));
+    themed::look("instance_json", |size| {
+        let mut model = inspected(size);
+        press(&mut model, "i/health<enter>n");
+        model
+    });
+    themed::look("operation_running", |size| {
+        let mut model = running(size, Course { until: Some(700), ..Course::default() });
+        clock(&mut model, 730);
+        model
+    });
+    themed::look("operation_failed", |size| running(size, Course { fails: Some("web-2"), ..Course::default() }));
+    themed::look("confirm", |size| {
+        let mut model = showing(size, live());
+        press(&mut model, "jjjD<enter>");
+        let ticket = model.ticket;
+        update(&mut model, Msg::Planned { ticket, answer: Ok(sample::deploy_plan()) });
+        model
+    });
+    themed::look("create_services", |size| {
+        let mut model = showing(size, live());
+        press(&mut model, "C");
+        update(&mut model, Msg::Loaded(Ok(Box::new(sample::project()))));
+        press(&mut model, "j<space>+");
+        model
+    });
+    themed::look("help", |size| {
+        let mut model = showing(size, live());
+        press(&mut model, "?");
         model
     });
 }
