@@ -45,6 +45,7 @@ async fn console(mut start: cli::console::Start) -> u8 {
         on_hangup: start.on_hangup,
         options: start.options,
         records: start.records,
+        notify: start.settings.console.clone(),
         kept: start.kept,
         grammar: cli::line::grammar(start.settings),
         demo: start.demo.map(|demo| tui::Demo {

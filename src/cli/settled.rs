@@ -37,6 +37,7 @@ fn lay_over(global: &Global, docker: bool, file: Settings) -> Settings {
         trust_commands: global.trust_commands.or(file.trust_commands),
         on_hangup: global.on_hangup.map(|on_hangup| on_hangup.0).or(file.on_hangup),
         defaults: file.defaults,
+        console: file.console,
     }
 }
 

@@ -35,6 +35,30 @@ pub struct Settings {
     pub on_hangup: Option<OnHangup>,
     /// The table `[defaults]`.
     pub defaults: Choices,
+    /// The table `[console]`.
+    pub console: Console,
+}
+
+/// How the console behaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Console {
+    /// What tells of the end of an operation besides the screen.
+    pub notify: Notify,
+    /// Of one that took so long at least.
+    #[serde(deserialize_with = "time")]
+    pub notify_after: Option<Duration>,
+}
+
+/// How a terminal tells that something has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Notify {
+    #[default]
+    Off,
+    Bell,
+    /// A desktop notification, by terminals that know OSC 9.
+    Osc9,
 }
 
 /// When output is coloured.
@@ -243,9 +267,11 @@ mod tests {
              on_hangup = 'finish'\n\
              [defaults]\nbatch = '25%'\ncanary = 1\nmin_available = '50%'\nparallel = 3\ngate = 'first'\non_failure = 'rollback'\ndrain_timeout = '1m'\non_drain_timeout = 'abort'\n\
              stop_grace = 5\nready_timeout = 1.5\nmin_ready = '2s'\nprobe = 'tcp:80'\npull = 'never'\npull_timeout = '1h'\nwait_lock = 5\n\
-             engine_grace = '2m'\nwarm = 'bind'\n",
+             engine_grace = '2m'\nwarm = 'bind'\n[console]\nnotify = 'osc9'\nnotify_after = '1m'\n",
         )
         .unwrap();
+        let console = Console { notify: Notify::Osc9, notify_after: Some(Duration::from_secs(60)) };
+        assert_eq!(settings.console, console);
         assert_eq!((settings.color, settings.on_hangup), (Some(Color::Never), Some(OnHangup::Finish)));
         let seconds = |s| Some(Duration::from_secs(s));
         let want = Choices {
@@ -284,6 +310,10 @@ mod tests {
             ("color = 'pink'", "config.toml:1:9: unknown variant `pink`"),
             ("[defaults]\nbatch = '0%'", "config.toml:2:9: batch `0%`: use a number"),
             ("[defaults]\n  min_ready = 'soon'", "config.toml:2:15: `soon` is not a duration"),
+            (
+                "[console]\nnotify = 'loud'",
+                "config.toml:2:10: unknown variant `loud`, expected one of `off`, `bell`, `osc9`",
+            ),
             ("[defaults]\ndrain = 1", "config.toml:2:1: unknown field `drain`"),
             ("defaults.parallel = 0", "config.toml: `parallel` must be at least 1"),
             ("host = 'a'\ncontext = 'b'", "config.toml: `host` and `context`"),

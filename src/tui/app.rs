@@ -15,8 +15,9 @@ use super::terminal::{self, Screen};
 use super::tour::{Next, Script, Tour};
 use super::update::update;
 use super::{columns, fault, own_log, view};
+use crate::config;
 use crate::config::kept::Kept;
-use crate::config::settings::OnHangup;
+use crate::config::settings::{Notify, OnHangup};
 use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::{ContainerId, ImageRef};
@@ -43,6 +44,8 @@ const AT_ONCE: usize = 256;
 /// Between ticks while bars grow, while the engine is lost, and otherwise.
 const TICKS: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(10)];
 
+/// An operation that took so long is a long one.
+const LONG: Duration = Duration::from_secs(10);
 /// Between looks at who has the terminal while it is somebody else's.
 const BACKGROUND: Duration = Duration::from_millis(250);
 
@@ -66,6 +69,8 @@ pub struct Settings {
     pub records: Option<Records>,
     /// Where choices are kept; `None`: nowhere.
     pub kept: Option<PathBuf>,
+    /// What tells of the end of a long operation.
+    pub notify: config::settings::Console,
     /// What may be typed behind `:`.
     pub grammar: Grammar,
     /// What the engine is simulated for.
@@ -143,6 +148,8 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         trust_commands: settings.trust_commands,
         kept: settings.kept,
     };
+    let config::settings::Console { notify, notify_after } = settings.notify;
+    model.ring_after = (notify != Notify::Off).then_some(notify_after.unwrap_or(LONG));
     model.grammar = settings.grammar;
     let (bridge, Inboxes { inbox, lines }) = Bridge::start(reach, operate, files, model.grammar.read.clone());
     let mut console = Console {
@@ -157,6 +164,7 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         why: None,
         tour,
         on_hangup: settings.on_hangup,
+        notify,
         queue: Vec::new(),
     };
     let why = fault::caught(console.run()).await.unwrap_or(Why::Fault);
@@ -176,6 +184,7 @@ struct Console {
     why: Option<Why>,
     tour: Option<Tour>,
     on_hangup: OnHangup,
+    notify: Notify,
     /// Commands for the terminal, done between frames.
     queue: Vec<Command>,
 }
@@ -465,6 +474,7 @@ impl Console {
             for command in update(&mut self.model, msg) {
                 match command {
                     Command::Quit => self.why = Some(Why::Asked),
+                    Command::Ring(text) => Screen::ring(self.notify, &text),
                     Command::Redraw | Command::Suspend | Command::Shell { .. } | Command::Copy(_) => {
                         self.queue.push(command);
                     }

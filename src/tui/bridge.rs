@@ -196,7 +196,12 @@ impl Bridge {
             Command::EndLogs => self.logs.abort_all(),
             Command::Keep(kept) => self.keep(kept),
             Command::Save { path, text } => self.save(path, text),
-            Command::Quit | Command::Redraw | Command::Suspend | Command::Shell { .. } | Command::Copy(_) => {}
+            Command::Quit
+            | Command::Ring(_)
+            | Command::Redraw
+            | Command::Suspend
+            | Command::Shell { .. }
+            | Command::Copy(_) => {}
         }
         Vec::new()
     }

@@ -31,7 +31,7 @@ pub fn items(model: &Model) -> Vec<Item> {
             .as_ref()
             .and_then(|list| list.cursor.as_ref())
             .map_or_else(Vec::new, |op| vec![item('n', "operation", op.to_string())]),
-        Screen::Reading | Screen::Logs | Screen::OwnLog | Screen::Help(_) => Vec::new(),
+        Screen::Logs | Screen::Notices | Screen::Reading | Screen::OwnLog | Screen::Help(_) => Vec::new(),
     };
     items.extend(view::line(model).map(|line| item('y', "line", line)));
     items.retain(|item| !item.value.is_empty());

@@ -112,6 +112,9 @@ actions! {
     Operations = "operations", "operation", "the operation that runs, or ran last";
     History = "history", "history", "operations of the past: filter them, open one, play it again";
     Command = "command", "command", "a line for any verb of the command line; tab completes, up and down recall";
+    Notices = "notices", "notices", "operations that have ended, and which of them nobody has seen";
+    Acknowledge = "acknowledge", "seen", "it was seen: the title tells of it no more";
+    AcknowledgeAll = "acknowledge_all", "all seen", "all were seen";
     Log = "log", "log", "pitstop's own log";
     Help = "help", "help", "this page";
     Redraw = "redraw", "redraw", "draw the whole screen again";
@@ -129,6 +132,7 @@ pub enum Place {
     Page,
     Instance,
     Logs,
+    Notices,
     History,
     /// A record that is looked at.
     Replay,
@@ -157,7 +161,8 @@ enum Keys {
 
 type File = BTreeMap<String, BTreeMap<String, Spanned<Keys>>>;
 
-const SECTIONS: [&str; 8] = ["global", "move", "fleet", "operation", "logs", "history", "replay", "instance"];
+const SECTIONS: [&str; 9] =
+    ["global", "move", "fleet", "operation", "logs", "history", "replay", "notices", "instance"];
 
 impl Place {
     /// Sections in which a key is looked for, in this order.
@@ -167,6 +172,7 @@ impl Place {
             Self::Operation => &["operation", "move", "global"],
             Self::Page => &["move", "global"],
             Self::Logs => &["logs", "move", "global"],
+            Self::Notices => &["notices", "move", "global"],
             Self::History => &["history", "move", "global"],
             Self::Replay => &["replay", "move", "global"],
             Self::Instance => &["instance", "move", "global"],
@@ -296,6 +302,7 @@ mod tests {
                 Place::Logs,
                 Place::History,
                 Place::Replay,
+                Place::Notices,
                 Place::Instance,
             ];
             assert!(places.iter().any(|place| map.key(*place, *action).is_some()), "{action:?} has no key");

@@ -120,6 +120,8 @@ pub struct Refusal {
 #[derive(Debug)]
 pub enum Command {
     Quit,
+    /// Tell of this beyond the screen, as the settings say.
+    Ring(String),
     /// Clear and draw everything.
     Redraw,
     Suspend,

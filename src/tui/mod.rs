@@ -14,6 +14,7 @@
 //! tour       the console played by a script
 //! operation  one operation as its events tell it   own_log  pitstop's own log
 //! logs       lines of instances   pattern  what is looked for in them   instance  the page of one instance
+//! notices    operations that have ended and that nobody has looked at yet
 //! prompt     the line behind `:`, and what may come next in it
 //! history    operations of the past    replay  one of them, as it stood at any moment    shelf  reads their records
 //! ```
@@ -38,6 +39,7 @@ pub mod look;
 mod looks;
 pub mod message;
 pub mod model;
+pub mod notices;
 pub mod operation;
 pub mod own_log;
 pub mod palette;

@@ -92,6 +92,10 @@ pub struct Model {
     pub page: Option<InstancePage>,
     /// Something to read: a title, and lines.
     pub reading: Option<(String, Vec<(String, Role)>)>,
+    /// An operation that took so long rings at its end; `None`: none does.
+    pub ring_after: Option<Duration>,
+    /// The row of the list of notices that the cursor is on.
+    pub notice_row: usize,
     /// The line that is typed.
     pub prompt: Option<Prompt>,
     /// Lines typed before, the oldest first; `None`: not read yet.
@@ -120,6 +124,8 @@ pub enum Screen {
     History,
     /// A record.
     Replay,
+    /// Operations of this console that have ended.
+    Notices,
     /// Something to read.
     Reading,
     Instance(AppKey, crate::domain::ids::InstanceName),
@@ -135,7 +141,8 @@ impl Screen {
             Self::Fleet => "fleet",
             Self::Operation(_) | Self::Replay => "operation",
             Self::History => "history",
-            Self::Reading => "page",
+            Self::Notices => "notices",
+            Self::Reading => "text",
             Self::Instance(..) => "instance",
             Self::Logs | Self::OwnLog => "log",
             Self::Help(_) => "keys",
@@ -351,6 +358,8 @@ impl Model {
             replay: None,
             page: None,
             reading: None,
+            ring_after: None,
+            notice_row: 0,
             prompt: None,
             lines: None,
             grammar: Grammar::default(),
@@ -430,6 +439,7 @@ impl Model {
             Screen::Logs => Place::Logs,
             Screen::History => Place::History,
             Screen::Replay => Place::Replay,
+            Screen::Notices => Place::Notices,
             Screen::Instance(..) => Place::Instance,
             Screen::Reading | Screen::OwnLog | Screen::Help(_) => Place::Page,
         }

@@ -23,6 +23,8 @@ pub struct OpView {
     pub selected: usize,
     /// The person has moved the cursor.
     pub moved: bool,
+    /// Its end was seen by a person.
+    pub seen: bool,
     /// The moment of its own time that is shown, when it is played from a record.
     pub at: Option<u64>,
     /// Its record ends without an end.
@@ -55,6 +57,7 @@ impl OpView {
             view: View::Instances,
             selected: 0,
             moved: false,
+            seen: false,
             at: None,
             broken_off: false,
         }
@@ -73,6 +76,11 @@ impl OpView {
             };
             self.selected = self.lanes().iter().position(trouble).unwrap_or(self.selected);
         }
+    }
+
+    /// The console's time when it ended, if it has.
+    pub fn ended(&self) -> Option<Duration> {
+        self.progress.is_over().then_some(self.heard)
     }
 
     /// It has ended, and not well.

@@ -5,6 +5,8 @@
 //! were there, and a terminal that is gone makes it neither fail nor print. A frame is collected in memory and leaves in
 //! one write, inside a synchronized update; one that changes nothing leaves no byte.
 
+use crate::config::settings::Notify;
+use crate::domain::clean::clean;
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate, enable_raw_mode};
@@ -101,6 +103,14 @@ impl Screen {
         Ok(())
     }
 
+    /// Tells of something that has ended, by the bell or as a desktop notification; not while somebody else has the terminal.
+    pub fn ring(how: Notify, text: &str) {
+        if TAKEN.load(Ordering::SeqCst) {
+            // Of a terminal that is gone the loop hears by itself.
+            let _ = write(&notification(how, text));
+        }
+    }
+
     /// Clears the screen; the next frame is drawn whole.
     pub fn clear(&mut self) -> io::Result<()> {
         self.last.clear();
@@ -120,6 +130,15 @@ impl Screen {
     pub fn enter(&mut self) -> io::Result<()> {
         enter()?;
         self.clear()
+    }
+}
+
+/// The bytes of a notification: what a terminal does not know it passes over.
+fn notification(how: Notify, text: &str) -> Vec<u8> {
+    match how {
+        Notify::Off => Vec::new(),
+        Notify::Bell => b"\x07".to_vec(),
+        Notify::Osc9 => format!("\x1b]9;{}\x1b\\", clean(text)).into_bytes(),
     }
 }
 
@@ -209,5 +228,19 @@ impl Job {
         let mut fields = after.split_whitespace().skip(1).map(str::to_owned);
         let (parent, group, session) = (fields.next()?, fields.next()?, fields.next()?);
         Some(Self { parent, group, session, foreground: fields.nth(1)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notification_says_nothing_but_its_text() {
+        assert_eq!(notification(Notify::Bell, "x"), b"\x07");
+        assert_eq!(notification(Notify::Osc9, "deploy web succeeded"), b"\x1b]9;deploy web succeeded\x1b\\");
+        let evil = notification(Notify::Osc9, "a\x1b]0;title\x07b");
+        assert_eq!(evil.iter().filter(|byte| byte.is_ascii_control()).count(), 2, "{evil:?}");
+        assert!(notification(Notify::Off, "x").is_empty());
     }
 }

@@ -73,6 +73,45 @@ fn without_docker_the_console_opens_and_a_deployment_works() {
     assert!(!pitstop.run(&["history"]).stdout.contains("shop/web"), "nothing simulated is in the records");
 }
 
+#[test]
+fn what_a_line_asked_for_is_in_the_history_and_is_played_again() {
+    let pitstop = nowhere();
+    let mut term = pitstop.terminal(120, 36, &["demo"]);
+    term.wait_for("live");
+    term.press(Key::Char(':'));
+    term.wait_for("Apps and instances as the engine has them now");
+    term.type_text("restart shop/we");
+    term.press(Key::Tab);
+    term.wait_for(":restart shop/web");
+    term.press(Key::Enter);
+    term.wait_for("type 4 to run it");
+    term.type_text("4");
+    term.press(Key::Enter);
+    term.wait_for("succeeded");
+    // An escape and a letter at once would be one key.
+    term.press(Key::Esc);
+    term.wait_for("Last operation");
+    term.press(Key::Char('H'));
+    term.wait_for("1 operation");
+    term.press(Key::Enter);
+    term.wait_for("the end");
+    term.press(Key::Char(' '));
+    term.wait_for("playing");
+    term.press(Key::Char(' '));
+    term.wait_for("held");
+    term.press(Key::End);
+    term.wait_for("the end");
+    // The line is still there to be typed again.
+    term.press(Key::Char(':'));
+    term.wait_for("tab completes");
+    term.press(Key::Up);
+    term.wait_for(":restart shop/web");
+    term.press(Key::Esc);
+    term.wait_for_absence(":restart shop/web");
+    term.press(Key::Char('q'));
+    assert_eq!(term.exit(), Some(0));
+}
+
 /// The console opens, and deploys an app of four.
 fn deploys(term: &mut Term) {
     term.wait_for("live");

@@ -100,6 +100,7 @@ pub fn record(model: &mut Model, op: &OpId, record: Result<Box<(Record, bool)>, 
                 replay.play(model.now);
             }
             model.replay = Some(replay);
+            super::notices::see(model, op);
             open(model, Screen::Replay);
         }
         // One of this console's has more to say than that nothing is kept of it.

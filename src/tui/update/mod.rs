@@ -5,13 +5,13 @@
 //! fleet      keys of the home screen: move, mark, fold, filter, begin an operation
 //! operation  keys and events of operations         page    keys of pages             logs  keys of logs, and lines
 //! dialog     keys while a question is open, and the answers of the engine to it
+//! notices    keys of the list of what has ended        prompt  keys of the line behind `:`    said  what it asked for
 //! creating   a Compose file and its services
 //! lost       the fleet as it comes, and an engine that is gone
 //! columns    choosing those of the fleet
 //! copy       what goes to the clipboard                export    what goes into a file
 //! history    the list of operations                    replay  one of them, from its record
 //! themes     choosing a theme                          instance  keys of an instance's page, and what the engine says of it
-//! prompt     keys of the line behind `:`    said    what it asked for
 //! marks      marks, and what is done to all that is marked           bulk    a plan for each of several apps
 //! ```
 
@@ -27,6 +27,7 @@ mod instance;
 mod logs;
 mod lost;
 mod marks;
+mod notices;
 mod operation;
 mod page;
 mod prompt;
@@ -254,6 +255,10 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
         }
         Action::History => history::begin(model),
         Action::Command => prompt::open(model),
+        Action::Notices => {
+            notices::begin(model);
+            Vec::new()
+        }
         Action::Themes => {
             themes::open(model);
             Vec::new()
@@ -279,6 +284,7 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             Place::Logs => logs::act(model, action),
             Place::Page => page::act(model, action),
             Place::History => history::act(model, action),
+            Place::Notices => notices::act(model, action),
             Place::Replay => replay::act(model, action),
             Place::Instance => instance::act(model, action),
         },
@@ -305,6 +311,9 @@ fn quit(model: &mut Model) -> Vec<Command> {
 
 /// Puts a screen on.
 fn open(model: &mut Model, screen: Screen) {
+    if let Screen::Operation(id) = &screen {
+        notices::see(model, id);
+    }
     model.screen = screen;
     model.scroll = 0;
     // What was revealed is hidden again.

@@ -52,8 +52,11 @@ pub fn event(model: &mut Model, event: &OpEvent) -> Vec<Command> {
         if matches!(&model.dialog, Some(Dialog::Abort(asked)) if *asked == id) {
             model.dialog = None;
         }
-        if model.screen != Screen::Operation(id) {
-            let key = model.keys.key(model.place(), Action::Operations).unwrap_or("O").to_owned();
+        let mut commands = ring(model, &id);
+        if model.screen == Screen::Operation(id.clone()) {
+            super::notices::see(model, &id);
+        } else {
+            let key = model.keys.key(model.place(), Action::Notices).unwrap_or("n").to_owned();
             say(model, format!("{title} has ended; {key} shows it"), Role::Key);
         }
         if model.running() == 0 {
@@ -65,9 +68,17 @@ pub fn event(model: &mut Model, event: &OpEvent) -> Vec<Command> {
             }
         }
         // What its record says now.
-        return if model.history.is_some() { vec![Command::History] } else { Vec::new() };
+        commands.extend(model.history.is_some().then_some(Command::History));
+        return commands;
     }
     Vec::new()
+}
+
+/// Tells of its end beyond the screen, if it took long enough for somebody to have gone elsewhere.
+fn ring(model: &Model, id: &OpId) -> Vec<Command> {
+    let Some(op) = model.operations.iter().find(|op| op.id == *id) else { return Vec::new() };
+    let long = model.ring_after.is_some_and(|long| u128::from(op.elapsed(model.now)) >= long.as_millis());
+    if long { vec![Command::Ring(format!("pitstop: {}", op.progress.summary()))] } else { Vec::new() }
 }
 
 /// Does what a key means here.

@@ -8,7 +8,7 @@
 //! dialog   questions over the screen           message  why there are no rows
 //! bulk     plans for several apps              services of a Compose file   lists  to choose from
 //! history replay   operations of the past
-//! prompt   the line behind `:`
+//! prompt   the line behind `:`                 notices  what has ended, in the title and as a list
 //! ```
 
 mod bulk;
@@ -22,6 +22,7 @@ mod instance;
 mod lists;
 mod logs;
 mod message;
+mod notices;
 mod operation;
 mod page;
 mod pen;
@@ -90,6 +91,7 @@ fn screen(pen: &mut Pen<'_>, model: &Model, area: Rect, body: Rect) {
         Screen::Logs => logs::draw(pen, model, body),
         Screen::History => history::draw(pen, model, body),
         Screen::Replay => replay::draw(pen, model, body),
+        Screen::Notices => notices::draw(pen, model, body),
         Screen::Reading => page::reading(pen, model, body),
     }
 }
@@ -102,6 +104,7 @@ pub fn as_text(model: &Model) -> String {
         Screen::Operation(_) | Screen::Replay => model.operation().map_or(0, |op| op.rows() + 24),
         Screen::Instance(..) => instance::rows(model).len(),
         Screen::Help(_) | Screen::Reading => page::length(model),
+        Screen::Notices => model.operations.len(),
         Screen::History => model.history.as_ref().map_or(0, |list| list.rows(&model.operations).len()),
         Screen::Logs | Screen::OwnLog => 0,
     };
@@ -126,6 +129,7 @@ pub fn line(model: &Model) -> Option<String> {
         Screen::Operation(_)
         | Screen::History
         | Screen::Replay
+        | Screen::Notices
         | Screen::Reading
         | Screen::OwnLog
         | Screen::Help(_) => None,
@@ -169,16 +173,24 @@ fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
             facts.push((format!("{} {}", engine.product(), engine.version), Role::Dim));
         }
     }
+    // Right behind which engine this is: it must not be the part that gives way.
+    let first = usize::from(model.simulated) + usize::from(model.fleet().is_some());
+    if let Some(badge) = notices::badge(pen, model) {
+        facts.insert(first.min(facts.len()), badge);
+    }
+    let running = model.running();
+    if running > 0 {
+        facts.insert(
+            first.min(facts.len()),
+            (format!("{} {}", pen.glyphs().part, text::count(running, "operation")), Role::Busy),
+        );
+    }
     if !model.is_wide() && model.screen == Screen::Fleet {
         let notes = fleet::list_notes(model);
         facts.splice(
             usize::from(model.simulated)..usize::from(model.simulated),
             notes.into_iter().map(|(note, role)| (note.trim().to_owned(), role)),
         );
-    }
-    let running = model.running();
-    if running > 0 {
-        facts.push((format!("{} {}", pen.glyphs().part, text::count(running, "operation")), Role::Busy));
     }
     if let Some((apps, instances, ready)) = model.counts() {
         facts.push((text::count(apps, "app"), Role::Text));
@@ -339,6 +351,7 @@ fn offered(model: &Model, place: Place) -> Vec<Action> {
             actions.extend([Action::Back, Action::Resync]);
             actions
         }
+        Place::Notices => vec![Action::Open, Action::Acknowledge, Action::AcknowledgeAll, Action::Back],
         Place::Replay => {
             let mut actions = vec![Action::Play, Action::Slower, Action::Faster];
             if !model.read_only && model.replay.as_ref().is_some_and(|replay| replay.summary.is_open()) {

@@ -59,6 +59,7 @@ pub fn help_lines(model: &Model, place: Place) -> Vec<Spans> {
         Place::Instance => "on an instance's page",
         Place::Logs => "in a log",
         Place::History => "in the history",
+        Place::Notices => "among notices",
         Place::Replay => "in a record",
     };
     let mut lines = vec![vec![(name.to_owned(), Role::Dim)]];

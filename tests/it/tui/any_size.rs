@@ -122,6 +122,7 @@ fn every_screen_fits_every_size() {
         "l",
         "lt&x",
         "H",
+        "n",
         "H<enter>",
         ":",
         ":restart <tab><tab>",

@@ -7,6 +7,7 @@ mod ending;
 mod history;
 mod keys;
 mod logs;
+mod notices;
 mod picture;
 mod prompt;
 mod sample;
