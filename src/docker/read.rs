@@ -22,6 +22,8 @@ pub(super) fn summary(seen: ContainerSummary) -> Option<Container> {
     let id = ContainerId::new(seen.id?).ok()?;
     let labels = sorted(seen.labels.unwrap_or_default());
     let status = clean(seen.status);
+    // Podman's lists don't tell it; its inspections do.
+    let tells_mode = seen.host_config.is_some();
     let network_mode = clean(seen.host_config.and_then(|host| host.network_mode));
     let state = seen.state.map_or(State::Unknown, |state| state_of(state.as_ref()));
     let mut ports: Vec<_> = seen
@@ -43,7 +45,7 @@ pub(super) fn summary(seen: ContainerSummary) -> Option<Container> {
         image_id: clean(seen.image_id),
         health: health_in_status(&status),
         created: seen.created.and_then(|seconds| Timestamp::from_second(seconds).ok()),
-        own: own(&labels, &name, &network_mode),
+        own: own(&labels, &name, tells_mode.then_some(&*network_mode)),
         compose: compose(&labels),
         labels: others(labels),
         networks: networks(&network_mode, seen.network_settings.and_then(|settings| settings.networks)),
@@ -103,7 +105,7 @@ pub(super) fn inspection(seen: ContainerInspectResponse) -> Option<Container> {
         health: state.health.and_then(|health| health_of(health.status?.as_ref())),
         status: Clean::new(&status),
         created: seen.created.as_deref().and_then(moment),
-        own: own(&labels, &name, &network_mode),
+        own: own(&labels, &name, Some(&*network_mode)),
         compose: compose(&labels),
         labels: others(labels),
         networks: networks(&network_mode, Some(endpoints)),
@@ -187,16 +189,16 @@ fn name_of(name: Option<String>) -> Clean {
 }
 
 /// Our labels, on a container that is one of ours. `docker commit` hands labels on to the image, so a stranger's
-/// container may carry them: it has another name than the sandbox, or joins nobody as an app container does.
-fn own(labels: &BTreeMap<String, String>, name: &str, mode: &str) -> Option<OwnLabels> {
-    let joined = mode.starts_with("container:");
+/// container may carry them: it has another name than the sandbox, or joins nobody as an app container does. A `mode` that is
+/// not told speaks against nobody.
+fn own(labels: &BTreeMap<String, String>, name: &str, mode: Option<&str>) -> Option<OwnLabels> {
+    let joins = mode.map(|mode| mode.starts_with("container:"));
     OwnLabels::read(labels).filter(|own| match own.role {
-        // Podman's lists don't tell it; its inspections do.
-        Role::App => joined || mode.is_empty(),
+        Role::App => joins.unwrap_or(true),
         // Put aside, it is called `.old`, `.old2` …
         Role::Sandbox => {
             let rest = name.strip_prefix(&own.app.sandbox_name(own.number));
-            !joined && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(".old"))
+            !joins.unwrap_or(false) && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(".old"))
         }
         Role::Lock => true,
     })
@@ -470,6 +472,12 @@ mod tests {
                 assert_eq!(seen.unwrap().own.is_some(), ours, "{role} {name} {mode}");
             }
         }
+        // Podman's lists.
+        let labels = json!({
+            "io.pitstop.role": "app", "io.pitstop.project": "shop", "io.pitstop.app": "web", "io.pitstop.instance": "1",
+        });
+        let listed = summary(read(json!({"Id": id(), "Names": ["/shop-web-1.r3"], "Labels": labels})));
+        assert!(listed.unwrap().own.is_some());
     }
 
     #[test]

@@ -31,10 +31,10 @@ pub struct EngineInfo {
     /// Docker's names: `amd64`, `arm64` …
     pub arch: String,
     /// Its kernel's: `6.1.0-18-amd64`.
-    #[serde(default)]
+    #[serde(skip)]
     pub kernel: String,
     /// Podman answers, in Docker's words; they differ here and there.
-    #[serde(default)]
+    #[serde(skip)]
     pub podman: bool,
     pub cpus: u32,
     /// Bytes.
