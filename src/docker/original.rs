@@ -435,15 +435,26 @@ fn wished(host: &HostConfig) -> Vec<PublishedPort> {
     })
 }
 
-/// Ports as they are; the same number on all addresses is said once.
+/// Ports as they are; the same number on all addresses is said once. An engine that picks them may pick another for each family.
 fn bound(ports: &PortMap) -> Vec<PublishedPort> {
-    published(Some(ports), |text| text.parse().ok().map(|port| (port, port)))
-        .into_iter()
-        .filter(|port| port.host.is_some())
-        .map(|port| PublishedPort { host_ip: port.host_ip.filter(|ip| ip != "0.0.0.0" && ip != "::"), ..port })
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .collect()
+    const ALL: [&str; 2] = ["0.0.0.0", "::"];
+    let seen = published(Some(ports), |text| text.parse().ok().map(|port| (port, port)));
+    let everywhere = |port: &PublishedPort| {
+        let of_family = |one: &PublishedPort, ip: &str| {
+            one.container == port.container && one.protocol == port.protocol && one.host_ip.as_deref() == Some(ip)
+        };
+        let other = ALL.iter().find(|ip| port.host_ip.as_deref() != Some(**ip)).copied().unwrap_or_default();
+        let mut others = seen.iter().filter(|one| of_family(one, other)).peekable();
+        ALL.contains(&port.host_ip.as_deref().unwrap_or_default())
+            && (others.peek().is_none() || others.any(|one| one.host == port.host))
+    };
+    let ports = seen.iter().filter(|port| port.host.is_some());
+    let mut ports: Vec<_> = ports
+        .map(|port| PublishedPort { host_ip: port.host_ip.clone().filter(|_| !everywhere(port)), ..port.clone() })
+        .collect();
+    ports.sort();
+    ports.dedup();
+    ports
 }
 
 fn published(map: Option<&PortMap>, host: impl Fn(&str) -> Option<(u16, u16)>) -> Vec<PublishedPort> {

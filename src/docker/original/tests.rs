@@ -330,3 +330,21 @@ proptest! {
         prop_assert_eq!(original.spec.image, "web:v1");
     }
 }
+
+#[test]
+fn a_port_that_is_another_one_for_each_family_stays_so() {
+    let ports = |bindings: Value| bound(&serde_json::from_value(json!({"80/tcp": bindings})).unwrap());
+    let seen = |ip: &str, port: &str| json!({"HostIp": ip, "HostPort": port});
+    let port = |ip: Option<&str>, host: u16| PublishedPort {
+        host_ip: ip.map(str::to_owned),
+        host: Some((host, host)),
+        container: 80,
+        protocol: "tcp".into(),
+    };
+    assert_eq!(ports(json!([seen("0.0.0.0", "32768"), seen("::", "32768")])), [port(None, 32768)]);
+    assert_eq!(ports(json!([seen("0.0.0.0", "32768")])), [port(None, 32768)], "an engine without IPv6");
+    assert_eq!(
+        ports(json!([seen("0.0.0.0", "32775"), seen("::", "32774"), seen("10.0.0.1", "80")])),
+        [port(Some("0.0.0.0"), 32775), port(Some("10.0.0.1"), 80), port(Some("::"), 32774)]
+    );
+}
