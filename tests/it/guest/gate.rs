@@ -19,7 +19,10 @@ impl Sandbox {
     fn start(options: &[&str]) -> Self {
         // Free ports are given once.
         let name = format!("pitstop-test-{}-{}", std::process::id(), free_port());
-        let first = Commanded::start(&[&["--gate", &name], options].concat());
+        let mut first = Commanded::start(&[&["--gate", &name], options].concat());
+        // Who reads commands listens for gates already.
+        first.say("keep ready");
+        assert_eq!(first.line_of("ready"), "error no such watch");
         Self { first, name }
     }
 
