@@ -3,6 +3,7 @@
 //! Two bars a way: how long all instances took, and how long one of them did not answer. The whiskers go from the least to
 //! the most. Colours follow the reader's own light or dark.
 
+use super::super::export::svg::escaped;
 use super::{Row, Spread};
 use std::fmt::Write;
 
@@ -75,10 +76,6 @@ fn bar(out: &mut String, class: &str, y: f64, figures: Spread, most: f64) {
         y + 11.0,
         figures.median
     );
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 mod json;
 mod markdown;
-mod svg;
+pub(super) mod svg;
 
 use super::event::{Outcome, StepResult};
 use super::plan::{Action, Lane};

@@ -250,7 +250,8 @@ fn folded(text: &str) -> Vec<String> {
     lines
 }
 
-fn escaped(text: &str) -> String {
+/// Fit to stand between tags and in attributes.
+pub(in crate::domain) fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {
