@@ -468,8 +468,8 @@ impl Arbiter {
                     Some(socket) => {
                         // Some servers listen long before they accept; the old one goes on until this one does.
                         hold.knocked = beside::listens(socket, hold.port);
-                        for _ in 0..if hold.knocked { KNOCKS } else { 0 } {
-                            port::serves(hold.port);
+                        if hold.knocked {
+                            (0..KNOCKS).for_each(|_| _ = port::serves(hold.port));
                         }
                         false
                     }

@@ -18,7 +18,7 @@ use std::time::Duration;
 /// What the engine waits between signal and kill when neither we nor the container say.
 /// How often, and how far apart, an answer is asked for again that tells of a container not cleaned up yet.
 const CLEANED_UP: (u32, Duration) = (30, Duration::from_millis(100));
-const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+pub(super) const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
 /// How a container ended when it was asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

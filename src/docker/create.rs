@@ -1,6 +1,7 @@
 //! Creating sandboxes and app containers. Nothing half-made is left behind.
 
 use super::client::{CREATE, Changes, READ};
+use super::containers::DEFAULT_GRACE;
 use super::error::{DockerError, Failure};
 use super::write;
 use crate::domain::fleet::MountSeen;
@@ -101,7 +102,7 @@ impl Changes {
     ) -> Result<ContainerId, DockerError> {
         if self.info().podman {
             // Docker's default, which Podman takes for none at all: it would kill at once.
-            body.stop_timeout.get_or_insert(10);
+            body.stop_timeout.get_or_insert(i64::try_from(DEFAULT_GRACE.as_secs()).unwrap_or(i64::MAX));
         }
         let options = CreateContainerOptions { name: Some(name.to_string()), ..CreateContainerOptions::default() };
         let client = self.old_mac(&body).map_or_else(|| self.client().clone(), |json| self.sending(&json));

@@ -437,16 +437,19 @@ fn wished(host: &HostConfig) -> Vec<PublishedPort> {
 
 /// Ports as they are; the same number on all addresses is said once. An engine that picks them may pick another for each family.
 fn bound(ports: &PortMap) -> Vec<PublishedPort> {
-    const ALL: [&str; 2] = ["0.0.0.0", "::"];
     let seen = published(Some(ports), |text| text.parse().ok().map(|port| (port, port)));
     let everywhere = |port: &PublishedPort| {
-        let of_family = |one: &PublishedPort, ip: &str| {
-            one.container == port.container && one.protocol == port.protocol && one.host_ip.as_deref() == Some(ip)
+        let other_family = match port.host_ip.as_deref() {
+            Some("0.0.0.0") => "::",
+            Some("::") => "0.0.0.0",
+            _ => return false,
         };
-        let other = ALL.iter().find(|ip| port.host_ip.as_deref() != Some(**ip)).copied().unwrap_or_default();
-        let mut others = seen.iter().filter(|one| of_family(one, other)).peekable();
-        ALL.contains(&port.host_ip.as_deref().unwrap_or_default())
-            && (others.peek().is_none() || others.any(|one| one.host == port.host))
+        let mut others = seen
+            .iter()
+            .filter(|one| (one.container, &one.protocol) == (port.container, &port.protocol))
+            .filter(|one| one.host_ip.as_deref() == Some(other_family))
+            .peekable();
+        others.peek().is_none() || others.any(|one| one.host == port.host)
     };
     let ports = seen.iter().filter(|port| port.host.is_some());
     let mut ports: Vec<_> = ports

@@ -19,7 +19,7 @@ use std::time::Duration;
 /// An old version that has ended has left its port, unless connections of its own still have it: then the new one is let go, and
 /// finds out itself.
 const LEFT: Duration = Duration::from_secs(1);
-/// From its `bind` beside the old version until it listens; one that needs longer does so while the old one ends.
+/// From its `bind` beside the old version until it accepts connections; one that needs longer does so while the old one ends.
 const SHARES: Duration = Duration::from_secs(10);
 /// From `bind` to the first connection a server needs microseconds; one that needs longer than this is told by its probe.
 const LISTENS: Duration = Duration::from_secs(2);
@@ -221,7 +221,7 @@ impl Held<'_> {
         Ok(Swapped { stopped, gap, takeover: Takeover { gap_us }, words })
     }
 
-    /// Lets it have the port while the old version still answers there, and waits until it listens.
+    /// Lets it have the port while the old version still answers there, and waits until it accepts connections.
     async fn share(&self, holding: &mut Holding, port: u16) -> Result<Company, Failed> {
         holding.beside();
         let mut shared = false;
