@@ -10,6 +10,7 @@
 //! ```
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
+#![allow(clippy::disallowed_methods, clippy::cast_precision_loss)] // it keeps a pace, and counts bytes
 
 #[path = "../tests/it/support/mod.rs"]
 #[allow(unused_imports)] // their own tests use the rest
@@ -355,7 +356,7 @@ fn pass(mut client: UnixStream, engine: &Path, written: &AtomicU64) -> std::io::
     let mut engine = UnixStream::connect(engine)?;
     let (mut answers, mut back) = (engine.try_clone()?, client.try_clone()?);
     std::thread::spawn(move || std::io::copy(&mut answers, &mut back));
-    let mut chunk = [0; 65536];
+    let mut chunk = vec![0; 65536];
     loop {
         let count = client.read(&mut chunk)?;
         if count == 0 {

@@ -156,8 +156,8 @@ impl Keeper {
             match self.containers.remove(&listed.id) {
                 // The engine's sentence says how long it has been so: a restart shows in it.
                 Some(known) if known.state == listed.state && sentence::is_older(&known.status, &listed.status) => {
-                    let Container { name, own, networks, status, .. } = listed;
-                    let known = Container { name, own, networks, status, ..known };
+                    let Container { name, status, own, networks, .. } = listed;
+                    let known = Container { name, status, own, networks, ..known };
                     kept.insert(known.id.clone(), known);
                 }
                 _ => fresh.push(listed),

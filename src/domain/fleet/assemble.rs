@@ -6,11 +6,13 @@ use crate::domain::ids::{AppId, InstanceName};
 use crate::domain::labels::Role;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// An app's, by number and name. Boxed: a tree's nodes have room for many, and most apps have one.
+type Instances = BTreeMap<(u32, String), Box<Instance>>;
+
 impl Fleet {
     /// Groups containers into apps and instances: by pitstop's labels, else Compose's, else each by its own name.
     pub fn assemble(engine: EngineInfo, containers: Vec<Container>) -> Self {
-        // Boxed: a tree's nodes have room for many, and most apps have one.
-        let mut apps: BTreeMap<(bool, AppId), BTreeMap<(u32, String), Box<Instance>>> = BTreeMap::new();
+        let mut apps: BTreeMap<(bool, AppId), Instances> = BTreeMap::new();
         let mut busy = BTreeSet::new();
         for container in containers {
             let (managed, id, number, name) = place(&container);

@@ -114,7 +114,7 @@ impl Pty {
 
     /// Waits for the next bytes, but no longer than that; how many came.
     pub fn next(&mut self, within: Duration) -> usize {
-        let mut chunk = [0; 65536];
+        let mut chunk = vec![0; 65536];
         let within = Timespec::try_from(within).expect("a short time");
         match poll(&mut [PollFd::new(&self.master, PollFlags::IN)], Some(&within)) {
             Ok(1..) => {
