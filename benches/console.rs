@@ -101,7 +101,7 @@ impl Console {
         keys.iter().cycle().take(times).enumerate().filter_map(press).collect()
     }
 
-    /// How long it takes from `?` to the help on screen, whatever else is drawn.
+    /// How long it takes from `?` to the keys on screen, whatever else is drawn.
     fn answers(&mut self, times: usize) -> Vec<f64> {
         let mut took = Vec::new();
         for at in 0..times {
@@ -109,7 +109,7 @@ impl Console {
             while self.pty.next(Duration::ZERO) > 0 {}
             let pressed = Instant::now();
             self.pty.send(b"?");
-            took.push(self.until("Keys").duration_since(pressed).as_secs_f64() * 1000.0);
+            took.push(self.until("ctrl-").duration_since(pressed).as_secs_f64() * 1000.0);
             self.pty.send(b"?");
             let deadline = Instant::now() + QUIET;
             while Instant::now() < deadline && self.pty.next(Duration::from_millis(50)) > 0 {}

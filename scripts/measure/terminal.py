@@ -72,6 +72,10 @@ class Terminal:
         self.pieces.clear()
         return screen
 
+    def lines(self):
+        """Its text, by row."""
+        return text(self.screen())
+
     def when(self, seconds, condition):
         """Reads for so long; at what time (of the wall clock) the screen met the condition first, or None."""
         self.screen()
@@ -83,11 +87,11 @@ class Terminal:
                 met = at
         return met
 
-    def looks(self, text):
+    def looks(self, word):
         """How the rows with this text look, by row: colours and weights of their cells, without the text itself."""
         screen = self.screen()
         return {row: tuple(screen.buffer[row][column][1:] for column in range(self.columns))
-                for row, line in enumerate(screen.display) if text in line}
+                for row, line in enumerate(self.lines()) if word in line}
 
     def processes(self):
         found, all_of_them = [self.pid], [int(name) for name in os.listdir("/proc") if name.isdigit()]
@@ -152,6 +156,11 @@ class Terminal:
             except (ProcessLookupError, ChildProcessError):
                 break
         os.close(self.fd)
+
+
+def text(screen):
+    """As `screen.display`, which fails on the second half of a wide character."""
+    return ["".join(screen.buffer[row][column].data for column in range(screen.columns)) for row in range(screen.lines)]
 
 
 def plain(piece):

@@ -8,6 +8,7 @@ use super::error::{DockerError, Failure};
 use super::sentence;
 use crate::domain::fleet::{Container, Fleet, FleetState};
 use crate::domain::ids::ContainerId;
+use crate::domain::labels::Role;
 use bollard::models::EventMessage;
 use bollard::query_parameters::EventsOptions;
 use futures_util::StreamExt;
@@ -50,19 +51,23 @@ impl Docker {
     /// runtime.
     pub fn live(&self, now: fn() -> Timestamp) -> watch::Receiver<FleetState> {
         let (tell, seen) = watch::channel(FleetState::Loading);
-        let containers = BTreeMap::new();
-        let keeper = Keeper { docker: self.clone(), tell, now, containers, stale_since: None };
+        let (shown, locks) = (Arc::default(), Vec::new());
+        let keeper = Keeper { docker: self.clone(), tell, now, shown, locks, stale_since: None };
         tokio::spawn(keeper.run());
         seen
     }
 }
 
+type Containers = BTreeMap<ContainerId, Container>;
+
 struct Keeper {
     docker: Docker,
     tell: watch::Sender<FleetState>,
     now: fn() -> Timestamp,
-    /// As last seen, with detail.
-    containers: BTreeMap<ContainerId, Container>,
+    /// As last seen, with detail; shared with those who look at it, for of thousands of containers one copy is enough.
+    shown: Arc<Fleet>,
+    /// Locks as last seen: a fleet tells only whose they are.
+    locks: Vec<Container>,
     stale_since: Option<Timestamp>,
 }
 
@@ -127,7 +132,7 @@ impl Keeper {
         let mut relist = Box::pin(sleep(Duration::ZERO));
         let mut interval = SETTLE;
         loop {
-            let looked = tokio::select! {
+            let seen = tokio::select! {
                 ended = &mut reader.0 => return ended.unwrap_or_else(|error| broken(&error.to_string())),
                 () = &mut relist => {
                     relist.set(sleep(std::mem::replace(&mut interval, RELIST)));
@@ -141,19 +146,18 @@ impl Keeper {
                     }
                 }
             };
-            match looked {
-                Ok(()) => self.publish(),
+            match seen {
+                Ok(containers) => self.publish(containers),
                 Err(error) => return error,
             }
         }
     }
 
     /// The whole list; only what looks changed is inspected again.
-    async fn look_at_all(&mut self) -> Result<(), DockerError> {
-        let mut fresh = Vec::new();
-        let mut kept = BTreeMap::new();
+    async fn look_at_all(&self) -> Result<Containers, DockerError> {
+        let (mut fresh, mut kept, mut known) = (Vec::new(), Containers::new(), self.known());
         for listed in self.docker.list().await? {
-            match self.containers.remove(&listed.id) {
+            match known.remove(&listed.id) {
                 // The engine's sentence says how long it has been so: a restart shows in it.
                 Some(known) if known.state == listed.state && sentence::is_older(&known.status, &listed.status) => {
                     let Container { name, status, own, networks, .. } = listed;
@@ -164,26 +168,39 @@ impl Keeper {
             }
         }
         kept.extend(self.docker.detailed(fresh).await?.into_iter().map(|seen| (seen.id.clone(), seen)));
-        self.containers = kept;
-        Ok(())
+        Ok(kept)
     }
 
-    async fn look_at(&mut self, ids: Vec<ContainerId>) -> Result<(), DockerError> {
+    async fn look_at(&self, ids: Vec<ContainerId>) -> Result<Containers, DockerError> {
         let seen = self.docker.detailed(self.docker.list_some(&ids).await?).await?;
+        let mut known = self.known();
         for id in &ids {
-            self.containers.remove(id);
+            known.remove(id);
         }
-        self.containers.extend(seen.into_iter().map(|seen| (seen.id.clone(), seen)));
-        Ok(())
+        known.extend(seen.into_iter().map(|seen| (seen.id.clone(), seen)));
+        Ok(known)
     }
 
-    fn publish(&mut self) {
+    /// What was seen last, to be changed.
+    fn known(&self) -> Containers {
+        let instances = self.shown.apps.iter().flat_map(|app| &app.instances);
+        let parts = instances.flat_map(|one| one.sandbox.iter().chain(&one.app).chain(&one.others));
+        parts.chain(&self.locks).map(|seen| (seen.id.clone(), seen.clone())).collect()
+    }
+
+    fn publish(&mut self, containers: Containers) {
         self.stale_since = None;
-        let fleet = Fleet::assemble(self.docker.info().clone(), self.containers.values().cloned().collect());
+        let is_lock = |one: &&Container| one.own.as_ref().is_some_and(|own| own.role == Role::Lock);
+        self.locks = containers.values().filter(is_lock).cloned().collect();
+        let fleet = Fleet::assemble(self.docker.info().clone(), containers.into_values().collect());
+        if *self.shown != fleet {
+            self.shown = Arc::new(fleet);
+        }
+        let shown = &self.shown;
         self.tell.send_if_modified(|state| {
-            let same = matches!(state, FleetState::Live(shown) if **shown == fleet);
+            let same = matches!(state, FleetState::Live(seen) if Arc::ptr_eq(seen, shown));
             if !same {
-                *state = FleetState::live(fleet);
+                *state = FleetState::Live(shown.clone());
             }
             !same
         });
@@ -191,7 +208,7 @@ impl Keeper {
 
     fn stale(&mut self, error: &DockerError, retry_in: Duration) {
         // Half a list must not be taken for known.
-        self.containers.clear();
+        (self.shown, self.locks) = (Arc::default(), Vec::new());
         let since = *self.stale_since.get_or_insert_with(self.now);
         self.tell.send_modify(|state| {
             let fleet = match std::mem::take(state) {
