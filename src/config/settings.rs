@@ -48,6 +48,8 @@ pub struct Console {
     /// Of one that took so long at least.
     #[serde(deserialize_with = "time")]
     pub notify_after: Option<Duration>,
+    /// Contexts and hosts that are production; one may end in `*`.
+    pub production: Vec<String>,
 }
 
 /// How a terminal tells that something has ended.

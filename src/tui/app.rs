@@ -8,7 +8,7 @@ use super::keymap::Keymap;
 use super::keys::Keys;
 use super::look::{self, Wanted};
 use super::message::{Command, Msg};
-use super::model::Model;
+use super::model::{Dialog, Model};
 use super::raw::Raw;
 use super::replay::Replay;
 use super::terminal::{self, Screen};
@@ -69,8 +69,8 @@ pub struct Settings {
     pub records: Option<Records>,
     /// Where choices are kept; `None`: nowhere.
     pub kept: Option<PathBuf>,
-    /// What tells of the end of a long operation.
-    pub notify: config::settings::Console,
+    /// What tells of the end of a long operation, and what is production.
+    pub console: config::settings::Console,
     /// What may be typed behind `:`.
     pub grammar: Grammar,
     /// What the engine is simulated for.
@@ -117,15 +117,21 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
     let env = |name: &str| std::env::var(name).ok();
     terminal::present(env("TERM").as_deref()).map_err(|error| StartError(vec![error]))?;
     let look = look::of(&settings.look, env).map_err(StartError)?;
-    let keys = match &settings.keymap {
-        Some((name, text)) => Keymap::parse(name, text).map_err(StartError)?,
-        None => Keymap::default(),
-    };
+    let keys = settings.keymap.as_ref().map(|(name, text)| Keymap::parse(name, text)).transpose();
+    let (keys, wrong) = keys.map_or_else(|wrong| (None, wrong), |keys| (keys, Vec::new()));
     own_log::install(env("PITSTOP_LOG").as_deref()).map_err(|error| StartError(vec![error]))?;
     let io = |error: io::Error| StartError(vec![format!("cannot take the terminal over: {error}")]);
     let signals = Signals::new().map_err(io)?;
     let size = crossterm::terminal::size().map_err(io)?;
-    let mut model = Model::new(look, keys, size);
+    let mut model = Model::new(look, keys.unwrap_or_default(), size);
+    if !wrong.is_empty() {
+        // Somebody in a hurry gets a console all the same.
+        model.dialog = Some(Dialog::Refused {
+            title: "Your keys are not used".to_owned(),
+            message: wrong.join("\n"),
+            hint: Some("until that is right, the built-in keys are; `pitstop keys check` says the same".to_owned()),
+        });
+    }
     model.colourless = !look::is_coloured(&settings.look, env);
     model.themes = settings.themes;
     model.zone = jiff::tz::TimeZone::system();
@@ -148,7 +154,8 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         trust_commands: settings.trust_commands,
         kept: settings.kept,
     };
-    let config::settings::Console { notify, notify_after } = settings.notify;
+    let config::settings::Console { notify, notify_after, production } = settings.console;
+    model.production = production;
     model.ring_after = (notify != Notify::Off).then_some(notify_after.unwrap_or(LONG));
     model.grammar = settings.grammar;
     let (bridge, Inboxes { inbox, lines }) = Bridge::start(reach, operate, files, model.grammar.read.clone());
@@ -286,7 +293,8 @@ impl Console {
         let [fast, slow, idle] = TICKS;
         match self.model.state {
             _ if self.model.replay.as_ref().is_some_and(Replay::is_playing) => FRAME,
-            _ if self.model.running() > 0 => fast,
+            _ if self.model.running() > 0 || self.model.replay.as_ref().is_some_and(Replay::follows) => fast,
+            _ if self.model.replay.as_ref().is_some_and(|replay| replay.summary.running) => slow,
             FleetState::Stale { .. } => slow,
             _ => idle,
         }

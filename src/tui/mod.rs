@@ -6,6 +6,7 @@
 //! view      (model) -> cells, draws only        message  what goes in and out
 //! rows filter   the fleet as rows, and which of them    words text   states as words, texts in cells
 //! theme keymap glyphs   looks and keys as data   input  one typed line
+//! typing     what the line at the bottom is for    jump   rows by letters of their names
 //! terminal   taken over and given back   keys   read from it, and its end   fault   a panic, told when it is ours no more
 //! raw        lent to a shell in a container
 //! creating   files and services to create from
@@ -32,8 +33,10 @@ pub mod glyphs;
 pub mod history;
 pub mod input;
 pub mod instance;
+pub mod jump;
 pub mod keymap;
 mod keys;
+pub mod keytable;
 pub mod logs;
 pub mod look;
 mod looks;
@@ -53,6 +56,7 @@ mod terminal;
 pub mod text;
 pub mod theme;
 pub mod tour;
+pub mod typing;
 pub mod update;
 pub mod view;
 pub mod words;

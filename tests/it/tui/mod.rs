@@ -5,6 +5,7 @@
 mod any_size;
 mod ending;
 mod history;
+mod journeys;
 mod keys;
 mod logs;
 mod notices;
