@@ -22,6 +22,9 @@ fn heading(section: &str) -> &'static str {
 pub fn table(own: Option<(&str, &str)>, markdown: bool) -> Result<String, Vec<String>> {
     let map = own.map_or_else(|| Ok(Keymap::default()), |(name, text)| Keymap::parse(name, text))?;
     let mut out = String::new();
+    if markdown {
+        out.push_str("# Keys\n\nAs `pitstop keys --markdown` prints them. A file of your own is laid over these: [how](reference.md#keys).\n");
+    }
     for section in SECTIONS {
         let rows: Vec<(Vec<&str>, Action)> = map.section(section);
         if !out.is_empty() {

@@ -43,6 +43,12 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         }
         Action::Wide => {
             model.list.shown.flat = !model.list.shown.flat;
+            // Where all columns fit either way, nothing else tells.
+            let said = match model.list.shown.flat {
+                true => "one list, what runs and what it takes first",
+                false => "addresses and what holds them first",
+            };
+            say(model, said, Role::Dim);
             settle(model);
             return columns::keep(model);
         }

@@ -186,6 +186,9 @@ fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
     }
     // Right behind which engine this is: it must not be the part that gives way.
     let first = what + usize::from(model.fleet().is_some());
+    if let Some((_, instances, ready)) = model.counts().filter(|(_, instances, ready)| ready < instances) {
+        facts.insert(first.min(facts.len()), (format!("{} not ready", instances - ready), Role::Warn));
+    }
     if let Some(badge) = notices::badge(pen, model) {
         facts.insert(first.min(facts.len()), badge);
     }
@@ -203,10 +206,7 @@ fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
     if let Some((apps, instances, ready)) = model.counts() {
         facts.push((text::count(apps, "app"), Role::Text));
         facts.push((text::count(instances, "instance"), Role::Text));
-        // Trouble is said right behind where it is; that all is well may give way.
-        if ready < instances {
-            facts.insert(first.min(facts.len()), (format!("{} not ready", instances - ready), Role::Warn));
-        } else if instances > 0 {
+        if ready == instances && instances > 0 {
             facts.push(("all ready".to_owned(), Role::Good));
         }
     }

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-pub use termlens::{Key, Signal, Style};
+pub use termlens::{Color, Key, Signal, Style};
 
 /// How long a text may take to appear, and the program to end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -127,9 +127,16 @@ impl Term {
         self.inner.screen().text()
     }
 
-    /// The screen as an SVG picture.
-    pub fn svg(&self) -> String {
-        self.inner.screen().to_svg()
+    /// Columns and rows.
+    pub fn size(&self) -> (u16, u16) {
+        self.inner.screen().size()
+    }
+
+    /// What is in a cell, and how it looks.
+    pub fn cell(&self, column: u16, row: u16) -> (String, Style) {
+        let screen = self.inner.screen();
+        let cell = screen.cell(row, column).unwrap_or_else(|| panic!("no cell {column}, {row}"));
+        (cell.contents().to_owned(), *cell.style())
     }
 
     /// Whether the alternate screen is on, and whether the cursor is visible.

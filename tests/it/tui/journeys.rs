@@ -59,7 +59,16 @@ const FLEET: &[Journey] = &[
         &[("j<space>j", &["1 marked", "▸ shop/api"]), ("jKEY", &["3 marked"]), ("-g", &["!marked", "▸ blog/ghost"])],
     ),
     ("fleet", "unmark", &[("<space>", &["1 marked"]), ("KEYg", &["!marked", "▸ blog/ghost"])]),
-    ("fleet", "filter", &[("KEY", &["state:failed"]), ("tools", &["!blog/ghost"]), ("<esc>", &["▸ blog/ghost"])]),
+    (
+        "fleet",
+        "filter",
+        &[
+            ("KEY", &["state:failed"]),
+            ("tools", &["!blog/ghost"]),
+            ("<esc>", &["blog/ghost"]),
+            ("g", &["▸ blog/ghost"]),
+        ],
+    ),
     (
         "fleet",
         "jump",
@@ -73,7 +82,11 @@ const FLEET: &[Journey] = &[
     ("fleet", "fold", &[("KEY", &["!ghost-1"]), ("KEY", &["ghost-1"])]),
     ("fleet", "fold_all", &[("KEY", &["!web-1"]), ("KEY", &["web-1"])]),
     ("fleet", "group", &[("KEY", &["▾ shop"]), ("KEY", &["!▾ shop"]), ("g", &["▸ blog/ghost"])]),
-    ("fleet", "wide", &[("KEY", &["!ADDRESS"]), ("KEY", &["ADDRESS"])]),
+    (
+        "fleet",
+        "wide",
+        &[("KEY", &["one list, what runs"]), ("KEY", &["addresses and what holds"]), ("g", &["!what holds"])],
+    ),
     ("fleet", "columns", &[("KEY", &["what holds the address"]), ("<esc>", &["!what holds"])]),
     (
         "fleet",
