@@ -132,6 +132,7 @@ fn conclusion(pen: &Pen<'_>, op: &OpView, model: &Model, width: usize, lines: &m
     if let Some(error) = finished.error.as_ref().filter(|error| !told(error) || op.view == View::Steps) {
         push(lines, "error", error, Role::Bad, width);
     }
+    push(lines, "in all", &op.progress.summary(), role, width);
     for sentence in &finished.state {
         match sentence.strip_prefix("next: ") {
             Some(advice) => push(lines, "next", advice, Role::Text, width),
