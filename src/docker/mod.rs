@@ -58,6 +58,7 @@ pub mod sandbox_image;
 mod shell;
 mod ssh;
 mod stats;
+mod swarm;
 mod tls;
 mod volumes;
 mod watch;
