@@ -59,6 +59,7 @@ mod shell;
 mod ssh;
 mod stats;
 mod swarm;
+mod system;
 mod tls;
 mod volumes;
 mod watch;
