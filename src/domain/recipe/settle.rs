@@ -248,7 +248,7 @@ pub(super) fn spec_of(container: &Container) -> Option<AppSpec> {
     let environment = container.detail.as_ref().map(|detail| &detail.environment);
     match environment {
         Some(environment) => Some(spec.with_environment(environment)),
-        None if spec.container.environment.is_empty() => Some(spec),
+        None if spec.container.environment.is_empty() => Some(*spec),
         None => None,
     }
 }
