@@ -8,7 +8,7 @@
 //! theme keymap glyphs   looks and keys as data   input  one typed line
 //! typing     what the line at the bottom is for    jump   rows by letters of their names
 //! terminal   taken over and given back   keys   read from it, and its end   fault   a panic, told when it is ours no more
-//! raw        lent to a shell in a container
+//! raw        lent to a shell in a container   signals  as numbers
 //! creating   files and services to create from
 //! columns    which are wanted   copy  what can be copied   palette  a theme's colours for files
 //! look       which looks fit it          bridge  the engine's side of commands     looks  what containers on screen take
@@ -52,6 +52,7 @@ mod raw;
 pub mod replay;
 pub mod rows;
 mod shelf;
+mod signals;
 mod terminal;
 pub mod text;
 pub mod theme;

@@ -44,9 +44,10 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Wide => {
             model.list.shown.flat = !model.list.shown.flat;
             // Where all columns fit either way, nothing else tells.
-            let said = match model.list.shown.flat {
-                true => "one list, what runs and what it takes first",
-                false => "addresses and what holds them first",
+            let said = if model.list.shown.flat {
+                "one list, what runs and what it takes first"
+            } else {
+                "addresses and what holds them first"
             };
             say(model, said, Role::Dim);
             settle(model);
