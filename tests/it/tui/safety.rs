@@ -14,7 +14,7 @@ use pitstop::tui::update::update;
 fn on(size: (u16, u16), context: &str, production: &[&str]) -> Model {
     let mut fleet = sample::fleet();
     fleet.engine.context = Some(context.to_owned());
-    let mut model = showing(size, FleetState::Live(fleet));
+    let mut model = showing(size, FleetState::live(fleet));
     model.production = production.iter().map(ToString::to_string).collect();
     model
 }
@@ -48,7 +48,7 @@ fn a_console_that_may_change_nothing_says_so_in_its_title() {
 #[test]
 fn names_are_found_by_their_letters_and_escape_goes_back() {
     for size in [(80, 24), (120, 36)] {
-        let mut model = showing(size, FleetState::Live(sample::fleet()));
+        let mut model = showing(size, FleetState::live(sample::fleet()));
         let target = |model: &Model| model.list.cursor.as_ref().unwrap().target();
         press(&mut model, "Zfsw3");
         assert_eq!(target(&model).as_deref(), Some("shop/web-3"), "{size:?}");
