@@ -60,6 +60,8 @@ mod sentence;
 mod shell;
 mod ssh;
 mod stats;
+mod swarm;
+mod system;
 mod tls;
 mod volumes;
 mod watch;

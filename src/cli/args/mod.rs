@@ -168,6 +168,8 @@ pub enum Verb {
     Bench(BenchArgs),
     /// The console's themes: list them, or check files of your own
     Themes(ThemesArgs),
+    /// The console's keys: list them, or check a keymap of your own
+    Keys(KeysArgs),
     /// A sample fleet to try everything on: simulated, no Docker needed
     Demo(DemoArgs),
     /// Print a completion script for a shell
@@ -403,6 +405,19 @@ pub struct ThemesArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct KeysArgs {
+    /// Say what is wrong with a keymap, instead of listing keys
+    #[arg(value_name = "check", value_parser = ["check"], hide_possible_values = true)]
+    pub what: Option<String>,
+    /// Files to check; without, $XDG_CONFIG_HOME/pitstop/keymap.toml
+    #[arg(value_name = "FILE", requires = "what")]
+    pub files: Vec<PathBuf>,
+    /// As tables in Markdown
+    #[arg(long, conflicts_with = "what")]
+    pub markdown: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Set the fleet up on the Docker Engine, from images made here: no registry needed
     #[arg(long)]
@@ -429,6 +444,9 @@ pub struct BenchArgs {
     /// Instances that are replaced, restarted, created
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=32))]
     pub instances: u32,
+    /// Measure these, too, where they are there; several with commas
+    #[arg(long, value_name = "TOOL", value_enum, value_delimiter = ',')]
+    pub with: Vec<OtherTool>,
     /// Measure this image instead of a small web server that is made here
     #[arg(long, value_name = "REF", requires = "probe")]
     pub image: Option<String>,
@@ -444,6 +462,15 @@ pub struct BenchArgs {
     /// Only take away what a benchmark left that was killed
     #[arg(long, exclusive = true)]
     pub down: bool,
+}
+
+/// What others have for the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum OtherTool {
+    /// Docker Compose: each service brought up again, one after the other
+    Compose,
+    /// A Swarm service's update, where this engine is a manager
+    Swarm,
 }
 
 #[derive(Debug, Args)]
@@ -490,6 +517,7 @@ impl Verb {
             | Self::Continue(_)
             | Self::Doctor
             | Self::Themes(_)
+            | Self::Keys(_)
             | Self::Demo(_)
             | Self::Bench(_)
             | Self::Completions { .. }

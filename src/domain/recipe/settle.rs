@@ -174,8 +174,13 @@ fn too_few(app: &App, few: TooFew, budget: Budget, wish: BatchSize, chosen: &[&I
     let (total, keep, id) = (app.instances.len(), budget.keep, &app.id);
     match few {
         TooFew::Stay { largest: Some(largest) } => format!(
-            "batch {wish}{} would leave fewer than {keep} of the {total} instances of {id} up; the largest batch allowed is {largest}: --batch {largest}",
-            budget.canary.map(|canary| format!(" after a canary of {canary}")).unwrap_or_default()
+            "batch {wish}{} would leave fewer than {keep} of the {total} instances of {id} up; the largest batch allowed is {largest}: --batch {largest}{}",
+            budget.canary.map(|canary| format!(" after a canary of {canary}")).unwrap_or_default(),
+            budget
+                .canary
+                .filter(|canary| *canary > largest)
+                .map(|_| format!(" --canary {largest}"))
+                .unwrap_or_default()
         ),
         TooFew::Stay { largest: None } => {
             let ready = app.ready();
@@ -217,7 +222,7 @@ fn budget_notes(split: &Split, budget: Budget, total: usize, chosen: &[&Instance
             "only {least} of {total} instances stay available meanwhile; --min-available 1 would refuse that"
         )),
         Some(least) => {
-            notes.push(format!("at least {least} of {total} instances stay available; {} have to", budget.keep));
+            notes.push(format!("at least {least} of {total} instances stay available; needed: {}", budget.keep));
         }
         None => {}
     }
