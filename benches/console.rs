@@ -17,7 +17,7 @@
 mod support;
 
 use pitstop::domain::bench::Spread;
-use pitstop::sim::{AppAtFirst, Behaviour, ContainerAtFirst, Control, ImageAtFirst, NetworkAtFirst, Scenario};
+use pitstop::sim::{AppAtFirst, Behaviour, ContainerAtFirst, ImageAtFirst, NetworkAtFirst, Scenario};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -187,7 +187,7 @@ fn fleet() {
     tell("a key, at rest", console.keys(&[b"j", b"j", b"k"], 600));
     console.pty.send(b"w");
     console.settle();
-    tell("a key in the list of 5,000 rows", console.keys(&[b"j", b"j", b"k", b"\x1b[6~"], 600));
+    tell("a key in the list of 5,000 rows", console.keys(&[b"j", b"k", b"\x1b[6~", b"\x1b[6~", b"j", b"\x1b[5~"], 300));
     let (rss, own) = console.memory();
     println!("{:<44} {rss:.1} MB, {own:.1} MB of it its own", "memory");
     events(&served, &mut console);
@@ -205,7 +205,7 @@ fn events(served: &Served, console: &mut Console) {
         while ended.load(Ordering::Relaxed) == 0 {
             let name = format!("stranger-{:04}", 100 + done % 2000);
             control.crash(&name, 1);
-            start(&control, &socket, &name);
+            let _ = support::unix_http::ask(&socket, "POST", &format!("/containers/{name}/start"), &Value::Null);
             done += 1;
             // Each is four events: it dies, leaves its network, comes back to it, starts.
             if let Some(rest) = (Duration::from_millis(8) * done).checked_sub(began.elapsed()) {
@@ -230,11 +230,6 @@ fn events(served: &Served, console: &mut Console) {
     tell("from an end to its row meanwhile", lags);
     stop.store(1, Ordering::Relaxed);
     println!("{:<44} {:.0} events a second", "that was under", weather.join().expect("no panic"));
-}
-
-fn start(control: &Control, socket: &Path, name: &str) {
-    let id = control.world().get(name).map(|seen| seen.id.clone()).unwrap_or_default();
-    let _ = support::unix_http::ask(socket, "POST", &format!("/containers/{id}/start"), &Value::Null);
 }
 
 impl Console {
