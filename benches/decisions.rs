@@ -112,7 +112,7 @@ fn reading(bench: &mut Criterion) {
     for n in 0..50 {
         write!(
             text,
-            "  web{n}:\n    image: shop/web:v{n}\n    scale: 4\n    environment: {{PORT: '8080', NAME: web{n}}}\n    \
+            "  web{n}:\n    image: shop/web:v{n}\n    environment: {{PORT: '8080', NAME: web{n}}}\n    \
              ports: ['{}:8080']\n    volumes: ['data{n}:/data']\n    networks: [front]\n    \
              healthcheck: {{test: [CMD, curl, localhost], interval: 5s}}\n    x-pitstop: {{probe: 'tcp:8080', batch: 2}}\n",
             20_000 + n
