@@ -24,6 +24,9 @@ pub const LOOK_AGAIN: Duration = Duration::from_millis(800);
 /// One that was created and not started for so long has lost its maker in between.
 pub const STILLBORN: Duration = Duration::from_secs(5);
 
+/// What containers are called that only hold an address for a moment, before the operation and a number.
+pub const PLACE: &str = "pitstop-place-";
+
 /// The longest name an engine's object has here.
 const LONGEST: usize = 128;
 
