@@ -4,8 +4,9 @@
 //! found"; then agrees on an API version and reads who answers.
 
 use super::client::{ApiVersion, Docker, READ, late, versioned, within};
-use super::error::{CONNECT, DockerError, Failure};
+use super::error::{CONNECT, DockerError, Failure, was_cut};
 use super::location::Location;
+use super::ssh::Tunnel;
 use super::{remote, ssh, tls};
 use crate::domain::clean::clean;
 use crate::domain::fleet::EngineInfo;
@@ -30,8 +31,18 @@ impl Docker {
     /// Connects, agrees on an API version and reads who answers. Each way this fails has its own [`Failure`] and hint.
     pub async fn connect(location: &Location) -> Result<Self, DockerError> {
         let host = location.host.as_str();
-        let client = open(location).await?;
-        let version = match tokio::time::timeout(FIRST, client.version()).await {
+        let (client, tunnel) = open(location).await?;
+        let mut answer = tokio::time::timeout(FIRST, client.version()).await;
+        if let (Ok(Err(error)), Some(tunnel)) = (&answer, &tunnel)
+            && was_cut(error)
+            && tunnel.turn().await
+        {
+            answer = tokio::time::timeout(FIRST, client.version()).await;
+            if !matches!(answer, Ok(Ok(_))) {
+                tunnel.turn_back();
+            }
+        }
+        let version = match answer {
             Ok(Ok(version)) => version,
             Ok(Err(error)) => {
                 return Err(tls::explain(&error, host, location.tls.as_deref())
@@ -49,16 +60,19 @@ impl Docker {
     }
 }
 
-async fn open(location: &Location) -> Result<bollard::Docker, DockerError> {
+async fn open(location: &Location) -> Result<(bollard::Docker, Option<Tunnel>), DockerError> {
     let host = location.host.as_str();
     if let Some(path) = host.strip_prefix("unix://") {
         look_at_socket(host, Path::new(path)).await?;
-        bollard::Docker::connect_with_unix(host, NEVER, API_DEFAULT_VERSION)
-            .map_err(|error| DockerError::of_client(CONNECT, host, &error))
+        let client = bollard::Docker::connect_with_unix(host, NEVER, API_DEFAULT_VERSION)
+            .map_err(|error| DockerError::of_client(CONNECT, host, &error))?;
+        Ok((client, None))
     } else if host.starts_with("tcp://") {
-        location.tls.as_deref().map_or_else(|| remote::plain(host), |certificates| remote::secure(host, certificates))
+        let tls = location.tls.as_deref();
+        let client = tls.map_or_else(|| remote::plain(host), |certificates| remote::secure(host, certificates))?;
+        Ok((client, None))
     } else if host.starts_with("ssh://") {
-        remote::ssh(host)
+        remote::ssh(host).map(|(client, tunnel)| (client, Some(tunnel)))
     } else {
         Err(DockerError::new(CONNECT, host, Failure::Invalid, "is no unix://, tcp:// or ssh:// address"))
     }

@@ -10,7 +10,7 @@ use crate::domain::adopt::Original;
 use crate::domain::clean::clean;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{ContainerId, ImageRef};
-use crate::domain::labels::COMPOSE_SERVICE;
+use crate::domain::labels::{COMPOSE_DIRECTORY, COMPOSE_FILES, COMPOSE_SERVICE};
 use crate::domain::spec::{
     AppSpec, ContainerSpec, Healthcheck, Logging, Mount, MountKind, NetworkAttach, PublishedPort, Resources,
     RestartPolicy, SandboxSpec,
@@ -22,6 +22,7 @@ use bollard::models::{
 use bollard::query_parameters::InspectContainerOptions;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
 /// What Compose writes on its containers: carried over, it would take ours for its own.
 const COMPOSE: &str = "com.docker.compose.";
@@ -141,8 +142,17 @@ pub(super) fn original(seen: ContainerInspectResponse, image: &ImageConfig, defa
         obstacles: obstacles(&config, &host),
         spec: AppSpec { image: reference.or(seen.image).unwrap_or_default(), container, sandbox, ..AppSpec::default() },
         sandbox: now,
+        files: files(config.labels.unwrap_or_default()),
         losses: losses.0,
     }
+}
+
+/// Compose v2 writes whole paths, v1 those that it was given.
+fn files(mut labels: HashMap<String, String>) -> Vec<String> {
+    let directory = PathBuf::from(labels.remove(COMPOSE_DIRECTORY).unwrap_or_default());
+    let files = labels.remove(COMPOSE_FILES).unwrap_or_default();
+    let files = files.split(',').map(str::trim).filter(|file| !file.is_empty() && *file != "-");
+    files.map(|file| clean(&directory.join(file).to_string_lossy())).collect()
 }
 
 /// What can't be kept.
@@ -257,6 +267,9 @@ fn sandbox(
         let end = &endpoints[network];
         if end.driver_opts.as_ref().is_some_and(|options| !options.is_empty()) {
             losses.say(format!("the driver options of its connection to {network} are not kept"));
+        }
+        if end.gw_priority.is_some_and(|priority| priority != 0) {
+            losses.say(format!("the gateway priority of {network} is not kept: the first network is the way out"));
         }
         if end.links.as_ref().is_some_and(|links| !links.is_empty()) {
             losses.say(format!("its links on {network} are not kept: other containers are found by their own names"));

@@ -15,7 +15,7 @@ use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::super::spec::Rollout;
 use super::draft::{Draft, Slot, known};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,12 +101,20 @@ fn subject(wish: &Wish, chosen: &[Chosen<'_>]) -> String {
     }
 }
 
+/// ` -f FILE`, as a shell takes it.
+fn shown(file: &String) -> String {
+    let plain = file.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@".contains(&byte));
+    if plain { format!(" -f {file}") } else { format!(" -f '{}'", file.replace('\'', "'\\''")) }
+}
+
 /// What Compose will see, and what to do instead.
 fn note_compose(draft: &mut Draft<'_>, chosen: &[Chosen<'_>]) {
-    let projects: BTreeSet<&String> = chosen.iter().filter_map(|one| one.compose.as_ref()).collect();
-    for project in projects {
+    let of = |one: &&Chosen<'_>| Some((one.compose.clone()?, one.original?.files.clone()));
+    let projects: BTreeMap<String, Vec<String>> = chosen.iter().filter_map(|one| of(&one)).collect();
+    for (project, files) in projects {
+        let files = if files.is_empty() { " -f FILE".into() } else { files.iter().map(shown).collect::<String>() };
         draft.note(format!(
-            "docker compose does not know these containers any more: in project {project}, `docker compose up` would make them a second time beside yours and fail at their ports or names, and `down` would take away networks and volumes that nobody uses. From now on `pitstop create -f FILE -p {project}` and `pitstop deploy {project}/SERVICE -f FILE` read the same file"
+            "docker compose does not know these containers any more: in project {project}, `docker compose up` would make them a second time beside yours and fail at their ports or names, and `down` would take away networks and volumes that nobody uses. From now on `pitstop create{files} -p {project}` and `pitstop deploy {project}/SERVICE{files}` read the same file"
         ));
     }
 }

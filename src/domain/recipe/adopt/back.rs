@@ -28,6 +28,11 @@ impl Chosen<'_> {
             needs.push(draft.main(at, task, &needs.clone(), "it has its name back"));
         }
         if !down {
+            // An engine that died has started it again by itself, parked or not.
+            if let Some(restart) = restart {
+                let task = Task::Unpark { container: known(self.old), restart };
+                needs.push(draft.main(at, task, &needs.clone(), "it has its restart policy back"));
+            }
             return Ok(needs);
         }
         let task = Task::Start { container: known(self.old), restart };

@@ -2,11 +2,13 @@
 
 use super::Wish;
 use super::chosen::Chosen;
-use crate::domain::address::{HOLES, holes_below, is_configured, next_dynamic, used};
+use crate::domain::address::{HOLES, holes_below, is_configured, is_configured_for_ipv6, next_dynamic, used};
+use crate::domain::adopt::Original;
 use crate::domain::facts::Facts;
 use crate::domain::fleet::{Container, NetworkSeen};
 use crate::domain::plan::{StepId, Target, Task};
 use crate::domain::recipe::draft::{Draft, Slot};
+use crate::domain::spec::SandboxSpec;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -22,33 +24,41 @@ pub(super) struct Way {
     pub(super) lost: Option<String>,
 }
 
+impl Way {
+    fn kept(sentence: String) -> Self {
+        Self { sentence, lost: None }
+    }
+
+    fn lost(sentence: String) -> Self {
+        Self { lost: Some(sentence.clone()), sentence }
+    }
+}
+
 impl Chosen<'_> {
     /// What becomes of each of its addresses.
     pub(super) fn addresses(&self, facts: &Facts) -> Vec<Way> {
         let Some(original) = self.original else { return Vec::new() };
-        original.sandbox.networks.iter().filter_map(|attach| {
+        let mut ways = Vec::new();
+        for attach in &original.sandbox.networks {
             let network = &attach.network;
-            let ip = self.old.networks.get(network)?.ipv4.clone()?;
-            let seen = facts.networks.iter().find(|seen| seen.name == *network)?;
-            let holes = ip.parse::<Ipv4Addr>().map_or(0, |ip| holes_below(seen, ip));
-            let below = if holes == 0 { String::new() } else { format!(", and {holes} free below it taken meanwhile") };
-            let (sentence, lost) = if attach.ipv4.is_some() {
-                (format!("{ip} on {network} is kept: it was asked for when it was made, and is again"), None)
-            } else if network == "bridge" {
-                let lost = format!("on the default bridge no address can be asked for, so {ip} {}", by_luck(seen, &ip));
-                (lost.clone(), Some(lost))
-            } else if is_configured(seen) {
-                (format!("{ip} on {network} is kept: asked for from now on{below}"), None)
-            } else if holes <= HOLES {
-                (format!(
-                    "{ip} on {network} is kept: asked for from now on, if a trial before anything stops shows that the engine allows it there; else made the next one that it hands out{below}, and unprotected: it may move when the engine restarts"
-                ), None)
-            } else {
-                let lost = format!("{ip} on {network} may change: {holes} or more addresses below it are free, and the engine may not let one be asked for there");
-                (lost.clone(), Some(lost))
-            };
-            Some(Way { sentence, lost })
-        }).collect()
+            let Some(now) = self.old.networks.get(network) else { continue };
+            let Some(seen) = facts.networks.iter().find(|seen| seen.name == *network) else { continue };
+            ways.extend(now.ipv4.as_ref().map(|ip| ipv4(ip, seen, attach.ipv4.is_some())));
+            ways.extend(now.ipv6.as_ref().filter(|_| attach.ipv6.is_none()).map(|ip| ipv6(ip, seen)));
+        }
+        ways
+    }
+
+    /// The network side for its sandbox: as it is, and every IPv6 address asked for where that can be.
+    pub(super) fn network_side(&self, original: &Original, facts: &Facts) -> SandboxSpec {
+        let mut spec = original.sandbox.clone();
+        for attach in spec.networks.iter_mut().filter(|attach| attach.ipv6.is_none()) {
+            let seen = facts.networks.iter().find(|seen| seen.name == attach.network);
+            if seen.is_some_and(is_configured_for_ipv6) {
+                attach.ipv6 = self.old.networks.get(&attach.network).and_then(|now| now.ipv6.clone());
+            }
+        }
+        spec
     }
 
     /// The addresses that are to be had again and that nobody asked for before.
@@ -104,6 +114,38 @@ impl Chosen<'_> {
         let addresses = if self.old.is_alive() { self.wanted() } else { self.half_s_addresses() };
         let task = Task::TakeOver { sandbox, addresses, strict: !wish.accept_changes };
         draft.main(at, task, needs, "the sandbox gets the address and the ports that have just become free")
+    }
+}
+
+fn ipv4(ip: &str, seen: &NetworkSeen, asked: bool) -> Way {
+    let network = &seen.name;
+    let holes = ip.parse::<Ipv4Addr>().map_or(0, |ip| holes_below(seen, ip));
+    let below = if holes == 0 { String::new() } else { format!(", and {holes} free below it taken meanwhile") };
+    if asked {
+        Way::kept(format!("{ip} on {network} is kept: it was asked for when it was made, and is again"))
+    } else if network == "bridge" {
+        Way::lost(format!("on the default bridge no address can be asked for, so {ip} {}", by_luck(seen, ip)))
+    } else if is_configured(seen) {
+        Way::kept(format!("{ip} on {network} is kept: asked for from now on{below}"))
+    } else if holes <= HOLES {
+        Way::kept(format!(
+            "{ip} on {network} is kept: asked for from now on, if a trial before anything stops shows that the engine allows it there; else made the next one that it hands out{below}, and unprotected: it may move when the engine restarts"
+        ))
+    } else {
+        Way::lost(format!(
+            "{ip} on {network} may change: {holes} or more addresses below it are free, and the engine may not let one be asked for there"
+        ))
+    }
+}
+
+fn ipv6(ip: &str, seen: &NetworkSeen) -> Way {
+    let network = &seen.name;
+    if is_configured_for_ipv6(seen) {
+        Way::kept(format!("{ip} on {network} is kept: asked for from now on"))
+    } else {
+        Way::lost(format!(
+            "{ip} on {network} may change: nobody configured that subnet, so it can't be asked for there"
+        ))
     }
 }
 

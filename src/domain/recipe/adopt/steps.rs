@@ -55,7 +55,7 @@ impl Chosen<'_> {
         let sandbox = SandboxDraft {
             app: self.app.clone(),
             number,
-            spec: original.sandbox.clone(),
+            spec: self.network_side(original, draft.facts),
             spec_hash: original.spec.hash(),
             addresses: addresses.clone(),
             adoption: Some(Adoption { from: old.id.clone(), addresses: self.wanted(), places: reserve }),
@@ -81,7 +81,7 @@ impl Chosen<'_> {
             let task = Task::Rename { container: known(old), to: object_name(&old.name)? };
             draft.undo(at, task, &[rename], "it has its name back");
         }
-        self.serve_again(draft, at, &[down, park], reserve);
+        self.serve_again(draft, at, &[down, park], &[up], reserve);
         Ok((verify, park))
     }
 
@@ -147,7 +147,7 @@ impl Chosen<'_> {
         draft.undo(at, stop(container.clone(), draft.options), &undoes, &*cause);
         draft.undo(at, stop(target, draft.options), &undoes, cause);
         undoes.push(park);
-        self.serve_again(draft, at, &undoes, reserve);
+        self.serve_again(draft, at, &undoes, &undoes, reserve);
         Ok((verify, park))
     }
 
@@ -197,13 +197,24 @@ impl Chosen<'_> {
         if let Some(places) = reserve {
             draft.main(at, Task::Release { places }, &[verify], "nobody needs the places any more");
         }
+        let still = stop(known(self.old), draft.options);
+        let still = draft.main(at, still, &[verify], "an engine that came back meanwhile may have started it again");
         let task = Task::Park { container: known(self.old) };
         let cause = format!("{} is the way back until all is done", self.old.name);
-        (verify, draft.main(at, task, &[verify], cause))
+        (verify, draft.main(at, task, &[still], cause))
     }
 
-    /// Undo: it runs again as it did, at its address.
-    pub(super) fn serve_again(&self, draft: &mut Draft<'_>, at: &Slot, undoes: &[StepId], reserve: Option<StepId>) {
+    /// Undo: it runs again as it did, at its address. Where its place was `taken`, an engine that came back meanwhile may have
+    /// started it at another.
+    pub(super) fn serve_again(
+        &self,
+        draft: &mut Draft<'_>,
+        at: &Slot,
+        undoes: &[StepId],
+        taken: &[StepId],
+        reserve: Option<StepId>,
+    ) {
+        draft.undo(at, stop(known(self.old), draft.options), taken, "it begins again at its own address");
         let cause = format!("{} serves again", self.old.name);
         let restart = self.old.detail.as_ref().map(|detail| detail.restart.clone());
         draft.undo(at, Task::Start { container: known(self.old), restart }, undoes, &*cause);

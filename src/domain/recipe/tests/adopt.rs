@@ -99,13 +99,14 @@ fn everything_that_can_fail_fails_before_the_stop_and_all_of_it_is_taken_back() 
             "ready",
             "verify",
             "remove",
+            "stop",
             "park",
             "remove"
         ]
     );
     assert_eq!(
         actions(&plan, Lane::Undo),
-        ["stop", "remove", "stop", "remove", "rename", "start", "ready", "verify", "remove"]
+        ["stop", "remove", "stop", "remove", "rename", "stop", "start", "ready", "verify", "remove"]
     );
     let restarts = plan.steps.iter().filter_map(|step| match &step.task {
         Task::Start { restart, .. } if step.lane == Lane::Undo => restart.clone(),
