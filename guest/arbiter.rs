@@ -33,21 +33,20 @@
 //!
 //! Nothing here waits: PID 1 has signals to answer.
 
-use crate::answer::say;
 use crate::args;
 use crate::beside;
 use crate::bind::{Call, Named, named};
 use crate::gate::TOKEN;
+use crate::held::{Hold, Kind, State};
 use crate::notify;
 use crate::port;
+use crate::program::{CALLS, Program};
 use crate::sys::{self, Errno, Fd, POLLIN, PollFd};
 use crate::text::Line;
 use crate::unix;
 
 /// Gates that wait for an answer or for `go`, holds, and programs: each at a time.
 const MANY: usize = 8;
-/// Calls of one program that wait at once: threads and processes that bind the same port.
-const CALLS: usize = 16;
 /// Descriptors that [`Arbiter::watch`] fills.
 pub const FDS: usize = 1 + 2 * MANY;
 
@@ -62,54 +61,6 @@ const KNOCKS: usize = 8;
 /// What a gate may take to say who it is.
 const HELLO: u64 = SECOND;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Start,
-    Bind,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Nobody has come.
-    Expected,
-    /// Its program has begun.
-    Begun,
-    /// It stands where it is to be held, since then.
-    Held(u64),
-    /// It goes on; whether it serves is looked at until then.
-    Free(u64),
-}
-
-/// Whom a console wants held.
-struct Hold {
-    id: Line<33>,
-    token: Line<{ TOKEN + 1 }>,
-    kind: Kind,
-    /// 0: none is known.
-    port: u16,
-    state: State,
-    /// Another port that it has bound; 0: none.
-    other: u16,
-    /// Before which `bind` it stands; 0: nobody can tell.
-    at_port: u16,
-    /// To be let go when the port is free, since then; 0: not yet.
-    swap_us: u64,
-    /// It has got a port beside the old version.
-    beside: bool,
-    /// What it has got its own port with, until it accepts connections there.
-    socket: Option<Fd>,
-    /// It listens, and connections have been made that it is to accept.
-    knocked: bool,
-    /// When its console spoke last.
-    spoken_us: u64,
-    /// Its port has taken a connection since it was let go.
-    served: bool,
-    /// When the port was last seen taken.
-    taken_us: u64,
-    /// When the port is looked at next.
-    next_us: u64,
-}
-
 /// A gate that has connected.
 struct Client {
     socket: Fd,
@@ -120,20 +71,6 @@ struct Client {
     /// The process that it is, and that its program will be.
     own: Option<Fd>,
     until_us: u64,
-}
-
-/// A program that came by its gate, and lives.
-struct Program {
-    token: Line<{ TOKEN + 1 }>,
-    processes: Option<Fd>,
-    own: Option<Fd>,
-    /// Where its `bind`s are asked for, if they are.
-    listener: Option<Fd>,
-    waiting: [Call; CALLS],
-    count: usize,
-    /// Ports it has got lately, where it is now itself who has them: servers bind each port for both families.
-    passed: [u16; CALLS],
-    next: usize,
 }
 
 pub struct Arbiter {
@@ -425,24 +362,7 @@ impl Arbiter {
         if self.holds[at].as_ref().is_some_and(in_use) {
             return Err(b"too many are held");
         }
-        let mut hold = Hold {
-            id: Line::new(),
-            token: Line::new(),
-            kind,
-            port,
-            state: State::Expected,
-            other: 0,
-            at_port: port,
-            swap_us: 0,
-            beside: false,
-            socket: None,
-            knocked: false,
-            spoken_us: 0,
-            served: false,
-            taken_us: sys::now_us(),
-            next_us: u64::MAX,
-        };
-        hold.token.push(token);
+        let mut hold = Hold::new(token, kind, port);
         hold.spoken_by(id, self.lease_us);
         hold.tell();
         self.holds[at] = Some(hold);
@@ -580,106 +500,5 @@ impl Arbiter {
         hold.say(line.bytes());
         hold.state = State::Free(now + LONG);
         hold.next_us = if hold.port == 0 { now + LONG } else { now };
-    }
-}
-
-impl Program {
-    /// An answer to who is asked for no more.
-    fn let_go(&self, id: u64) {
-        if let Some(listener) = &self.listener {
-            notify::let_pass(listener, id);
-        }
-    }
-
-    fn pass(&mut self, id: u64, port: u16) {
-        self.let_go(id);
-        self.has(port);
-    }
-
-    fn has(&mut self, port: u16) {
-        self.passed[self.next % CALLS] = port;
-        self.next += 1;
-    }
-
-    /// The first that waits has got what it wants. An asker that was interrupted meanwhile asks anew.
-    fn is_done(&mut self, call: Call) {
-        if let Some(listener) = &self.listener {
-            let _ = notify::is_done(listener, call.id);
-        }
-        self.waiting.copy_within(1..self.count, 0);
-        self.count -= 1;
-        self.has(call.port);
-    }
-
-    /// Lets those go on whose port `may`, at most so many; how many did.
-    fn let_pass(&mut self, may: impl Fn(u16) -> bool, most: usize) -> usize {
-        let (mut kept, mut passed) = (0, 0);
-        for at in 0..self.count {
-            let call = self.waiting[at];
-            if passed < most && may(call.port) {
-                self.pass(call.id, call.port);
-                passed += 1;
-            } else {
-                self.waiting[kept] = call;
-                kept += 1;
-            }
-        }
-        self.count = kept;
-        passed
-    }
-}
-
-impl Hold {
-    fn is(&self, token: &[u8]) -> bool {
-        self.token.bytes() == token
-    }
-
-    fn is_over(&self) -> bool {
-        matches!(self.state, State::Free(_))
-    }
-
-    fn spoken_by(&mut self, id: &[u8], lease_us: u64) {
-        self.id = Line::new();
-        self.id.push(id);
-        self.spoken_us = sys::now_us();
-        if self.swap_us == 0 && self.port > 0 && !self.is_over() {
-            self.next_us = self.spoken_us + lease_us;
-        }
-    }
-
-    fn stands(&mut self) {
-        self.state = State::Held(sys::now_us());
-        self.tell();
-    }
-
-    fn tell_other(&self) {
-        let mut line = Line::<48>::new();
-        line.push(b"other ").number(sys::now_us()).push(b" ").number(self.other.into());
-        self.say(line.bytes());
-    }
-
-    /// Says what is now.
-    fn tell(&self) {
-        if self.other > 0 {
-            self.tell_other();
-        }
-        let mut line = Line::<64>::new();
-        match self.state {
-            State::Expected => line.push(b"waiting"),
-            State::Begun => line.push(b"begun ").number(sys::now_us()),
-            State::Held(at) => {
-                line.push(b"held ").number(at).push(b" ");
-                match self.kind {
-                    Kind::Start => line.push(b"start"),
-                    Kind::Bind => line.number(self.at_port.into()),
-                }
-            }
-            State::Free(_) => line.push(b"free ").number(sys::now_us()).push(b" 0"),
-        };
-        self.say(line.bytes());
-    }
-
-    fn say(&self, words: &[u8]) {
-        say(self.id.bytes(), words);
     }
 }

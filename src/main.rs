@@ -3,6 +3,9 @@
 use pitstop::cli::args::Cli;
 use pitstop::{cli, tui};
 
+/// What waits for an engine needs no thread for each core, and each has memory of its own.
+const WORKERS: usize = 2;
+
 fn main() {
     let code = cli::guarded(|| match cli::parse(std::env::args_os()) {
         Ok(args) => front_end(args),
@@ -12,7 +15,7 @@ fn main() {
 }
 
 fn front_end(args: Cli) -> u8 {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return cli::no_runtime(&error),
     };

@@ -2,7 +2,7 @@
 //!
 //! Measuring is the engine floor's; here it is asked for, followed, told, and taken away whatever happens.
 
-use super::args::BenchArgs;
+use super::args::{BenchArgs, OtherTool};
 use super::error::CliError;
 use super::output::Output;
 use super::signals::{Signals, Wish as Signal};
@@ -15,12 +15,14 @@ use crate::domain::bench::{Figures, Row, Way, chart};
 use crate::domain::ids::ImageRef;
 use crate::domain::probe::ProbeSpec;
 use crate::domain::project::ProjectSpec;
-use crate::engine::bench::{Bench, IMAGE, LABEL, PROJECT, SERVICES, Wish};
+use crate::engine::bench::{Bench, IMAGE, LABEL, Other, PROJECT, SERVICES, WARM, Wish};
 use crate::engine::{Error, Operator, Session};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Steps that are told, in the order in which they come.
-const STEPS: [&str; 9] = ["create", "warm", "stop", "remove", "start", "restart", "ready", "verify", "operation"];
+const STEPS: [&str; 10] =
+    ["create", "warm", "stop", "start", "up", "restart", "ready", "verify", "remove", "operation"];
 
 /// Measures, or takes away what a killed run left; returns the exit code.
 pub async fn bench(out: &mut Output, settings: &Settings, args: &BenchArgs) -> Result<u8, CliError> {
@@ -87,7 +89,7 @@ pub async fn bench(out: &mut Output, settings: &Settings, args: &BenchArgs) -> R
 async fn measure(out: &mut Output, bench: &mut Bench, args: &BenchArgs, figures: &mut Figures) -> Result<(), Error> {
     out.passing("setting the scene …");
     bench.set_up().await?;
-    let mut ways = ways(args.instances);
+    let mut ways = ways(args);
     for round in 1..=args.rounds {
         bench
             .round(&ways, figures, |way| out.passing(&format!("round {round} of {}: {}", args.rounds, way.words())))
@@ -98,10 +100,15 @@ async fn measure(out: &mut Output, bench: &mut Bench, args: &BenchArgs, figures:
     Ok(())
 }
 
-fn ways(instances: u32) -> Vec<Way> {
+fn ways(args: &BenchArgs) -> Vec<Way> {
     let mut all = vec![Way::Recreate];
-    all.extend([1, 2, 4].into_iter().filter(|batch| *batch <= instances).map(Way::Deploy));
-    all.extend([Way::Warm, Way::Floor, Way::PlainRestart, Way::Restart, Way::OneByOne, Way::SideBySide]);
+    all.extend([1, 2, 4].into_iter().filter(|batch| *batch <= args.instances).map(Way::Deploy));
+    all.extend([Way::Warm, Way::Floor]);
+    all.extend(with(args).into_iter().map(|other| match other {
+        Other::Compose => Way::Compose,
+        Other::Swarm => Way::Swarm,
+    }));
+    all.extend([Way::PlainRestart, Way::Restart, Way::OneByOne, Way::SideBySide]);
     all
 }
 
@@ -113,19 +120,29 @@ fn wish(args: &BenchArgs) -> Result<Wish, CliError> {
         return Err(CliError::usage(format!("clients can't ask `{probe}`: use http:PORT/PATH or tcp:PORT")));
     }
     let versions = [file(args.instances, &image, &probe, 1)?, file(args.instances, &image, &probe, 2)?];
-    Ok(Wish { instances: args.instances, image, probe, versions })
+    Ok(Wish { instances: args.instances, image, probe, versions, with: with(args) })
+}
+
+fn with(args: &BenchArgs) -> BTreeSet<Other> {
+    let other = |tool: &OtherTool| match tool {
+        OtherTool::Compose => Other::Compose,
+        OtherTool::Swarm => Other::Swarm,
+    };
+    args.with.iter().map(other).collect()
 }
 
 /// The measured project. A version is another value in the environment, so any image has two.
 fn file(instances: u32, image: &ImageRef, probe: &ProbeSpec, version: u32) -> Result<ProjectSpec, CliError> {
-    let service = json!({
-        "image": image.as_str(),
-        "pull_policy": "missing",
-        "environment": {"PITSTOP_BENCH": version.to_string()},
-        "deploy": {"replicas": instances},
-        "x-pitstop": {"probe": probe.to_string()},
-    });
-    let services: serde_json::Map<_, _> = SERVICES.iter().map(|name| ((*name).to_owned(), service.clone())).collect();
+    let service = |name: &str| {
+        json!({
+            "image": image.as_str(),
+            "pull_policy": "missing",
+            "environment": {"PITSTOP_BENCH": version.to_string()},
+            "deploy": {"replicas": instances},
+            "x-pitstop": {"probe": probe.to_string(), "warm": if name == WARM { "auto" } else { "off" }},
+        })
+    };
+    let services: serde_json::Map<_, _> = SERVICES.iter().map(|name| ((*name).to_owned(), service(name))).collect();
     // JSON is YAML.
     let text = json!({"name": PROJECT, "services": services}).to_string();
     let mut project = compose::load_text("bench.yaml", &text, &LoadOptions::default())

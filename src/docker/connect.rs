@@ -3,15 +3,16 @@
 //! Looks at the socket itself, because the client library calls a directory that may not be entered "socket not
 //! found"; then agrees on an API version and reads who answers.
 
-use super::client::{ApiVersion, Docker, READ, late, versioned, within};
+use super::client::{ApiVersion, Docker, LIST, READ, late, versioned, within};
 use super::error::{CONNECT, DockerError, Failure, was_cut};
 use super::location::Location;
 use super::ssh::Tunnel;
-use super::{remote, ssh, tls};
+use super::{read, remote, ssh, tls};
 use crate::domain::clean::clean;
-use crate::domain::fleet::EngineInfo;
+use crate::domain::fleet::{EngineInfo, Fleet};
 use bollard::API_DEFAULT_VERSION;
 use bollard::models::{SystemInfo, SystemVersion};
+use bollard::query_parameters::ListContainersOptions;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
@@ -27,13 +28,45 @@ pub(super) const NEVER: u64 = 7 * 24 * 3600;
 /// Until the first answer, with all that ssh and TLS have to say to each other before it.
 const FIRST: Duration = Duration::from_secs(25);
 
+/// A way to an engine of which nothing is known yet.
+pub struct Opened {
+    client: bollard::Docker,
+    /// The way there, where that is ssh.
+    tunnel: Option<Tunnel>,
+    location: Location,
+}
+
 impl Docker {
     /// Connects, agrees on an API version and reads who answers. Each way this fails has its own [`Failure`] and hint.
     pub async fn connect(location: &Location) -> Result<Self, DockerError> {
-        let host = location.host.as_str();
+        Self::open(location).await?.enter().await
+    }
+
+    /// Looks at where the engine is said to listen, and says nothing to it.
+    pub async fn open(location: &Location) -> Result<Opened, DockerError> {
         let (client, tunnel) = open(location).await?;
+        Ok(Opened { client, tunnel, location: location.clone() })
+    }
+}
+
+impl Opened {
+    /// What the engine's list alone shows, before it has said who it is: that takes it ten times as long. In its own newest
+    /// version, for none is agreed on.
+    pub async fn glance(&self) -> Result<Fleet, DockerError> {
+        let Location { host, context, .. } = &self.location;
+        let options = ListContainersOptions { all: true, ..ListContainersOptions::default() };
+        let listed = within(CONNECT, host, LIST, self.client.list_containers(Some(options))).await?;
+        let context = context.as_deref().map(clean);
+        let engine = EngineInfo { host: clean(host), context, ..EngineInfo::default() };
+        Ok(Fleet::assemble(engine, listed.into_iter().filter_map(read::summary).collect()))
+    }
+
+    /// Agrees on an API version and reads who answers.
+    pub async fn enter(&self) -> Result<Docker, DockerError> {
+        let Self { client, location, tunnel } = self;
+        let host = location.host.as_str();
         let mut answer = tokio::time::timeout(FIRST, client.version()).await;
-        if let (Ok(Err(error)), Some(tunnel)) = (&answer, &tunnel)
+        if let (Ok(Err(error)), Some(tunnel)) = (&answer, tunnel)
             && was_cut(error)
             && tunnel.turn().await
         {
@@ -53,10 +86,10 @@ impl Docker {
             Err(_) => return Err(late(CONNECT, host, FIRST)),
         };
         let api = agree(&version, location)?;
-        let client = client.with_request_modifier(move |request| versioned(request, api));
+        let client = client.clone().with_request_modifier(move |request| versioned(request, api));
         let info = within(CONNECT, host, READ, client.info()).await?;
         let info = engine_info(location, version, info, api);
-        Ok(Self::new(client, location.clone(), info, api))
+        Ok(Docker::new(client, location.clone(), info, api))
     }
 }
 

@@ -6,18 +6,23 @@ use super::{read, write};
 use crate::domain::fleet::{Container, Fleet, State};
 use crate::domain::ids::{ContainerId, ObjectName};
 use crate::domain::spec::RestartPolicy;
+use bollard::errors::Error as ClientError;
 use bollard::models::ContainerUpdateBody;
 use bollard::query_parameters::{
     InspectContainerOptions, ListContainersOptions, RemoveContainerOptions, RenameContainerOptions,
-    StartContainerOptions, StopContainerOptions,
+    StartContainerOptions, StopContainerOptions, WaitContainerOptions,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::HashMap;
+use std::pin::pin;
 use std::time::Duration;
+use tokio::time::timeout;
 
-/// What the engine waits between signal and kill when neither we nor the container say.
 /// How often, and how far apart, an answer is asked for again that tells of a container not cleaned up yet.
 const CLEANED_UP: (u32, Duration) = (30, Duration::from_millis(100));
+/// The exit code comes with the end of the stop, or it is looked for.
+const CODE_FOLLOWS: Duration = Duration::from_millis(50);
+/// What the engine waits between signal and kill when neither we nor the container say.
 pub(super) const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
 /// How a container ended when it was asked to.
@@ -140,21 +145,41 @@ impl Changes {
         let deadline = grace.or(own).unwrap_or(DEFAULT_GRACE) + STOP_EXTRA;
         let (docker, stopped, shown) = (self.client().clone(), id.clone(), name.clone());
         // Detached, and without a slot: sixteen slow stops must not keep anybody from looking.
-        let request = tokio::spawn(async move {
+        let mut request = tokio::spawn(async move {
             let t = grace.map(|grace| i32::try_from(grace.as_millis().div_ceil(1000)).unwrap_or(i32::MAX));
             let options = StopContainerOptions { t, ..StopContainerOptions::default() };
             within("stop", &shown, deadline, docker.stop_container(stopped.as_str(), Some(options))).await
         });
-        match request.await {
+        // Asked for beforehand: the way there and back afterwards would be time in which nobody serves.
+        let (mut ended, mut exit_code) = (pin!(self.exit_code(id)), None);
+        let done = loop {
+            tokio::select! {
+                done = &mut request => break done,
+                code = &mut ended, if exit_code.is_none() => exit_code = Some(code),
+            }
+        };
+        match done {
             Ok(done) => done?,
             Err(error) => return Err(DockerError::new("stop", &name, Failure::Broken, &error.to_string())),
         }
-        let Some(after) = self.inspect(id).await? else {
-            // Started with `--rm`: gone with its exit code.
-            return Ok(Stopped { exit_code: 0, killed: false, already: false });
+        if exit_code.is_none() {
+            exit_code = timeout(CODE_FOLLOWS, ended).await.ok();
+        }
+        let exit_code = match exit_code.flatten() {
+            Some(exit_code) => exit_code,
+            // Started with `--rm` it is gone with its exit code.
+            None => self.inspect(id).await?.as_ref().map_or(0, code),
         };
-        let exit_code = code(&after);
         Ok(Stopped { exit_code, killed: exit_code == Stopped::KILLED, already: false })
+    }
+
+    /// Its exit code as soon as it runs no more; `None` where the engine does not say.
+    async fn exit_code(&self, id: &ContainerId) -> Option<i64> {
+        match pin!(self.client().wait_container(id.as_str(), None::<WaitContainerOptions>)).next().await? {
+            Ok(ended) => Some(ended.status_code),
+            Err(ClientError::DockerContainerWaitError { code, .. }) => Some(code),
+            Err(_) => None,
+        }
     }
 
     /// Removes it, with its anonymous volumes when told; fine when it is gone. A running one is killed.

@@ -5,6 +5,7 @@
 
 use super::client::Docker;
 use super::error::{DockerError, Failure};
+use super::sentence;
 use crate::domain::fleet::{Container, Fleet, FleetState};
 use crate::domain::ids::ContainerId;
 use bollard::models::EventMessage;
@@ -47,12 +48,10 @@ const EVENTS: [&str; 12] = [
 impl Docker {
     /// The fleet, kept up to date until the receiver is dropped; `now` is the clock for "stale since". Needs a tokio
     /// runtime.
-    ///
-    /// `soon`: begins with what the list alone shows, without detail, for whoever has nothing to show yet.
-    pub fn live(&self, now: fn() -> Timestamp, soon: bool) -> watch::Receiver<FleetState> {
+    pub fn live(&self, now: fn() -> Timestamp) -> watch::Receiver<FleetState> {
         let (tell, seen) = watch::channel(FleetState::Loading);
         let containers = BTreeMap::new();
-        let keeper = Keeper { docker: self.clone(), tell, now, containers, stale_since: None, soon };
+        let keeper = Keeper { docker: self.clone(), tell, now, containers, stale_since: None };
         tokio::spawn(keeper.run());
         seen
     }
@@ -65,7 +64,6 @@ struct Keeper {
     /// As last seen, with detail.
     containers: BTreeMap<ContainerId, Container>,
     stale_since: Option<Timestamp>,
-    soon: bool,
 }
 
 /// Whom events were about since somebody looked last.
@@ -104,13 +102,6 @@ impl Keeper {
     async fn run(mut self) {
         let tell = self.tell.clone();
         let keep = async {
-            // What the list alone shows is there at once; inspecting a hundred containers takes ten times as long.
-            if self.soon
-                && let Ok(listed) = self.docker.list().await
-            {
-                let fleet = Fleet::assemble(self.docker.info().clone(), listed);
-                self.tell.send_replace(FleetState::Live(fleet));
-            }
             let mut pause = BACKOFF.0;
             loop {
                 let error = self.follow().await;
@@ -164,8 +155,9 @@ impl Keeper {
         for listed in self.docker.list().await? {
             match self.containers.remove(&listed.id) {
                 // The engine's sentence says how long it has been so: a restart shows in it.
-                Some(known) if known.state == listed.state && known.status == listed.status => {
-                    let known = Container { name: listed.name, own: listed.own, networks: listed.networks, ..known };
+                Some(known) if known.state == listed.state && sentence::is_older(&known.status, &listed.status) => {
+                    let Container { name, status, own, networks, .. } = listed;
+                    let known = Container { name, status, own, networks, ..known };
                     kept.insert(known.id.clone(), known);
                 }
                 _ => fresh.push(listed),
@@ -189,9 +181,9 @@ impl Keeper {
         self.stale_since = None;
         let fleet = Fleet::assemble(self.docker.info().clone(), self.containers.values().cloned().collect());
         self.tell.send_if_modified(|state| {
-            let same = matches!(state, FleetState::Live(shown) if *shown == fleet);
+            let same = matches!(state, FleetState::Live(shown) if **shown == fleet);
             if !same {
-                *state = FleetState::Live(fleet);
+                *state = FleetState::live(fleet);
             }
             !same
         });

@@ -60,12 +60,6 @@ impl Docker {
             holder: Holder::read(&labels),
         }))
     }
-
-    /// What time the engine has, to compare with what it wrote down.
-    pub async fn time(&self) -> Result<Option<Timestamp>, DockerError> {
-        let info = self.call("ask", "engine", READ, self.client().info()).await?;
-        Ok(info.system_time.and_then(|time| time.parse().ok()))
-    }
 }
 
 impl Changes {

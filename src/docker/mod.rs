@@ -18,6 +18,7 @@
 //! container_files  in containers' own filesystems, as archives
 //! drain_note   that an instance was taken out of its balancers, kept in the sandbox
 //! revisions    earlier revisions, kept in the sandbox    live     the fleet as it changes
+//! sentence     what the engine says of a container's state, and for how long
 //! shell        a person's shell in a container
 //! lock         one container a lock, held by its standard input      place    a container that holds an address
 //! original     a stranger's container, as what an instance can be made from
@@ -56,9 +57,12 @@ mod read;
 mod remote;
 mod revisions;
 pub mod sandbox_image;
+mod sentence;
 mod shell;
 mod ssh;
 mod stats;
+mod swarm;
+mod system;
 mod tls;
 mod volumes;
 mod watch;

@@ -114,7 +114,7 @@ pub(super) fn inspection(seen: ContainerInspectResponse) -> Option<Container> {
         id,
         name,
         network_mode,
-        detail: Some(detail),
+        detail: Some(detail.into()),
     })
 }
 

@@ -102,7 +102,7 @@ pub struct Split {
 /// Why there are no batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TooFew {
-    /// Fewer than `keep` would stay; in batches of `largest` they would not (`None`: in none).
+    /// Fewer than `keep` would stay; asked for in batches of `largest`, and no more in the canary, they would not (`None`: in none).
     Stay { largest: Option<usize> },
     /// As many as a batch holds run what is wanted already, and are not well.
     Broken,
@@ -129,7 +129,8 @@ impl Budget {
             return Ok(split(standing, 1, None));
         }
         let fewer = |size: &usize| fits(*size, canary.map(|canary| canary.min(*size))).is_some();
-        Err(TooFew::Stay { largest: (1..=room).rev().find(fewer).or((!self.strict).then_some(1)) })
+        let largest = (1..=room).rev().find(fewer).or((!self.strict).then_some(1));
+        Err(TooFew::Stay { largest: largest.map(|largest| largest + standing.broken) })
     }
 }
 
@@ -207,6 +208,14 @@ mod tests {
             // Too much at once, with what would do.
             (standing("uuuu", 0, 0), budget(4, None, 1, false), stay(Some(3))),
             (standing("uuuu", 0, 0), budget(1, Some(4), 1, false), stay(Some(1))),
+            // A canary that fits stays as it is; of what is asked for, the broken ones are taken again.
+            (standing("ddddu", 1, 0), budget(4, Some(1), 5, false), stay(Some(3))),
+            (
+                standing("ddddu", 1, 0),
+                budget(3, Some(1), 5, false),
+                Ok((vec![vec![0], vec![1, 2, 3], vec![4]], Some(5))),
+            ),
+            (standing("uuuu", 0, 1), budget(5, None, 2, false), stay(Some(3))),
             (standing("uuuu", 0, 0), budget(2, None, 4, true), stay(None)),
             // The last one that is available: said by default, refused to who asked for it.
             (standing("u", 0, 0), budget(1, None, 1, false), Ok((vec![vec![0]], Some(0)))),
@@ -258,10 +267,11 @@ mod tests {
                 }
                 Err(TooFew::Broken) => prop_assert!(broken >= size),
                 Err(TooFew::Stay { largest }) => {
-                    prop_assert!(largest.is_none_or(|largest| largest <= size));
-                    let again = |size| Budget { size: size + broken, canary: canary.map(|_| size + broken), ..budget };
+                    // Asked for as advised, it is allowed.
                     if let Some(largest) = largest {
-                        prop_assert!(again(largest).split(&standing).is_ok());
+                        prop_assert!(largest <= size.max(broken + 1));
+                        let again = Budget { size: largest, canary: canary.map(|canary| canary.min(largest)), ..budget };
+                        prop_assert!(again.split(&standing).is_ok());
                     }
                 }
             }

@@ -92,7 +92,7 @@ mod tests {
             ports: Vec::new(),
             mounts: Vec::new(),
             network_mode: Clean::default(),
-            detail: Some(detail),
+            detail: Some(detail.into()),
         };
         life(&container, &Availability::default(), Duration::ZERO)
     }

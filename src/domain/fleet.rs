@@ -14,6 +14,7 @@ use super::spec::{MountKind, RestartPolicy};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Who answers on the socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,7 +119,8 @@ pub struct Container {
     pub mounts: Vec<MountSeen>,
     /// `bridge`, `host`, `none`, a network's name, or `container:<id>`.
     pub network_mode: Clean,
-    pub detail: Option<Detail>,
+    /// Large, and a fleet is laid out by moving containers: so it stands elsewhere.
+    pub detail: Option<Box<Detail>>,
 }
 
 /// What only an inspection of one container tells.
@@ -402,10 +404,10 @@ pub struct VolumeSeen {
 pub enum FleetState {
     #[default]
     Loading,
-    Live(Fleet),
+    Live(Arc<Fleet>),
     /// The last list, and since when and why it is stale.
     Stale {
-        fleet: Option<Fleet>,
+        fleet: Option<Arc<Fleet>>,
         since: Timestamp,
         error: String,
         /// The next attempt is due after this long.
@@ -414,17 +416,22 @@ pub enum FleetState {
 }
 
 impl FleetState {
+    /// A list as it is now; whoever looks at it shares it.
+    pub fn live(fleet: Fleet) -> Self {
+        Self::Live(Arc::new(fleet))
+    }
+
     /// The last fleet known, live or stale.
     pub fn fleet(&self) -> Option<&Fleet> {
         match self {
             Self::Loading => None,
             Self::Live(fleet) => Some(fleet),
-            Self::Stale { fleet, .. } => fleet.as_ref(),
+            Self::Stale { fleet, .. } => fleet.as_deref(),
         }
     }
 
     /// As [`FleetState::fleet`], taken out.
-    pub fn into_fleet(self) -> Option<Fleet> {
+    pub fn into_fleet(self) -> Option<Arc<Fleet>> {
         match self {
             Self::Loading => None,
             Self::Live(fleet) => Some(fleet),

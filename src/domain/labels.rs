@@ -74,7 +74,7 @@ pub struct OwnLabels {
     /// It was made to be held back while another version serves: of two that run, it is the one that does not serve.
     pub held: bool,
     /// Environment values left out.
-    pub spec: Option<AppSpec>,
+    pub spec: Option<Box<AppSpec>>,
     pub spec_hash: String,
     /// A container of the instance whose place its own one takes.
     pub replaces: Option<ContainerId>,
@@ -143,7 +143,7 @@ mod tests {
             revision: 7,
             operation: "op-1".into(),
             held: false,
-            spec: Some(AppSpec { image: "web:v1".into(), ..AppSpec::default() }),
+            spec: Some(AppSpec { image: "web:v1".into(), ..AppSpec::default() }.into()),
             spec_hash: "ab".into(),
             replaces: Some(ContainerId::new("c".repeat(64)).unwrap()),
         };

@@ -21,8 +21,12 @@ pub const LEASE: Duration = Duration::from_secs(10);
 pub const RENEW: Duration = Duration::from_secs(3);
 /// A holder that was killed is gone from the engine by then: so long a lock is looked at again before it counts.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(800);
-/// One that was created and not started for so long has lost its maker in between.
+/// An operation that is under way for so long starts its lock; until then the container that was created is enough.
+pub const START_AFTER: Duration = Duration::from_secs(1);
+/// One that was created and not started for so long has lost its maker.
 pub const STILLBORN: Duration = Duration::from_secs(5);
+/// For so long its maker relies on it: less than that, for what is sent arrives later.
+pub const UNSTARTED: Duration = Duration::from_secs(4);
 
 /// What containers are called that only hold an address for a moment, before the operation and a number.
 pub const PLACE: &str = "pitstop-place-";

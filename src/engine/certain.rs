@@ -54,7 +54,8 @@ enum Change<'a> {
     Sandbox(&'a SandboxCreation),
     App(&'a AppCreation),
     Place(&'a PlaceCreation),
-    Start(&'a ContainerId),
+    /// With when it was started last.
+    Start(&'a ContainerId, Option<Timestamp>),
     Stop(&'a ContainerId, Option<Duration>),
     Remove(&'a ContainerId, bool),
     Rename(&'a ContainerId, &'a ObjectName),
@@ -153,7 +154,14 @@ impl Certain {
     }
 
     pub async fn start(&self, id: &ContainerId) -> Result<(), DockerError> {
-        self.carry_out(Change::Start(id)).await.map(drop)
+        // When it was started last, so that a start that was followed by an end is seen.
+        let before = self.inspect(id).await?.and_then(|seen| seen.started_at());
+        self.carry_out(Change::Start(id, before)).await.map(drop)
+    }
+
+    /// Starts one that this operation has made and never started, without a look before: nobody serves meanwhile.
+    pub async fn start_new(&self, id: &ContainerId) -> Result<(), DockerError> {
+        self.carry_out(Change::Start(id, None)).await.map(drop)
     }
 
     pub async fn stop(&self, id: &ContainerId, grace: Option<Duration>) -> Result<Stopped, DockerError> {
@@ -254,11 +262,6 @@ impl Certain {
 
     /// Sends it until it is known to be done, or known to have failed. The deadline is the step's.
     async fn carry_out(&self, change: Change<'_>) -> Result<Made, DockerError> {
-        // When it was started last, so that a start that was followed by an end is seen.
-        let started = match change {
-            Change::Start(id) => self.inspect(id).await?.and_then(|seen| seen.started_at()),
-            _ => None,
-        };
         let mut doubt = false;
         loop {
             let count = self.outage.count();
@@ -268,7 +271,7 @@ impl Certain {
             };
             let Some(reply) = reply(&change, &error, doubt) else { return Err(error) };
             tracing::debug!(%error, "the outcome is unknown: looking");
-            match self.look_until_certain(&change, reply, &error, started, count).await? {
+            match self.look_until_certain(&change, reply, &error, count).await? {
                 Next::Done => return Ok(Made::Nothing),
                 Next::Again => doubt = true,
                 Next::Fail | Next::LookAgain => return Err(error),
@@ -281,7 +284,6 @@ impl Certain {
         change: &Change<'_>,
         reply: Reply,
         error: &DockerError,
-        started: Option<Timestamp>,
         count: u32,
     ) -> Result<Next, DockerError> {
         let (asked, kind) = (clock::instant(), self.kind(change).await);
@@ -290,7 +292,7 @@ impl Certain {
             if self.outage.over().await.is_err() {
                 return Err(error.clone().unknown());
             }
-            match self.look(change, started).await {
+            match self.look(change).await {
                 Ok(seen) => {
                     let another = self.outage.count() != count;
                     match unknown::next(kind, unknown::finding(kind, seen), reply, asked.elapsed(), another) {
@@ -316,7 +318,7 @@ impl Certain {
             Change::Place(creation) => return to.create_place(creation).await.map(Made::Container),
             Change::Stop(id, grace) => return to.stop(id, grace).await.map(Made::Stopped),
             Change::SandboxImage(given) => return to.ensure_sandbox_image(given).await.map(Made::Image),
-            Change::Start(id) => to.start(id).await,
+            Change::Start(id, _) => to.start(id).await,
             Change::Remove(id, volumes) => to.remove(id, volumes).await,
             Change::Rename(id, name) => to.rename(id, name).await,
             Change::Restart(id, policy) => to.set_restart(id, policy).await,
@@ -353,7 +355,7 @@ impl Certain {
     async fn kind(&self, change: &Change<'_>) -> unknown::Change {
         match change {
             Change::Sandbox(_) | Change::App(_) | Change::Place(_) => unknown::Change::Create,
-            Change::Start(_) => unknown::Change::Start,
+            Change::Start(..) => unknown::Change::Start,
             Change::Stop(_, Some(grace)) => unknown::Change::Stop { grace: *grace },
             Change::Stop(id, None) => {
                 let seen = self.inspect(id).await.ok().flatten().and_then(|seen| seen.detail);
@@ -369,7 +371,7 @@ impl Certain {
         }
     }
 
-    async fn look(&self, change: &Change<'_>, started: Option<Timestamp>) -> Result<Seen, DockerError> {
+    async fn look(&self, change: &Change<'_>) -> Result<Seen, DockerError> {
         let at = &self.changes;
         let there = |there: bool| Seen { state: there.then_some(State::Created), ..Seen::default() };
         let of = |container: Option<Container>, judge: &dyn Fn(&Container, Seen) -> Seen| {
@@ -391,10 +393,9 @@ impl Certain {
                 ours: is_made_by(container, &creation.labels),
                 ..seen
             }),
-            Change::Start(id) => of(at.inspect(id).await?, &|container, seen| Seen {
-                started: started != container.started_at(),
-                ..seen
-            }),
+            Change::Start(id, before) => {
+                of(at.inspect(id).await?, &|container, seen| Seen { started: before != container.started_at(), ..seen })
+            }
             Change::Stop(id, _) | Change::Remove(id, _) => of(at.inspect(id).await?, &|_, seen| seen),
             Change::Rename(id, name) => of(at.inspect(id).await?, &|container, seen| Seen {
                 as_wanted: &*container.name == name.as_str(),

@@ -7,29 +7,42 @@ use super::request::Request;
 use crate::domain::control::Order;
 use crate::domain::options::Options;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// Reads a line. May open the files that it names. The error is a sentence.
 pub type Read = Arc<dyn Fn(&str) -> Result<Said, String> + Send + Sync>;
 
+/// The verbs, made when they are asked for first.
+type Verbs = LazyLock<Vec<Verb>, Box<dyn FnOnce() -> Vec<Verb> + Send>>;
+
 /// The verbs, and who reads them.
 #[derive(Clone)]
 pub struct Grammar {
-    pub verbs: Vec<Verb>,
+    verbs: Arc<Verbs>,
     pub read: Read,
+}
+
+impl Grammar {
+    pub fn new(verbs: impl FnOnce() -> Vec<Verb> + Send + 'static, read: Read) -> Self {
+        Self { verbs: Arc::new(LazyLock::new(Box::new(verbs))), read }
+    }
+
+    pub fn verbs(&self) -> &[Verb] {
+        &self.verbs
+    }
 }
 
 impl Default for Grammar {
     /// Understands nothing.
     fn default() -> Self {
-        Self { verbs: Vec::new(), read: Arc::new(|_| Err("there is no verb here".to_owned())) }
+        Self::new(Vec::new, Arc::new(|_| Err("there is no verb here".to_owned())))
     }
 }
 
 impl fmt::Debug for Grammar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Grammar").field(&self.verbs.len()).finish()
+        f.debug_struct("Grammar").finish_non_exhaustive()
     }
 }
 

@@ -1,8 +1,9 @@
 //! The locks of an operation: taken before anything is touched, held while it runs, asked before each step that counts.
 //!
-//! Taking is creating the container: its name goes to one of those who ask. Starting it takes half a second, which passes
-//! beside the operation's own creations; what can't be taken back waits for it ([`Locks::fence`]). Who has slept past the
-//! lease has lost the lock for good, because another may have worked meanwhile; who was awake when the container went away
+//! Taking is creating the container: its name goes to one of those who ask, and counts for [`STILLBORN`]. Only an operation
+//! that is still under way after [`START_AFTER`] starts it, to hold it for as long as it lives: starting and ending a container
+//! costs an engine as much as a swap does. What can't be taken back waits until that is so ([`Locks::fence`]). Who has slept past
+//! the lease has lost the lock for good, because another may have worked meanwhile; who was awake when the container went away
 //! makes it anew. Held or not: every step is safe on its own.
 
 use super::certain::Certain;
@@ -12,12 +13,13 @@ use crate::docker::{DockerError, Failure, LockLine, LockSeen};
 use crate::domain::event::EventKind;
 use crate::domain::fleet::State;
 use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
-use crate::domain::lock::{self, Holder, LEASE, LOOK_AGAIN, RENEW, STILLBORN, Subject};
+use crate::domain::labels::{ROLE, Role};
+use crate::domain::lock::{self, Holder, LEASE, LOOK_AGAIN, RENEW, START_AFTER, STILLBORN, Subject, UNSTARTED};
 use futures_util::future::join_all;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 /// Between two looks at a lock that is taken: first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
@@ -34,14 +36,27 @@ const GONE: Duration = Duration::from_secs(1);
 /// How a lock stands.
 #[derive(Clone, Debug)]
 enum Standing {
-    /// The name is ours; the container does not run yet, or not any more.
-    Starting,
+    /// The container is gone; it is being made anew.
+    Away,
     /// Until then by our own clock, unless it is renewed.
     Held { until: Instant },
     /// For good: why.
     Lost(String),
     /// The engine can't run it.
     Without,
+}
+
+/// A lock's container that is ours, and since when at the latest.
+struct Taken {
+    id: ContainerId,
+    since: Instant,
+}
+
+impl Taken {
+    /// Until when its name alone locks.
+    fn until(&self) -> Instant {
+        self.since + UNSTARTED
+    }
 }
 
 /// The locks of one operation.
@@ -100,9 +115,9 @@ impl Locks {
         let mut behind = Vec::new();
         for (lock, tried) in locks.into_iter().zip(tried) {
             match tried {
-                Ok(Some(id)) if behind.is_empty() && failed.is_none() => self.keep(lock, id),
-                Ok(Some(id)) => {
-                    lock.give_back(&id).await;
+                Ok(Some(held)) if behind.is_empty() && failed.is_none() => self.keep(lock, held),
+                Ok(Some(held)) => {
+                    lock.give_back(&held.id).await;
                     behind.push(lock);
                 }
                 Ok(None) => {
@@ -116,15 +131,15 @@ impl Locks {
             return Err(error.into());
         }
         for lock in behind {
-            let id = lock.wait_for(deadline, wait).await?;
-            self.keep(lock, id);
+            let held = lock.wait_for(deadline, wait).await?;
+            self.keep(lock, held);
         }
         Ok(taken)
     }
 
-    fn keep(&mut self, lock: Lock, id: ContainerId) {
-        let (tell, standing) = watch::channel(Standing::Starting);
-        tokio::spawn(lock.keep(id, tell, self.release.subscribe()));
+    fn keep(&mut self, lock: Lock, taken: Taken) {
+        let (tell, standing) = watch::channel(Standing::Held { until: taken.until() });
+        tokio::spawn(lock.keep(taken, tell, self.release.subscribe()));
         self.kept.push(standing);
     }
 
@@ -136,10 +151,10 @@ impl Locks {
                 match &*standing.borrow_and_update() {
                     Standing::Lost(why) => return Err(Failed::new(why.clone())),
                     Standing::Held { until } if clock::instant() < *until => break,
-                    Standing::Starting if !first => break,
+                    Standing::Away if !first => break,
                     Standing::Without => break,
                     // An answer that is late, or the keeper about to find out that we slept.
-                    Standing::Held { .. } | Standing::Starting => {}
+                    Standing::Held { .. } | Standing::Away => {}
                 }
                 if standing.changed().await.is_err() {
                     return Err(Failed::new("the lock was let go before this step; it was not begun"));
@@ -171,12 +186,14 @@ impl Locks {
 
 impl Lock {
     /// Takes the name; `None`: somebody else has it.
-    async fn create(&self) -> Result<Option<ContainerId>, DockerError> {
+    async fn create(&self) -> Result<Option<Taken>, DockerError> {
+        let since = clock::instant();
+        let ours = |id| Ok(Some(Taken { id, since }));
         let (mut tries, mut doubt) = (0, false);
         loop {
             let error = match self.docker.create_lock(&self.name, &self.image, &self.holder.labels(&self.subject)).await
             {
-                Ok(id) => return Ok(Some(id)),
+                Ok(id) => return ours(id),
                 Err(error) => error,
             };
             let taken = error.failure == Failure::Conflict;
@@ -188,7 +205,7 @@ impl Lock {
             }
             // It may have been done all the same: the name tells.
             match self.docker.lock(&self.name).await? {
-                Some(seen) if seen.holder.as_ref() == Some(&self.holder) => return Ok(Some(seen.id)),
+                Some(seen) if seen.holder.as_ref() == Some(&self.holder) => return ours(seen.id),
                 Some(_) => return Ok(None),
                 None if taken => return Ok(None),
                 None if error.failure == Failure::Server || tries == TRIES => return Err(error),
@@ -198,18 +215,20 @@ impl Lock {
         }
     }
 
-    /// Takes the name as soon as it is free, until `deadline`.
-    async fn wait_for(&self, deadline: Instant, asked: Duration) -> Result<ContainerId, Error> {
+    /// Takes the name as soon as it is free, until `deadline`; or until it shows whether anybody is behind one that does not run yet.
+    async fn wait_for(&self, deadline: Instant, asked: Duration) -> Result<Taken, Error> {
+        let shown = clock::instant() + STILLBORN + LOOK_AGAIN;
         let mut pause = PAUSE.0;
         loop {
             let seen = self.docker.lock(&self.name).await?;
             if let Some(seen) = &seen {
                 self.clear_away(seen).await?;
             }
-            if let Some(id) = self.create().await? {
-                return Ok(id);
+            if let Some(taken) = self.create().await? {
+                return Ok(taken);
             }
-            if clock::instant() + pause > deadline {
+            let unstarted = seen.as_ref().is_some_and(|seen| seen.state == State::Created && seen.holder.is_some());
+            if clock::instant() + pause > if unstarted { deadline.max(shown) } else { deadline } {
                 let holder = seen.as_ref().and_then(|seen| seen.holder.as_ref());
                 // Who came and went between two looks is not known, but somebody it was.
                 let unknown = Holder::default();
@@ -233,19 +252,7 @@ impl Lock {
         if seen.holder.as_ref() == Some(&self.holder) {
             return Ok(self.docker.remove(&seen.id, false).await?);
         }
-        let dead = match seen.state {
-            State::Exited | State::Dead => true,
-            // The engine's own clock, for what the engine wrote down.
-            State::Created => match (self.docker.time().await?, seen.created) {
-                (Some(now), Some(created)) => now.duration_since(created).unsigned_abs() > STILLBORN,
-                _ => false,
-            },
-            _ => false,
-        };
-        if dead {
-            self.docker.remove_stopped(&seen.id).await?;
-        }
-        Ok(())
+        Ok(bury(&self.docker, seen).await?)
     }
 
     async fn give_back(&self, id: &ContainerId) {
@@ -255,10 +262,10 @@ impl Lock {
     }
 
     /// Holds the lock until it is let go or lost; its end is the channel's.
-    async fn keep(self, mut id: ContainerId, tell: watch::Sender<Standing>, mut release: watch::Receiver<bool>) {
+    async fn keep(self, mut taken: Taken, tell: watch::Sender<Standing>, mut release: watch::Receiver<bool>) {
         let mut failures = 0;
         loop {
-            let end = match self.hold(&id, &tell, &mut release).await {
+            let end = match self.hold(&taken, &tell, &mut release).await {
                 // The connection to the engine, not the lock.
                 End::Failed(error) if failures < TRIES && is_lost(&error) => {
                     failures += 1;
@@ -270,7 +277,7 @@ impl Lock {
                 End::LetGo => return,
                 End::Slept => return self.lose(&tell, "this console slept for longer than its lock lasts"),
                 End::Failed(error) => {
-                    self.give_back(&id).await;
+                    self.give_back(&taken.id).await;
                     if error.is_unknown_outcome() || matches!(error.failure, Failure::NotFound | Failure::Conflict) {
                         return self.lose(&tell, &error.to_string());
                     }
@@ -283,9 +290,9 @@ impl Lock {
                 }
                 End::Gone => {
                     tracing::warn!("{} is gone while it was held; it is taken again", self.name);
-                    tell.send_replace(Standing::Starting);
+                    tell.send_replace(Standing::Away);
                     match self.again().await {
-                        Ok(again) => id = again,
+                        Ok(again) => taken = again,
                         Err(why) => return self.lose(&tell, &why),
                     }
                 }
@@ -302,14 +309,14 @@ impl Lock {
     }
 
     /// The lock went away while we were awake: it is taken again, unless somebody was quicker.
-    async fn again(&self) -> Result<ContainerId, String> {
+    async fn again(&self) -> Result<Taken, String> {
         let mut tries = 0;
         loop {
             if self.docker.outage().over().await.is_err() {
                 return Err("the engine did not come back in time".into());
             }
             match self.wait_for(clock::instant() + LOOK_AGAIN, Duration::ZERO).await {
-                Ok(id) => return Ok(id),
+                Ok(taken) => return Ok(taken),
                 // An engine that has just come back may not be able to yet.
                 Err(Error::Docker(error))
                     if tries < TRIES && (error.is_unreachable() || error.is_unknown_outcome()) =>
@@ -322,19 +329,31 @@ impl Lock {
         }
     }
 
-    async fn hold(&self, id: &ContainerId, tell: &watch::Sender<Standing>, release: &mut watch::Receiver<bool>) -> End {
-        let begun = clock::instant();
-        let held = tokio::select! {
+    async fn hold(&self, taken: &Taken, tell: &watch::Sender<Standing>, release: &mut watch::Receiver<bool>) -> End {
+        let id = &taken.id;
+        tell.send_replace(Standing::Held { until: taken.until() });
+        let started = async {
+            sleep_until(taken.since + START_AFTER).await;
+            (clock::instant(), self.docker.hold_lock(id).await)
+        };
+        let (begun, held) = tokio::select! {
             biased;
-            // Not held yet, and wanted no more: it would be left as it is.
+            // It would be left as it is.
             () = released(release) => {
                 self.give_back(id).await;
                 return End::LetGo;
             }
-            held = self.docker.hold_lock(id) => held,
+            started = started => started,
         };
         let mut line = match held {
             Ok(line) => line,
+            // Nobody else could take it for dead: an engine that was restarted has no use for one that does not run.
+            Err(error)
+                if matches!(error.failure, Failure::NotFound | Failure::Conflict)
+                    && clock::instant() < taken.until() =>
+            {
+                return End::Gone;
+            }
             Err(error) => return End::Failed(error),
         };
         let mut awake = clock::instant();
@@ -398,6 +417,34 @@ impl Lock {
 async fn released(release: &mut watch::Receiver<bool>) {
     // Its sender lives as long as the operation: an error is a release too.
     let _ = release.wait_for(|release| *release).await;
+}
+
+/// Removes locks of dead consoles where an operation has nothing to do, and so takes none itself.
+pub(super) async fn tidy(docker: &Certain) -> Result<(), DockerError> {
+    for container in docker.labelled(&format!("{ROLE}={}", Role::Lock.as_str())).await? {
+        let Ok(name) = ObjectName::new(&*container.name) else { continue };
+        if let Some(seen) = docker.lock(&name).await? {
+            bury(docker, &seen).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a lock whose maker is dead.
+async fn bury(docker: &Certain, seen: &LockSeen) -> Result<(), DockerError> {
+    let dead = match seen.state {
+        State::Exited | State::Dead => true,
+        // The engine's own clock, for what the engine wrote down.
+        State::Created => match (docker.time().await?, seen.created) {
+            (Some(now), Some(created)) => now.duration_since(created).unsigned_abs() > STILLBORN,
+            _ => false,
+        },
+        _ => false,
+    };
+    if dead {
+        docker.remove_stopped(&seen.id).await?;
+    }
+    Ok(())
 }
 
 /// No answer, or none that can be read.

@@ -51,7 +51,7 @@ pub(super) async fn sandbox(context: &Context, draft: &SandboxDraft) -> Outcome 
         operation: context.op.to_string(),
         held: false,
         // Only the sandbox's own part: the app container's label has the rest.
-        spec: Some(AppSpec { sandbox: draft.spec.clone(), ..AppSpec::default() }),
+        spec: Some(AppSpec { sandbox: draft.spec.clone(), ..AppSpec::default() }.into()),
         spec_hash: draft.spec_hash.clone(),
         replaces: draft.replaces.clone(),
     };
@@ -171,7 +171,7 @@ pub(super) async fn app(context: &Context, job: &Job, draft: &AppDraft) -> Outco
         revision: draft.revision,
         operation: context.op.to_string(),
         held: false,
-        spec: Some(draft.spec.clone()),
+        spec: Some(draft.spec.clone().into()),
         spec_hash: draft.spec.hash(),
         replaces: draft.replaces.clone(),
     };

@@ -51,6 +51,7 @@ mod resume;
 mod run;
 mod session;
 mod state;
+mod teller;
 mod traffic;
 mod warm;
 mod who;

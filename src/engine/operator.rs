@@ -5,7 +5,7 @@
 
 use super::certain::Certain;
 use super::guard::Guards;
-use super::lock::Locks;
+use super::lock::{self, Locks};
 use super::outage::Outage;
 use super::perform::Context;
 use super::pins::Pins;
@@ -54,7 +54,11 @@ impl Operator {
         let (outage, signs) = Outage::new(&self.changes, request.options().engine_grace);
         let docker = Certain::new(self.changes.clone(), outage);
         let (mut locks, mut plan) = (Locks::none(), plan);
-        if !plan.is_empty() {
+        if plan.is_empty() {
+            if let Err(error) = lock::tidy(&docker).await {
+                tracing::warn!("can't look for locks of dead consoles: {error}");
+            }
+        } else {
             let given = self.session.sandbox_image();
             let taken = match self.changes.ensure_sandbox_image(given).await {
                 Ok(image) => {

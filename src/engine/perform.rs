@@ -23,6 +23,7 @@ use crate::domain::plan::{StepId, Target, Task};
 use crate::domain::probe::ProbeSpec;
 use crate::domain::spec::RestartPolicy;
 use crate::domain::warm::{self, HoldAt};
+use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::{OnceCell, mpsc, watch};
@@ -176,7 +177,13 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
         Task::Start { container, restart } => {
             let id = job.container(container)?;
             let gap = nobody_answers(docker, &job, &id, container.name()).await?;
-            start(docker, &id, restart.as_ref()).await?;
+            if let Some(policy) = restart {
+                docker.set_restart(&id, policy).await?;
+            }
+            match container {
+                Target::Made { .. } => docker.start_new(&id).await?,
+                Target::Known { .. } => docker.start(&id).await?,
+            }
             Ok(Done { gap, ..Done::default() })
         }
         Task::StartHeld { container, sandbox, hold } => {
@@ -232,13 +239,16 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             preflight(docker, &job, container.as_ref(), sandbox.as_ref(), watch.as_ref(), addresses).await
         }
         Task::Verify { container, sandbox, rivals } => {
-            no_rival(docker, &job, container, rivals).await?;
             if let Some(mut watched) = job.watched.clone().filter(|_| job.took_over) {
                 // What was ready by an answer of its own is seen by the watch of the gap in a moment.
                 let up = watched.seen.wait_for(|seen| seen.up == Some(true) || seen.ended.is_some());
                 let _ = tokio::time::timeout(WATCH_SEES, up).await;
             }
-            verify(docker, &job, container, sandbox.as_ref()).await
+            let (verified, ()) = tokio::try_join!(
+                verify(docker, &job, container, sandbox.as_ref()),
+                no_rival(docker, &job, container, rivals)
+            )?;
+            Ok(verified)
         }
         Task::Unpause { container } => {
             docker.unpause(&job.container(container)?).await?;
@@ -387,13 +397,6 @@ fn held<'a>(
     Ok(Held { docker: &context.docker, container, name, sandbox, token, hold })
 }
 
-async fn start(docker: &Certain, id: &ContainerId, restart: Option<&RestartPolicy>) -> Result<(), Failed> {
-    if let Some(policy) = restart {
-        docker.set_restart(id, policy).await?;
-    }
-    Ok(docker.start(id).await?)
-}
-
 /// The probe asks a port, not a container, so who answers before the start would later be taken for what was started: a
 /// process that the engine forgot when it was killed, say. Where the watch saw the old container stop, readiness waits for
 /// what begins to answer afterwards. Elsewhere nobody may answer; a watch that ended meanwhile begins anew, and is given back.
@@ -496,10 +499,11 @@ async fn preflight(
 
 /// A probe is asked in the sandbox, so any container in it may answer: what is verified has to be alone there.
 async fn no_rival(docker: &Certain, job: &Job, container: &Target, rivals: &[Target]) -> Result<(), Failed> {
-    for rival in rivals {
-        // One that was never made is none.
-        let Ok(id) = job.container(rival) else { continue };
-        let Some(seen) = docker.inspect(&id).await? else { continue };
+    // One that was never made is none.
+    let made = rivals.iter().filter_map(|rival| Some((rival, job.container(rival).ok()?)));
+    let looks = made.map(async |(rival, id)| Ok::<_, Failed>((rival, docker.inspect(&id).await?)));
+    for (rival, seen) in try_join_all(looks).await? {
+        let Some(seen) = seen else { continue };
         if matches!(seen.state, State::Running | State::Paused | State::Restarting) {
             return Err(Failed::new(format!(
                 "{} runs in the same sandbox as {}, so nobody knows which of them answers: somebody started it; `docker stop {}`, then run this again",

@@ -11,20 +11,20 @@ use super::perform::{Context, Done, Failed, Job, Product, perform};
 use super::record::{Intents, Pending, Recorder, Records};
 use super::request::{Command, Control, Operation};
 use super::state;
+use super::teller::Teller;
 use super::warm::Takeover;
 use crate::docker::PullProgress;
 use crate::domain::clean::clean;
 use crate::domain::control::{Order, Reply};
 use crate::domain::duration;
 use crate::domain::event::{
-    Counts, EventKind, Finished, GapMeasured, IdentityJudged, OpEvent, Outcome, Planned, StepFinished, StepProgress,
-    StepResult, StepStarted, Urgency, VERSION,
+    Counts, EventKind, Finished, GapMeasured, IdentityJudged, Outcome, Planned, StepFinished, StepProgress, StepResult,
+    StepStarted, Urgency,
 };
 use crate::domain::identity::{Identity, Judgement, Verdict};
-use crate::domain::ids::{InstanceName, OpId};
+use crate::domain::ids::InstanceName;
 use crate::domain::options::Gate;
 use crate::domain::plan::{Action, Kind, Lane, Plan, StepId, Target, Task};
-use crate::domain::record::Intent;
 use crate::domain::schedule::Schedule;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -57,64 +57,6 @@ pub(super) fn start(
     let run = Run { door, ..Run::new(context, plan, Teller::new(id.clone(), events, recorder), signs) };
     tokio::spawn(run.drive(news, commanded));
     Operation { id, events: receiver, control: Control(commands) }
-}
-
-/// Numbers and stamps events; the only place where that happens.
-struct Teller {
-    op: OpId,
-    seq: u64,
-    started: Instant,
-    events: mpsc::UnboundedSender<OpEvent>,
-    recorder: Option<Recorder>,
-}
-
-impl Teller {
-    fn new(op: OpId, events: mpsc::UnboundedSender<OpEvent>, recorder: Option<Recorder>) -> Self {
-        Self { op, seq: 0, started: clock::instant(), events, recorder }
-    }
-
-    fn stamp(&mut self, kind: EventKind) -> OpEvent {
-        let event = OpEvent {
-            v: VERSION,
-            op: self.op.clone(),
-            seq: self.seq,
-            at: clock::wall(),
-            elapsed_ms: clock::since(self.started),
-            kind,
-        };
-        self.seq += 1;
-        event
-    }
-
-    fn tell(&mut self, kind: EventKind) {
-        let event = self.stamp(kind);
-        if let Some(recorder) = &mut self.recorder {
-            recorder.event(&event);
-        }
-        // Nobody has to listen for the operation to go on.
-        let _ = self.events.send(event);
-    }
-
-    /// The last event is told when it is written down: the process may end right behind it.
-    async fn tell_last(&mut self, kind: EventKind) {
-        let event = self.stamp(kind);
-        if let Some(pending) = self.recorder.as_mut().and_then(|recorder| recorder.synced(&event)) {
-            let _ = pending.durable().await;
-        }
-        let _ = self.events.send(event);
-    }
-
-    fn intend(&self, intent: Intent) -> Option<Pending> {
-        self.recorder.as_ref()?.intent(self.seq, clock::wall(), clock::since(self.started), intent)
-    }
-
-    /// Why the record is not complete, as soon as that is so.
-    async fn record_lost(&mut self) -> String {
-        match &mut self.recorder {
-            Some(recorder) => recorder.lost().await,
-            None => std::future::pending().await,
-        }
-    }
 }
 
 /// A step's times.
@@ -321,7 +263,9 @@ impl Run {
 
     /// Writes down what can't be taken back; the step waits for it.
     fn intend(&mut self, id: StepId) -> Option<Pending> {
-        self.teller.recorder.as_ref()?;
+        if !self.teller.records() {
+            return None;
+        }
         let known = |target: &Target| match target {
             Target::Known { id, .. } => Some(id.clone()),
             Target::Made { step, .. } => match self.products.get(step) {
@@ -530,8 +474,8 @@ impl Run {
                 Some(format!("the engine went away in the middle, and came back without {}", names.join(", ")));
         }
         self.parts.values_mut().for_each(|part| part.gap = None);
-        let took_ms = clock::since(self.teller.started);
-        let op = self.teller.recorder.is_some().then_some(&self.context.op);
+        let took_ms = self.teller.elapsed_ms();
+        let op = self.teller.records().then_some(&self.context.op);
         let what_runs = async {
             match outcome {
                 Outcome::Succeeded => Vec::new(),

@@ -32,8 +32,26 @@ pub struct Session {
 impl Session {
     /// Connects and asks who is there; touches nothing.
     pub async fn connect(location: &Location) -> Result<Self, Error> {
-        let docker = Docker::connect(location).await?;
-        Ok(Self { docker, sandbox_image: None, records: None, trusts_labels: false })
+        Ok(Self::of(Docker::connect(location).await?))
+    }
+
+    /// As [`Session::connect`]; the fleet as the engine's list alone shows it is handed to `glance` as soon as it is there,
+    /// which may be long before the engine has said who it is.
+    pub async fn connect_at_a_glance(location: &Location, glance: impl AsyncFnOnce(Fleet)) -> Result<Self, Error> {
+        let opened = Docker::open(location).await?;
+        let seen = async {
+            // Why it can't be seen, entering says better.
+            if let Ok(fleet) = opened.glance().await {
+                glance(fleet).await;
+            }
+            Ok(())
+        };
+        let (docker, ()) = futures_util::future::try_join(opened.enter(), seen).await?;
+        Ok(Self::of(docker))
+    }
+
+    fn of(docker: Docker) -> Self {
+        Self { docker, sandbox_image: None, records: None, trusts_labels: false }
     }
 
     /// Uses this image for sandboxes instead of the embedded one (engines of another architecture).
@@ -99,12 +117,7 @@ impl Session {
 
     /// The fleet as it changes, for as long as the receiver lives.
     pub fn live(&self) -> watch::Receiver<FleetState> {
-        self.docker.live(clock::wall, false)
-    }
-
-    /// The same, beginning with what the engine's list alone shows: without what only inspections tell.
-    pub fn live_soon(&self) -> watch::Receiver<FleetState> {
-        self.docker.live(clock::wall, true)
+        self.docker.live(clock::wall)
     }
 
     /// What the load balancers of these apps show of their instances.

@@ -116,12 +116,24 @@ pub struct StartError(pub Vec<String>);
 pub async fn run(settings: Settings) -> Result<Ended, StartError> {
     let env = |name: &str| std::env::var(name).ok();
     terminal::present(env("TERM").as_deref()).map_err(|error| StartError(vec![error]))?;
+    own_log::install(env("PITSTOP_LOG").as_deref()).map_err(|error| StartError(vec![error]))?;
+    let (files, tour) =
+        settings.demo.as_ref().map_or((Vec::new(), None), |demo| (demo.files.clone(), demo.tour.as_ref()));
+    let operate = (!settings.read_only).then_some(Operator::of as Operate);
+    let reach = Reach {
+        location: settings.location,
+        sandbox_image: settings.sandbox_image,
+        records: settings.records,
+        trust_commands: settings.trust_commands,
+        kept: settings.kept.clone(),
+    };
+    // The engine answers while everything else is made ready.
+    let (bridge, Inboxes { inbox, lines }) = Bridge::start(reach, operate, files, settings.grammar.read.clone());
     let look = look::of(&settings.look, env).map_err(StartError)?;
     let keys = match &settings.keymap {
         Some((name, text)) => Keymap::parse(name, text).map_err(StartError)?,
         None => Keymap::default(),
     };
-    own_log::install(env("PITSTOP_LOG").as_deref()).map_err(|error| StartError(vec![error]))?;
     let io = |error: io::Error| StartError(vec![format!("cannot take the terminal over: {error}")]);
     let signals = Signals::new().map_err(io)?;
     let size = crossterm::terminal::size().map_err(io)?;
@@ -135,23 +147,13 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         columns::restore(&mut model.list.shown, &Kept::read(path));
     }
     model.simulated = settings.demo.is_some();
-    let (files, tour) = settings.demo.map_or((Vec::new(), None), |demo| (demo.files, demo.tour));
-    let tour = tour.as_ref().map(Tour::of).transpose().map_err(|error| StartError(vec![error]))?;
+    let tour = tour.map(Tour::of).transpose().map_err(|error| StartError(vec![error]))?;
 
     fault::install();
     let screen = Screen::take().map_err(io)?;
-    let operate = (!settings.read_only).then_some(Operator::of as Operate);
-    let reach = Reach {
-        location: settings.location,
-        sandbox_image: settings.sandbox_image,
-        records: settings.records,
-        trust_commands: settings.trust_commands,
-        kept: settings.kept,
-    };
     let config::settings::Console { notify, notify_after } = settings.notify;
     model.ring_after = (notify != Notify::Off).then_some(notify_after.unwrap_or(LONG));
     model.grammar = settings.grammar;
-    let (bridge, Inboxes { inbox, lines }) = Bridge::start(reach, operate, files, model.grammar.read.clone());
     let mut console = Console {
         model,
         screen,
@@ -240,12 +242,15 @@ impl Console {
                 msg = self.inbox.recv() => {
                     self.clock();
                     let Some(msg) = msg else { return Why::Asked };
+                    let waiting = self.model.fleet().is_none();
                     self.take(msg);
                     for _ in 0..AT_ONCE {
                         let Ok(msg) = self.inbox.try_recv() else { break };
                         self.take(msg);
                     }
-                    soon(&mut dirty, FRAME);
+                    // The first list is what somebody sits there for.
+                    let first = waiting && self.model.fleet().is_some();
+                    soon(&mut dirty, if first { Duration::ZERO } else { FRAME });
                 }
                 Some(msg) = self.lines.recv() => {
                     self.clock();

@@ -23,15 +23,17 @@ use crate::engine::{Control, Error, Location, LogOptions, Operation, Operator, R
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, SetOnce, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// Messages held for a screen that is slow.
 const INBOX: usize = 1024;
 /// Between attempts to reach an engine: first, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
+/// The first list may be on screen so long before there is a session that can do something.
+const SOON: Duration = Duration::from_secs(2);
 /// Between looks at load balancers.
 const TRAFFIC: Duration = Duration::from_secs(1);
 /// Messages with lines of logs held for a screen that is slow; then their streams wait.
@@ -62,7 +64,7 @@ pub struct Inboxes {
 /// The console's hands.
 pub struct Bridge {
     reach: Reach,
-    session: Arc<OnceLock<Session>>,
+    session: Arc<SetOnce<Session>>,
     /// How leave to change things is had; `None` in read-only mode.
     operate: Option<Operate>,
     /// App files by name and text, instead of those in this directory.
@@ -131,9 +133,9 @@ impl Bridge {
     pub fn perform(&mut self, command: Command) -> Vec<Msg> {
         match command {
             Command::Plan { ticket, request } => {
-                let (session, tell) = (self.session.get().cloned(), self.tell.clone());
+                let (session, tell) = (self.session.clone(), self.tell.clone());
                 tokio::spawn(async move {
-                    let answer = match session {
+                    let answer = match soon(&session).await {
                         Some(session) => session.plan(&request).await.map_err(|error| refusal(&error)),
                         None => Err(Refusal { message: "no engine is connected".to_owned(), hint: None }),
                     };
@@ -220,10 +222,10 @@ impl Bridge {
 
     /// Opens a shell in a container, in a terminal of that size. The error is a sentence.
     pub async fn shell(&self, container: &ContainerId, size: (u16, u16)) -> Result<Shell, String> {
-        let (Some(session), Some(operate)) = (self.session.get(), self.operate) else {
+        let (Some(session), Some(operate)) = (soon(&self.session).await, self.operate) else {
             return Err("nothing may be changed from here".to_owned());
         };
-        operate(session)
+        operate(&session)
             .shell(container, size)
             .await
             .map_err(|error| clean_lines(&error.to_string()).replace('\n', " "))
@@ -253,9 +255,9 @@ impl Bridge {
     }
 
     fn inspect(&self, ticket: u64, app: Option<ContainerId>, sandbox: Option<ContainerId>) {
-        let Some(session) = self.session.get().cloned() else { return };
-        let tell = self.tell.clone();
+        let (session, tell) = (self.session.clone(), self.tell.clone());
         tokio::spawn(async move {
+            let Some(session) = soon(&session).await else { return };
             let ask = async |id: Option<ContainerId>| {
                 let answer = session.inspection(&id?).await;
                 Some(answer.map_err(|error| clean_lines(&error.to_string()).replace('\n', " ")))
@@ -267,10 +269,10 @@ impl Bridge {
     }
 
     fn follow(&mut self, ticket: u64, wanted: Wanted) {
-        let Some(session) = self.session.get().cloned() else { return };
-        let tell = self.tell_lines.clone();
+        let (session, tell) = (self.session.clone(), self.tell_lines.clone());
         while self.logs.try_join_next().is_some() {}
         self.logs.spawn(async move {
+            let Some(session) = soon(&session).await else { return };
             let Wanted { source, container, tail, since } = wanted;
             let options = LogOptions { follow: true, tail, since, timestamps: true };
             let why = match session.log_of(&container, options).await {
@@ -319,17 +321,15 @@ impl Bridge {
 /// Reaches the engine, then tells of its fleet.
 struct Watcher {
     reach: Reach,
-    session: Arc<OnceLock<Session>>,
+    session: Arc<SetOnce<Session>>,
     tell: mpsc::Sender<Msg>,
     resync: Arc<Notify>,
 }
 
 impl Watcher {
     async fn run(self) {
-        // A console that shows a fleet already keeps it until the new one is whole.
-        let first = self.session.get().is_none();
         let session = self.reach().await;
-        let mut live = if first { session.live_soon() } else { session.live() };
+        let mut live = session.live();
         // Asked in a task of its own: a balancer that does not answer holds up no news of the fleet.
         let (mut asked, mut traffic) = (JoinSet::new(), TrafficSeen::new());
         self.tell_left_open(&session);
@@ -384,14 +384,19 @@ impl Watcher {
             if let Some(session) = self.session.get() {
                 return session.clone();
             }
-            match Session::connect(&self.reach.location).await {
+            // What the list alone shows is there at once; inspecting a hundred containers takes ten times as long. A fleet that is
+            // shown already stays until the new one is whole.
+            let glance = async |fleet| drop(self.tell.send(Msg::Fleet(FleetState::live(fleet))).await);
+            match Session::connect_at_a_glance(&self.reach.location, glance).await {
                 Ok(session) => {
                     let info = session.info();
                     tracing::info!(host = %info.host, version = %info.version, api = %info.api_version, "connected");
                     let session = session.with_sandbox_image(self.reach.sandbox_image.clone());
                     let session = session.with_records(self.reach.records.clone());
                     let session = session.with_trust(self.reach.trust_commands);
-                    return self.session.get_or_init(|| session).clone();
+                    // A watcher before this one may have been as far: both lead to the same engine.
+                    let _ = self.session.set(session.clone());
+                    return session;
                 }
                 Err(error) => {
                     tracing::warn!("{error}");
@@ -410,6 +415,11 @@ impl Watcher {
             pause = (pause * 2).min(RETRY.1);
         }
     }
+}
+
+/// The session, as soon as there is one.
+async fn soon(session: &SetOnce<Session>) -> Option<Session> {
+    tokio::time::timeout(SOON, session.wait()).await.ok().cloned()
 }
 
 fn lock(controls: &Controls) -> MutexGuard<'_, BTreeMap<OpId, Control>> {

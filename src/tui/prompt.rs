@@ -121,7 +121,7 @@ fn offer(model: &Model, prompt: &Prompt, line: &str) -> Offer {
     let start =
         line.rfind(char::is_whitespace).map_or(0, |at| at + line[at..].chars().next().map_or(1, char::len_utf8));
     let before: Vec<&str> = line[..start].split_whitespace().collect();
-    let verbs = &model.grammar.verbs;
+    let verbs = model.grammar.verbs();
     let Some((name, behind)) = before.split_first() else {
         let words = verbs.iter().map(|verb| Word { text: verb.name.clone(), about: verb.about.clone() });
         return Offer { title: "verbs".to_owned(), start, words: fitting(words.collect(), &line[start..]) };
@@ -222,7 +222,7 @@ fn words_of(model: &Model, prompt: &Prompt, verb: &Verb, value: &Value, behind: 
         }
         "FILE" => prompt.files.iter().map(|file| word(file, String::new())).collect(),
         "THEME" => model.all_themes().iter().map(|(name, _)| word(name, String::new())).collect(),
-        "VERB" => model.grammar.verbs.iter().map(|verb| word(&verb.name, verb.about.clone())).collect(),
+        "VERB" => model.grammar.verbs().iter().map(|verb| word(&verb.name, verb.about.clone())).collect(),
         _ => Vec::new(),
     };
     // What stands there already is not named a second time.

@@ -15,6 +15,9 @@ fn left(engine: &Engine) -> String {
         // The guest's volume, for a warm swap, is every app's on the engine, as the sandbox image is.
         engine.docker(&["volume", "ls", "-q", "--filter", "name=pitstop-bench"]),
         engine.docker(&["images", "-q", "pitstop-bench/app"]),
+        engine
+            .docker(&["info", "-f", "{{if eq .Swarm.LocalNodeState \"active\"}}x{{end}}"])
+            .replace('x', &engine.docker(&["service", "ls", "-q"])),
     ];
     all.join("\n").trim().to_owned()
 }
@@ -25,16 +28,19 @@ fn every_way_is_measured_and_nothing_is_left() {
     let engine = daemon.engine();
     let pitstop = Pitstop::on(&engine);
     daemon.inside(|| {
-        let out =
-            pitstop.run(&["bench", "--rounds", "1", "--instances", "2", "--json", "--svg", "b.svg"]).expect_code(0);
+        engine.docker(&["swarm", "init", "--advertise-addr", "127.0.0.1"]);
+        let small =
+            ["bench", "--rounds", "1", "--instances", "2", "--with", "compose,swarm", "--json", "--svg", "b.svg"];
+        let out = pitstop.run(&small).expect_code(0);
         let told = out.json_lines().pop().unwrap();
         let ways: Vec<&str> = told["ways"].as_array().unwrap().iter().map(|way| way["way"].as_str().unwrap()).collect();
-        let mut want = vec!["recreate", "deploy_1", "deploy_2", "deploy_warm", "floor", "plain_restart", "restart"];
-        want.extend(["create_one_by_one", "create_side_by_side"]);
+        let mut want = vec!["recreate", "deploy_1", "deploy_2", "deploy_warm", "floor", "compose", "swarm"];
+        want.extend(["plain_restart", "restart", "create_one_by_one", "create_side_by_side"]);
         assert_eq!(ways, want);
         for way in told["ways"].as_array().unwrap() {
             assert!(way["took_ms"]["median"].as_f64().unwrap() > 0.0, "{way}");
-            let asked = !way["way"].as_str().unwrap().starts_with("create");
+            let name = way["way"].as_str().unwrap();
+            let asked = !name.starts_with("create") && name != "swarm";
             assert_eq!(way["asked"].as_u64().unwrap() > 0, asked, "{way}");
             assert_eq!(way["gap_ms"].is_object(), asked, "{way}");
         }

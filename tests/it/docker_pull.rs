@@ -61,7 +61,7 @@ async fn the_live_fleet_goes_stale_with_the_engine_and_comes_back() {
     let docker = Changes::of(&Docker::connect(&Location::at(engine.host())).await.unwrap());
     assert!(docker.info().live_restore);
     engine.docker(&["run", "-d", "--name", "web", &images::app(&engine, "v1")]);
-    let mut live = docker.live(jiff::Timestamp::now, false);
+    let mut live = docker.live(jiff::Timestamp::now);
     let running = |state: &FleetState| match state {
         FleetState::Live(fleet) => fleet.find_instance("web").is_some_and(|(_, web)| web.state() == State::Running),
         _ => false,

@@ -309,7 +309,7 @@ async fn a_stubborn_app_is_killed_after_its_grace_even_if_nobody_waits() {
     assert_eq!((stopped.exit_code, stopped.killed, stopped.already), (137, true, false));
 
     bench.docker.start(&app).await.unwrap();
-    let mut live = bench.docker.live(jiff::Timestamp::now, false);
+    let mut live = bench.docker.live(jiff::Timestamp::now);
     let stop = bench.docker.stop(&app, Some(Duration::from_secs(2)));
     assert!(timeout(Duration::from_millis(300), stop).await.is_err(), "the future is dropped in the middle");
     let exited = live.wait_for(|state| match state {
@@ -517,7 +517,7 @@ async fn logs_are_lines_with_and_without_a_terminal() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_live_fleet_follows_the_engine() {
     let bench = Bench::new().await;
-    let mut live = bench.docker.live(jiff::Timestamp::now, false);
+    let mut live = bench.docker.live(jiff::Timestamp::now);
     assert!(matches!(*live.borrow(), FleetState::Loading | FleetState::Live(_)));
     let (sandbox, address) = bench.sandbox(Vec::new()).await;
     let image = images::app(&bench.engine, "v1");

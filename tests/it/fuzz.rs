@@ -74,7 +74,7 @@ proptest! {
         spec.container.user = Some(user);
         let own = OwnLabels {
             app: AppId::new("shop", "web"), number, role: Role::App, revision: number, operation: String::new(), held: false,
-            spec: Some(spec.without_secrets()), spec_hash: spec.hash(), replaces: None,
+            spec: Some(spec.without_secrets().into()), spec_hash: spec.hash(), replaces: None,
         };
         prop_assert_eq!(OwnLabels::read(&own.write()), Some(own));
     }

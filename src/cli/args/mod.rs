@@ -429,6 +429,9 @@ pub struct BenchArgs {
     /// Instances that are replaced, restarted, created
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=32))]
     pub instances: u32,
+    /// Measure these, too, where they are there; several with commas
+    #[arg(long, value_name = "TOOL", value_enum, value_delimiter = ',')]
+    pub with: Vec<OtherTool>,
     /// Measure this image instead of a small web server that is made here
     #[arg(long, value_name = "REF", requires = "probe")]
     pub image: Option<String>,
@@ -444,6 +447,15 @@ pub struct BenchArgs {
     /// Only take away what a benchmark left that was killed
     #[arg(long, exclusive = true)]
     pub down: bool,
+}
+
+/// What others have for the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum OtherTool {
+    /// Docker Compose: each service brought up again, one after the other
+    Compose,
+    /// A Swarm service's update, where this engine is a manager
+    Swarm,
 }
 
 #[derive(Debug, Args)]

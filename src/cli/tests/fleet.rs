@@ -70,11 +70,11 @@ fn instance(number: u32, ip: &str, pin: Option<&str>, app_since: &str) -> [Conta
     sandbox.ports = vec![host("0.0.0.0"), host("::")];
     detail.hostname = format!("shop-web-{number}").as_str().into();
     detail.pinned = pin.map(address).unwrap_or_default();
-    sandbox.detail = Some(detail);
+    sandbox.detail = Some(detail.into());
     let mut app = container(digits[1], &format!("shop-web-{number}.r2"), "web:v2", State::Running, "Up 2 hours");
     app.own = Some(own(&web, number, Role::App, 2));
     app.network_mode = format!("container:{}", sandbox.id).as_str().into();
-    app.detail = Some(started(app_since));
+    app.detail = Some(started(app_since).into());
     app.mounts = vec![MountSeen {
         kind: MountKind::Volume,
         source: "shop_data".into(),
@@ -94,7 +94,7 @@ fn fleet() -> Fleet {
     redis.health = Some(Health::Healthy);
     redis.networks = address("172.18.0.7");
     let mut runner = container('f', "ci-runner-7", "runner:3", State::Exited, "Exited (3) 2 hours ago");
-    runner.detail = Some(Detail { exit_code: 3, ..Detail::default() });
+    runner.detail = Some(Detail { exit_code: 3, ..Detail::default() }.into());
     containers.extend([redis, runner]);
     let engine = EngineInfo {
         host: "unix:///var/run/docker.sock".into(),

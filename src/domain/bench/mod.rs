@@ -16,8 +16,12 @@ pub enum Way {
     Deploy(u32),
     /// The new version boots beside the old one, one instance at a time.
     Warm,
-    /// In place with nothing but the engine's own calls: what no tool can be faster than.
+    /// In place with nothing but the engine's own calls, what was replaced removed at the end: what no tool can be faster than.
     Floor,
+    /// Docker Compose, one service after the other.
+    Compose,
+    /// A Swarm service updated, each task stopped before the next one starts.
+    Swarm,
     /// The engine's restart, one container after the other.
     PlainRestart,
     /// The app container's restart in its sandbox, one instance at a time.
@@ -36,6 +40,8 @@ impl Way {
             Self::Deploy(batch) => format!("deploy_{batch}"),
             Self::Warm => "deploy_warm".to_owned(),
             Self::Floor => "floor".to_owned(),
+            Self::Compose => "compose".to_owned(),
+            Self::Swarm => "swarm".to_owned(),
             Self::PlainRestart => "plain_restart".to_owned(),
             Self::Restart => "restart".to_owned(),
             Self::OneByOne => "create_one_by_one".to_owned(),
@@ -50,6 +56,8 @@ impl Way {
             Self::Deploy(batch) => format!("deploy in place, batch {batch}"),
             Self::Warm => "deploy in place, warm, batch 1".to_owned(),
             Self::Floor => "in place, engine calls alone (floor)".to_owned(),
+            Self::Compose => "Compose, one service after the other".to_owned(),
+            Self::Swarm => "Swarm service update, stop first".to_owned(),
             Self::PlainRestart => "restart plain containers".to_owned(),
             Self::Restart => "restart in place, batch 1".to_owned(),
             Self::OneByOne => "create plain containers one by one".to_owned(),
@@ -60,15 +68,15 @@ impl Way {
     /// What it is compared with.
     pub fn against(self) -> Self {
         match self {
-            Self::Recreate | Self::Deploy(_) | Self::Warm | Self::Floor => Self::Recreate,
+            Self::Recreate | Self::Deploy(_) | Self::Warm | Self::Floor | Self::Compose | Self::Swarm => Self::Recreate,
             Self::PlainRestart | Self::Restart => Self::PlainRestart,
             Self::OneByOne | Self::SideBySide => Self::OneByOne,
         }
     }
 
-    /// Whether clients ask meanwhile: what is created has none yet.
+    /// Whether clients ask meanwhile: what is created has none yet, and a Swarm says too late where its next task is.
     pub fn is_asked(self) -> bool {
-        !matches!(self, Self::OneByOne | Self::SideBySide)
+        !matches!(self, Self::OneByOne | Self::SideBySide | Self::Swarm)
     }
 }
 

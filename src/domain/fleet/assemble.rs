@@ -7,10 +7,13 @@ use crate::domain::labels::Role;
 use crate::domain::lock::PLACE;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// An app's, by number and name. Boxed: a tree's nodes have room for many, and most apps have one.
+type Instances = BTreeMap<(u32, String), Box<Instance>>;
+
 impl Fleet {
     /// Groups containers into apps and instances: by pitstop's labels, else Compose's, else each by its own name.
     pub fn assemble(engine: EngineInfo, containers: Vec<Container>) -> Self {
-        let mut apps: BTreeMap<(bool, AppId), BTreeMap<(u32, String), Instance>> = BTreeMap::new();
+        let mut apps: BTreeMap<(bool, AppId), Instances> = BTreeMap::new();
         let mut busy = BTreeSet::new();
         for container in containers {
             let (managed, id, number, name) = place(&container);
@@ -22,13 +25,10 @@ impl Fleet {
                 continue;
             }
             let key = (number, if managed { String::new() } else { name.0.clone() });
-            let instance = apps.entry((!managed, id)).or_default().entry(key).or_insert_with(|| Instance {
-                name,
-                number,
-                sandbox: None,
-                app: None,
-                others: Vec::new(),
-            });
+            let instance =
+                apps.entry((!managed, id)).or_default().entry(key).or_insert_with(|| {
+                    Box::new(Instance { name, number, sandbox: None, app: None, others: Vec::new() })
+                });
             match &container.own {
                 // Of two (one is put aside while it is replaced), the one that has the name.
                 Some(own) if own.role == Role::Sandbox => {
@@ -45,7 +45,7 @@ impl Fleet {
         let apps = apps.into_iter().map(|((unmanaged, id), instances)| App {
             id,
             managed: !unmanaged,
-            instances: instances.into_values().map(choose_serving).collect(),
+            instances: instances.into_values().map(|instance| choose_serving(*instance)).collect(),
         });
         Self { engine, apps: apps.collect(), busy }
     }

@@ -174,8 +174,13 @@ fn too_few(app: &App, few: TooFew, budget: Budget, wish: BatchSize, chosen: &[&I
     let (total, keep, id) = (app.instances.len(), budget.keep, &app.id);
     match few {
         TooFew::Stay { largest: Some(largest) } => format!(
-            "batch {wish}{} would leave fewer than {keep} of the {total} instances of {id} up; the largest batch allowed is {largest}: --batch {largest}",
-            budget.canary.map(|canary| format!(" after a canary of {canary}")).unwrap_or_default()
+            "batch {wish}{} would leave fewer than {keep} of the {total} instances of {id} up; the largest batch allowed is {largest}: --batch {largest}{}",
+            budget.canary.map(|canary| format!(" after a canary of {canary}")).unwrap_or_default(),
+            budget
+                .canary
+                .filter(|canary| *canary > largest)
+                .map(|_| format!(" --canary {largest}"))
+                .unwrap_or_default()
         ),
         TooFew::Stay { largest: None } => {
             let ready = app.ready();
@@ -243,7 +248,7 @@ pub(super) fn spec_of(container: &Container) -> Option<AppSpec> {
     let environment = container.detail.as_ref().map(|detail| &detail.environment);
     match environment {
         Some(environment) => Some(spec.with_environment(environment)),
-        None if spec.container.environment.is_empty() => Some(spec),
+        None if spec.container.environment.is_empty() => Some(*spec),
         None => None,
     }
 }

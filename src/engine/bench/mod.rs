@@ -5,8 +5,11 @@
 //! [`PROJECT`]; [`Operator::end_bench`] takes exactly that away, whoever left it.
 
 mod client;
+mod compose;
+mod swarm;
 mod ways;
 
+use self::compose::Compose;
 use super::{Control, Error, Operator, Request, Session, clock};
 use crate::docker::sandbox_image::{AppImage, app_archive};
 use crate::docker::{DockerError, Failure};
@@ -32,8 +35,12 @@ pub const IMAGE: &str = "pitstop-bench/app:1";
 pub const LABEL: &str = "io.pitstop.bench";
 const IMAGE_LABEL: &str = "io.pitstop.bench-image";
 
-/// The services of the measured project: one that is deployed and restarted, one that is only created.
-pub const SERVICES: [&str; 2] = ["web", "made"];
+/// The services of the measured project: one that is deployed and restarted, one that is deployed warm, one that is only created.
+pub const SERVICES: [&str; 3] = [WEB, WARM, MADE];
+const WEB: &str = "web";
+/// Its file has to say `warm`, so that its containers come by the gate.
+pub const WARM: &str = "warm";
+const MADE: &str = "made";
 
 /// How long a container may take until it answers.
 const ANSWERS: Duration = Duration::from_secs(60);
@@ -49,6 +56,15 @@ pub struct Wish {
     pub probe: ProbeSpec,
     /// The project's file in two versions, which differ in one variable of the environment.
     pub versions: [ProjectSpec; 2],
+    /// What else is measured where it is there.
+    pub with: BTreeSet<Other>,
+}
+
+/// Others' tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Other {
+    Compose,
+    Swarm,
 }
 
 /// The scene of a benchmark, set up.
@@ -58,10 +74,13 @@ pub struct Bench {
     wish: Wish,
     /// By way of keeping: the app's, plain ones, those of the floor.
     web: Vec<watch::Sender<SocketAddr>>,
+    warm: Vec<watch::Sender<SocketAddr>>,
     plain: Vec<Plain>,
     floor: Vec<Floor>,
-    /// Which of the two versions runs.
-    version: usize,
+    compose: Option<Compose>,
+    composed: Vec<watch::Sender<SocketAddr>>,
+    /// Which of the two versions of a service runs.
+    running_version: BTreeMap<&'static str, usize>,
     /// Names that are used up.
     count: u32,
     /// Ways that turned out not to be possible, with the reason.
@@ -113,9 +132,12 @@ impl Operator {
             session,
             wish,
             web: Vec::new(),
+            warm: Vec::new(),
+            compose: None,
+            composed: Vec::new(),
             plain: Vec::new(),
             floor: Vec::new(),
-            version: 0,
+            running_version: BTreeMap::new(),
             count: 0,
             left_out: BTreeMap::new(),
             running: None,
@@ -125,6 +147,8 @@ impl Operator {
     /// Takes away what benchmarks have made, and nothing else.
     pub async fn end_bench(&self) -> Result<(), Error> {
         let docker = self.changes();
+        // A Swarm would make its containers anew.
+        docker.remove_services(LABEL).await?;
         for id in self.bench_containers().await? {
             docker.remove(&id, true).await?;
         }
@@ -228,7 +252,7 @@ impl Bench {
 
     fn create(&self, service: &str) -> Request {
         Request::Create {
-            project: self.wish.versions[self.version].clone(),
+            project: self.wish.versions[0].clone(),
             services: vec![service.to_owned()],
             scale: Vec::new(),
             options: Options::default(),

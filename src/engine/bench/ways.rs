@@ -2,7 +2,7 @@
 
 use super::super::clock;
 use super::client::Clients;
-use super::{Bench, Error, Floor, LABEL, Operated, PROJECT, Plain, Request, SERVICES, failed, ms, named};
+use super::{Bench, Error, Floor, LABEL, MADE, Operated, Other, PROJECT, Plain, Request, WARM, WEB, failed, ms, named};
 use crate::docker::{AppCreation, SandboxCreation};
 use crate::domain::bench::{Sample, Way};
 use crate::domain::budget::MinAvailable;
@@ -11,23 +11,18 @@ use crate::domain::ids::ContainerId;
 use crate::domain::options::{BatchSize, Options};
 use crate::domain::plan::{Action, Lane};
 use crate::domain::spec::{ContainerSpec, NetworkAttach, SandboxSpec};
-use crate::domain::warm::Warm;
+use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use tokio::sync::watch;
 
-type Steps = Vec<(String, f64)>;
+pub(super) type Steps = Vec<(String, f64)>;
 
 impl Bench {
     /// The app, and beside it the same containers without pitstop.
     pub async fn set_up(&mut self) -> Result<(), Error> {
-        let request = self.create(SERVICES[0]);
-        self.operate(&request).await?;
-        for sandbox in self.sandboxes().await? {
-            let at = self.address(&sandbox).await?;
-            self.answers(at).await?;
-            self.web.push(watch::Sender::new(at));
-        }
+        self.web = self.make(WEB).await?;
+        self.warm = self.make(WARM).await?;
         for number in 1..=self.wish.instances {
             let id = self.make_plain(&format!("{PROJECT}-plain-{number}"), &mut Vec::new()).await?;
             let at = self.address(&id).await?;
@@ -42,7 +37,26 @@ impl Bench {
             self.answers(at).await?;
             self.floor.push(Floor { sandbox, app, address: watch::Sender::new(at) });
         }
+        for other in self.wish.with.clone() {
+            match other {
+                Other::Compose => self.set_up_compose().await?,
+                Other::Swarm => self.set_up_swarm().await?,
+            }
+        }
         Ok(())
+    }
+
+    /// One of the project's services, and where its instances answer.
+    async fn make(&mut self, service: &'static str) -> Result<Vec<watch::Sender<SocketAddr>>, Error> {
+        let request = self.create(service);
+        self.operate(&request).await?;
+        let mut all = Vec::new();
+        for sandbox in self.sandboxes(service).await? {
+            let at = self.address(&sandbox).await?;
+            self.answers(at).await?;
+            all.push(watch::Sender::new(at));
+        }
+        Ok(all)
     }
 
     /// One way, once; `None` where it turned out not to be possible.
@@ -50,6 +64,8 @@ impl Bench {
         let addresses: Vec<_> = match way {
             Way::Recreate | Way::PlainRestart => self.plain.iter().map(|one| one.address.subscribe()).collect(),
             Way::Floor => self.floor.iter().map(|one| one.address.subscribe()).collect(),
+            Way::Compose => self.composed.iter().map(watch::Sender::subscribe).collect(),
+            Way::Warm => self.warm.iter().map(watch::Sender::subscribe).collect(),
             _ => self.web.iter().map(watch::Sender::subscribe).collect(),
         };
         let clients = way.is_asked().then(|| Clients::begin(&self.wish.probe, &addresses));
@@ -59,23 +75,23 @@ impl Bench {
         match way {
             Way::Recreate => self.recreate(&mut steps).await?,
             Way::PlainRestart => self.restart_plain(&mut steps).await?,
-            Way::Deploy(batch) => self.deploy(batch, None, &mut steps).await?,
-            Way::Warm => {
-                self.deploy(1, Some(Warm::Auto), &mut steps).await?;
-            }
+            Way::Deploy(batch) => self.deploy(WEB, batch, &mut steps).await?,
+            Way::Warm => self.deploy(WARM, 1, &mut steps).await?,
+            Way::Compose => self.compose(&mut steps).await?,
+            Way::Swarm => self.swarm().await?,
             Way::Restart => {
                 let options = Options { batch: Some(BatchSize::Count(1)), ..every_one() };
-                let targets = vec![format!("{PROJECT}/{}", SERVICES[0])];
+                let targets = vec![format!("{PROJECT}/{WEB}")];
                 steps = timed(&self.operate(&Request::Restart { targets, options }).await?);
             }
-            Way::Floor => left = self.floor(&mut steps).await?,
+            Way::Floor => self.floor(&mut steps).await?,
             Way::OneByOne => {
                 for number in 1..=self.wish.instances {
                     left.push(self.make_plain(&format!("{PROJECT}-made-{number}"), &mut steps).await?);
                 }
             }
             Way::SideBySide => {
-                let request = self.create(SERVICES[1]);
+                let request = self.create(MADE);
                 steps = timed(&self.operate(&request).await?);
             }
         }
@@ -89,7 +105,7 @@ impl Bench {
             self.operator.changes().remove(&id, true).await?;
         }
         if way == Way::SideBySide {
-            let apps = vec![format!("{PROJECT}/{}", SERVICES[1])];
+            let apps = vec![format!("{PROJECT}/{MADE}")];
             self.operate(&Request::Remove { apps, volumes: true, options: Options::default() }).await?;
         }
         if way == Way::Warm && !steps.iter().any(|(action, _)| *action == Action::Warm.to_string()) {
@@ -109,14 +125,14 @@ impl Bench {
     }
 
     /// The other version, in place.
-    async fn deploy(&mut self, batch: u32, warm: Option<Warm>, steps: &mut Steps) -> Result<(), Error> {
-        self.version = 1 - self.version;
-        let options = Options { batch: Some(BatchSize::Count(batch)), warm, ..every_one() };
+    async fn deploy(&mut self, service: &'static str, batch: u32, steps: &mut Steps) -> Result<(), Error> {
+        let version = self.running_version.entry(service).or_default();
+        *version = 1 - *version;
         let request = Request::Deploy {
-            app: format!("{PROJECT}/{}", SERVICES[0]),
+            app: format!("{PROJECT}/{service}"),
             image: None,
-            project: Some(self.wish.versions[self.version].clone()),
-            options,
+            project: Some(self.wish.versions[*version].clone()),
+            options: Options { batch: Some(BatchSize::Count(batch)), ..every_one() },
         };
         *steps = timed(&self.operate(&request).await?);
         Ok(())
@@ -166,8 +182,8 @@ impl Bench {
         Ok(())
     }
 
-    /// Creates all, then stop, start and wait for each; the old ones are given back, to be removed.
-    async fn floor(&mut self, steps: &mut Steps) -> Result<Vec<ContainerId>, Error> {
+    /// Creates all, then stop, start and wait for each; at last what was replaced is removed, side by side.
+    async fn floor(&mut self, steps: &mut Steps) -> Result<(), Error> {
         let mut new = Vec::new();
         for index in 0..self.floor.len() {
             let sandbox = self.floor[index].sandbox.clone();
@@ -190,7 +206,15 @@ impl Bench {
             note(steps, "ready", began);
             old.push(std::mem::replace(&mut self.floor[index].app, id));
         }
-        Ok(old)
+        let docker = self.operator.changes();
+        let removals = old.iter().map(async |id| {
+            let began = clock::instant();
+            docker.remove(id, true).await.map(|()| ms(began))
+        });
+        for took in try_join_all(removals).await? {
+            steps.push(("remove".to_owned(), took));
+        }
+        Ok(())
     }
 
     /// `docker run`, and until it answers.
@@ -242,9 +266,9 @@ impl Bench {
         Ok(self.operator.changes().create_app(&creation).await?)
     }
 
-    async fn sandboxes(&self) -> Result<Vec<ContainerId>, Error> {
+    async fn sandboxes(&self, service: &str) -> Result<Vec<ContainerId>, Error> {
         let fleet = self.session.fleet().await?;
-        let app = fleet.apps.iter().find(|app| app.id.project == PROJECT && app.id.app == SERVICES[0]);
+        let app = fleet.apps.iter().find(|app| app.id.project == PROJECT && app.id.app == service);
         let sandboxes =
             app.into_iter().flat_map(|app| &app.instances).filter_map(|one| Some(one.sandbox.as_ref()?.id.clone()));
         let all: Vec<_> = sandboxes.collect();
@@ -261,7 +285,7 @@ fn every_one() -> Options {
     Options { min_available: Some(MinAvailable::Count(0)), ..Options::default() }
 }
 
-fn marked() -> BTreeMap<String, String> {
+pub(super) fn marked() -> BTreeMap<String, String> {
     BTreeMap::from([(LABEL.to_owned(), "1".to_owned())])
 }
 
@@ -270,7 +294,7 @@ fn network() -> String {
     format!("{PROJECT}_default")
 }
 
-fn note(steps: &mut Steps, action: &str, began: tokio::time::Instant) {
+pub(super) fn note(steps: &mut Steps, action: &str, began: tokio::time::Instant) {
     steps.push((action.to_owned(), ms(began)));
 }
 

@@ -56,9 +56,9 @@ pub struct Passed {
 }
 
 impl Passed {
-    /// Whether it asks for more than a look.
+    /// Whether it asks for more than a look; a wait for an end is one.
     pub fn changes(&self) -> bool {
-        self.method != "GET" && self.method != "HEAD"
+        self.method != "GET" && self.method != "HEAD" && !self.path.contains("/wait")
     }
 }
 

@@ -106,6 +106,26 @@ impl Pty {
         }
     }
 
+    /// Changes its size.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.slave, size).expect("a size");
+    }
+
+    /// Waits for the next bytes, but no longer than that; how many came.
+    pub fn next(&mut self, within: Duration) -> usize {
+        let mut chunk = vec![0; 65536];
+        let within = Timespec::try_from(within).expect("a short time");
+        match poll(&mut [PollFd::new(&self.master, PollFlags::IN)], Some(&within)) {
+            Ok(1..) => {
+                let count = self.master.read(&mut chunk).unwrap_or_default();
+                self.seen.extend_from_slice(&chunk[..count]);
+                count
+            }
+            _ => 0,
+        }
+    }
+
     /// Takes in what has been written.
     fn pump(&mut self) {
         let mut chunk = [0; 4096];

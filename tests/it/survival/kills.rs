@@ -5,8 +5,8 @@ use std::time::Duration;
 use pitstop::domain::event::EventKind;
 use pitstop::sim::{Control, Fault, When};
 
-use super::life::Life;
-use super::oracle::{Case, settled};
+use super::life::{End, Life};
+use super::oracle::{Case, is, settled};
 use super::scene::{PLAYS, Play};
 use super::single::{converges, requests, stage, succeeded};
 
@@ -102,8 +102,23 @@ fn an_engine_that_dies_is_waited_for() {
 
 #[test]
 fn a_lock_that_was_started_when_its_console_had_died_ends_by_itself() {
-    for nth in 16..20 {
-        console_dies(Play::Rollback, 1, nth, false).unwrap();
+    for (path, fault) in
+        [("attach", Fault::Hold), ("attach", Fault::StallHead), ("start", Fault::Hold), ("start", Fault::StallHead)]
+    {
+        let life = stage(Play::Rollback, 1, true);
+        let control = life.control();
+        // Its operation goes on for so long that it starts the lock, whose start is the first of all.
+        control.on(When::request("POST", "/containers/*/stop"), Fault::Delay(Duration::from_secs(3)));
+        let nth = if path == "attach" { 2 } else { 1 };
+        control.on(When::request("POST", &format!("/containers/*/{path}")).nth(nth), fault);
+        let died =
+            |control: &Control| control.requests().iter().any(|one| one.fault.is_some() && one.path.ends_with(path));
+        let ran = life.ask(Play::Rollback.request(1), died);
+        assert!(matches!(ran.end, End::Died), "{path} {fault:?}: {:?}", ran.events.last());
+        control.release();
+        life.pass(Duration::from_secs(15));
+        assert!(!control.world().values().any(|seen| is(seen, "lock") && seen.status == "running"), "{path} {fault:?}");
+        converges(&life, Play::Rollback, 1).unwrap_or_else(|why| panic!("{path} {fault:?}: {why}"));
     }
 }
 

@@ -6,9 +6,9 @@ use pitstop::domain::event::EventKind;
 use pitstop::domain::options::Options;
 use pitstop::domain::probe::ProbeSpec;
 use pitstop::engine::Request;
-use pitstop::sim::{Control, Fault, When};
+use pitstop::sim::{Asked, Control, Fault, When};
 
-use super::life::End;
+use super::life::{End, Life};
 use super::oracle::{is, settled};
 use super::scene::{Play, deploy, patient};
 use super::single::{stage, succeeded};
@@ -39,31 +39,47 @@ fn a_log_that_broke_off_with_the_engine_is_read_anew() {
     }
 }
 
-#[test]
-fn a_lock_that_was_made_and_never_started_is_nobody_s_after_a_while() {
+/// What a console leaves that dies when it has stopped its old version: long before it would have started its lock.
+fn dead_in_the_middle() -> Life {
     let life = stage(Play::Deploy, 1, true);
     let control = life.control();
-    // The console dies between making its lock and holding it.
-    control.on(When::request("POST", "/containers/*/attach"), Fault::Hold);
-    let ran = life.ask(deploy("web:2"), |control| {
-        met(control) && control.world().values().any(|seen| is(seen, "lock") && seen.status == "created")
-    });
+    control.on(When::request("POST", "/containers/*/stop"), Fault::Hold);
+    let ran = life.ask(deploy("web:2"), met);
     assert!(matches!(ran.end, End::Died));
-    let at_once = life.ask(deployment(Options { wait_lock: Duration::ZERO, ..Options::default() }), |_| false);
-    let End::Refused(why) = at_once.end else { panic!("it may still be somebody's") };
-    assert!(why.contains("shop/web is locked by"), "{why}");
+    control.clear();
+    let locks: Vec<_> = control.world().values().filter(|seen| is(seen, "lock")).map(|seen| seen.status).collect();
+    assert_eq!(locks, ["created"], "it died before it started its lock");
+    life
+}
 
-    let later = life.ask(deploy("web:2"), |_| false);
-    assert!(succeeded(&later), "{:?}", later.events.last());
+#[test]
+fn a_lock_that_was_made_and_never_started_is_waited_for_until_it_is_nobody_s() {
+    let life = dead_in_the_middle();
+    let asked = life.control().requests().len();
+    let again = life.ask(deployment(Options { wait_lock: Duration::ZERO, ..Options::default() }), |_| false);
+    assert!(succeeded(&again), "{:?}", again.events.last());
+    let look = |one: &&Asked| one.method == "GET" && one.path.contains("/pitstop-lock-shop-web/");
+    let looks = life.control().requests()[asked..].iter().filter(look).count();
+    assert!(looks > 8, "looked at {looks} times, twice a second: it may still have been somebody's");
     life.pass(Duration::from_secs(1));
-    settled(&control.world(), 1, "web:2").unwrap();
+    settled(&life.control().world(), 1, "web:2").unwrap();
+}
+
+#[test]
+fn where_there_is_nothing_to_do_a_dead_console_s_lock_is_removed_all_the_same() {
+    let life = dead_in_the_middle();
+    life.pass(Duration::from_secs(6));
+    let idle = life.ask(deploy("web:1"), |_| false);
+    assert!(succeeded(&idle), "{:?}", idle.events.last());
+    assert!(!life.control().world().values().any(|seen| is(seen, "lock")), "{:?}", life.control().world().keys());
 }
 
 #[test]
 fn an_engine_that_can_t_run_locks_is_worked_on_without_and_that_is_said() {
     let life = stage(Play::Deploy, 1, true);
     let control = life.control();
-    // The first start of an operation is its lock's.
+    // An operation that goes on for a second starts its lock: the first start of this one.
+    control.on(When::request("POST", "/containers/*/stop"), Fault::Delay(Duration::from_secs(3)));
     control.on(When::request("POST", "/containers/*/start"), Fault::RefuseBefore(400));
     let ran = life.ask(deploy("web:2"), |_| false);
     assert!(succeeded(&ran), "{:?}", ran.events.last());

@@ -58,9 +58,9 @@ fn happen(model: &mut Model, happening: Happening) {
             fleet.apps.retain(|app| some & 1 == 0 || app.managed);
             fleet.apps.truncate(usize::from(some >> 4));
             let state = if some & 2 == 0 {
-                FleetState::Live(fleet)
+                FleetState::live(fleet)
             } else {
-                let fleet = (some & 4 == 0).then_some(fleet);
+                let fleet = (some & 4 == 0).then_some(fleet.into());
                 let (since, retry_in) = (sample::now(), std::time::Duration::from_secs(1));
                 FleetState::Stale { fleet, since, error: "gone".into(), retry_in }
             };

@@ -50,7 +50,7 @@ fn listed() -> Vec<Listed> {
 }
 
 fn history(size: (u16, u16)) -> Model {
-    let mut model = showing(size, FleetState::Live(sample::fleet()));
+    let mut model = showing(size, FleetState::live(sample::fleet()));
     let commands = press(&mut model, "H");
     assert!(matches!(commands[..], [Command::History]));
     update(&mut model, Msg::History(Ok(listed())));

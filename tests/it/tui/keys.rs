@@ -3,7 +3,7 @@
 use super::sample::{self, Course};
 use super::{clock, press, running, showing, text};
 use pitstop::domain::event::{EventKind, Urgency};
-use pitstop::domain::fleet::FleetState;
+use pitstop::domain::fleet::{Fleet, FleetState};
 use pitstop::domain::options::{BatchSize, Gate, OnFailure};
 use pitstop::domain::plan::Plan;
 use pitstop::engine::Request;
@@ -13,11 +13,11 @@ use pitstop::tui::rows::RowId;
 use pitstop::tui::update::update;
 
 fn wide() -> Model {
-    showing((120, 36), FleetState::Live(sample::fleet()))
+    showing((120, 36), FleetState::live(sample::fleet()))
 }
 
 fn narrow() -> Model {
-    showing((80, 24), FleetState::Live(sample::fleet()))
+    showing((80, 24), FleetState::live(sample::fleet()))
 }
 
 /// The row the cursor is on, in words.
@@ -59,11 +59,11 @@ fn the_selection_survives_updates() {
     press(&mut model, "jjj");
     let mut fleet = sample::fleet();
     fleet.apps.retain(|app| app.id.app != "mail");
-    update(&mut model, Msg::Fleet(FleetState::Live(fleet.clone())));
+    update(&mut model, Msg::Fleet(FleetState::live(fleet.clone())));
     assert_eq!(cursor(&model), "shop/web");
     // Its row goes: the cursor stays at its place.
     fleet.apps.retain(|app| app.id.app != "web");
-    update(&mut model, Msg::Fleet(FleetState::Live(fleet.clone())));
+    update(&mut model, Msg::Fleet(FleetState::live(fleet.clone())));
     assert_eq!(cursor(&model), "unmanaged");
     // An instance goes: the cursor stays among those of its app; the app goes: among the apps.
     let mut model = wide();
@@ -71,10 +71,10 @@ fn the_selection_survives_updates() {
     assert_eq!(cursor(&model), "shop/api-3");
     let mut fleet = sample::fleet();
     fleet.apps.iter_mut().find(|app| app.id.app == "api").unwrap().instances.pop();
-    update(&mut model, Msg::Fleet(FleetState::Live(fleet.clone())));
+    update(&mut model, Msg::Fleet(FleetState::live(fleet.clone())));
     assert_eq!(cursor(&model), "shop/api-2");
     fleet.apps.retain(|app| app.id.app != "api");
-    update(&mut model, Msg::Fleet(FleetState::Live(fleet)));
+    update(&mut model, Msg::Fleet(FleetState::live(fleet)));
     assert!(matches!(model.list.cursor, Some(RowId::App(_))), "{:?}", model.list.cursor);
 }
 
@@ -139,7 +139,7 @@ fn filters_have_fields_and_all_words_count() {
         ("shop web-3", vec!["shop/web"], 2),
         ("shop nothing", vec![], 0),
     ] {
-        let mut model = showing((80, 24), FleetState::Live(fleet.clone()));
+        let mut model = showing((80, 24), FleetState::live(fleet.clone()));
         press(&mut model, &format!("/{filter}<enter>"));
         let shown: Vec<String> = model
             .rows()
@@ -214,7 +214,7 @@ fn ranges_are_marked_and_their_number_is_always_said() {
     for (size, keys, marked) in
         [((120, 36), "j<right><space>jV", 3), ((80, 24), "jjjj<space>jV", 3), ((80, 24), "*", 14), ((120, 36), "*-", 0)]
     {
-        let mut model = showing(size, FleetState::Live(sample::fleet()));
+        let mut model = showing(size, FleetState::live(sample::fleet()));
         press(&mut model, keys);
         assert_eq!(model.list.marks.len(), marked, "{keys} {:?}", model.list.marks);
         let said = format!("{marked} marked");
@@ -375,7 +375,7 @@ fn what_is_done_loses_its_mark_and_what_failed_keeps_it() {
 #[test]
 fn only_what_is_on_screen_is_measured() {
     let watched = |keys: &str, size| {
-        let mut model = showing(size, FleetState::Live(sample::fleet()));
+        let mut model = showing(size, FleetState::live(sample::fleet()));
         press(&mut model, keys);
         pitstop::tui::view::watched(&model).len()
     };
@@ -882,8 +882,8 @@ fn a_screen_is_saved_whole_and_without_its_hints() {
 
 #[test]
 fn a_lost_engine_leaves_the_last_fleet_and_counts_down_to_the_next_try() {
-    let lost = |since: &str, fleet| FleetState::Stale {
-        fleet,
+    let lost = |since: &str, fleet: Option<Fleet>| FleetState::Stale {
+        fleet: fleet.map(Into::into),
         since: since.parse().unwrap(),
         error: "connection refused".into(),
         retry_in: std::time::Duration::from_secs(4),
@@ -914,7 +914,7 @@ fn a_lost_engine_leaves_the_last_fleet_and_counts_down_to_the_next_try() {
         assert!(text(&model).contains("trying now"));
         update(&mut model, Msg::Fleet(lost("2026-11-22T12:04:29Z", None)));
     }
-    update(&mut model, Msg::Fleet(FleetState::Live(sample::fleet())));
+    update(&mut model, Msg::Fleet(FleetState::live(sample::fleet())));
     assert!(text(&model).contains("the engine is back after 12 s"), "{}", text(&model));
     assert_eq!(cursor(&model), "shop/web");
     // Never reached: no fleet is made up.
@@ -984,7 +984,7 @@ fn what_is_listed_and_not_yet_inspected_is_shown_and_nothing_is_claimed_of_it() 
     };
     fleet.apps.iter_mut().for_each(containers);
     let mut model = wide();
-    update(&mut model, Msg::Fleet(FleetState::Live(fleet)));
+    update(&mut model, Msg::Fleet(FleetState::live(fleet)));
     press(&mut model, "jjj<tab>");
     let shown = text(&model);
     assert!(shown.contains("web-1") && shown.contains("172.18.0.3") && shown.contains("being read"), "{shown}");

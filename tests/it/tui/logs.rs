@@ -39,7 +39,7 @@ fn wanted(commands: &[Command]) -> Vec<&Wanted> {
 
 /// The log of one instance, with a hundred lines.
 fn one(size: (u16, u16)) -> Model {
-    let mut model = showing(size, FleetState::Live(sample::fleet()));
+    let mut model = showing(size, FleetState::live(sample::fleet()));
     press(&mut model, if size.0 >= 110 { "jjj<tab>l" } else { "jjjjjjjjj" });
     if size.0 < 110 {
         press(&mut model, "l");
@@ -51,7 +51,7 @@ fn one(size: (u16, u16)) -> Model {
 
 /// The log of an app of four instances, coloured.
 fn mixed(size: (u16, u16)) -> Model {
-    let mut model = showing(size, FleetState::Live(sample::fleet()));
+    let mut model = showing(size, FleetState::live(sample::fleet()));
     press(&mut model, if size.0 >= 110 { "jjjl" } else { "jjjjjjjjl" });
     for source in 0..4_usize {
         let own = i64::try_from(source).unwrap() * 70;
@@ -88,7 +88,7 @@ fn the_screens() {
 
 #[test]
 fn what_is_read_is_what_the_rows_mean() {
-    let mut model = showing((120, 36), FleetState::Live(sample::fleet()));
+    let mut model = showing((120, 36), FleetState::live(sample::fleet()));
     let commands = press(&mut model, "jjjl");
     assert!(matches!(commands[0], Command::EndLogs));
     assert_eq!(wanted(&commands).len(), 4);
@@ -232,7 +232,7 @@ fn a_log_goes_on_in_what_replaces_its_container() {
     let app = web.instances[0].app.as_mut().unwrap();
     app.id = sample::id("another");
     app.name = "shop-web-1.r8".into();
-    let commands = update(&mut model, Msg::Fleet(FleetState::Live(fleet)));
+    let commands = update(&mut model, Msg::Fleet(FleetState::live(fleet)));
     let read = wanted(&commands);
     assert_eq!(read.len(), 1);
     assert!(read[0].container != old && read[0].tail.is_none() && read[0].since.is_none(), "from its beginning");

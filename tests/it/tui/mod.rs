@@ -51,7 +51,7 @@ fn clock(model: &mut Model, ms: u64) {
 
 /// A console in which a deployment of the sample's plan was begun and went that way.
 fn running(size: (u16, u16), course: sample::Course) -> Model {
-    let mut model = showing(size, FleetState::Live(sample::fleet()));
+    let mut model = showing(size, FleetState::live(sample::fleet()));
     let events = sample::events(&sample::deploy_plan(), course);
     update(&mut model, Msg::Began(events[0].op.clone()));
     for event in events {
@@ -65,7 +65,7 @@ fn running(size: (u16, u16), course: sample::Course) -> Model {
 fn at_a_gate(size: (u16, u16)) -> Model {
     let events = sample::events(&sample::deploy_plan(), sample::Course::default());
     let last = events.iter().position(|event| matches!(&event.kind, EventKind::GapMeasured(_))).unwrap();
-    let mut model = showing(size, FleetState::Live(sample::fleet()));
+    let mut model = showing(size, FleetState::live(sample::fleet()));
     update(&mut model, Msg::Began(events[0].op.clone()));
     let ms = events[last].elapsed_ms;
     for event in events.into_iter().take(last + 1) {

@@ -25,7 +25,7 @@ fn ended(model: &mut Model, number: u8, course: Course) -> Vec<Command> {
 }
 
 fn console(size: (u16, u16)) -> Model {
-    showing(size, FleetState::Live(sample::fleet()))
+    showing(size, FleetState::live(sample::fleet()))
 }
 
 const FAILS: Course = Course { fails: Some("web-2"), moves: None, until: None };

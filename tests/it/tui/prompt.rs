@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 
 /// A console with a line, and the real grammar.
 fn console(size: (u16, u16)) -> Model {
-    let mut model = showing(size, FleetState::Live(sample::fleet()));
+    let mut model = showing(size, FleetState::live(sample::fleet()));
     model.grammar = grammar();
     model
 }

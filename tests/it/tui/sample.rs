@@ -82,7 +82,7 @@ pub fn container(name: &str, image: &str, up: Option<i64>) -> Container {
         ports: Vec::new(),
         mounts: Vec::new(),
         network_mode: "bridge".into(),
-        detail: Some(detail),
+        detail: Some(detail.into()),
     }
 }
 
@@ -95,7 +95,7 @@ pub fn instance(app: &AppId, number: u32, image: &str, revision: u32, ip: &str, 
         revision,
         operation: String::new(),
         held: false,
-        spec: Some(AppSpec { image: image.into(), ..AppSpec::default() }),
+        spec: Some(AppSpec { image: image.into(), ..AppSpec::default() }.into()),
         spec_hash: String::new(),
         replaces: None,
     };

@@ -39,7 +39,7 @@ fn paint(name: &str, model: &Model) {
 }
 
 fn live() -> FleetState {
-    FleetState::Live(sample::fleet())
+    FleetState::live(sample::fleet())
 }
 
 #[test]
@@ -135,12 +135,12 @@ fn loading() {
 #[test]
 fn empty() {
     let fleet = Fleet { engine: sample::engine(), ..Fleet::default() };
-    look("empty", |size| showing(size, FleetState::Live(fleet.clone())));
+    look("empty", |size| showing(size, FleetState::live(fleet.clone())));
 }
 
 fn lost(fleet: Option<Fleet>) -> FleetState {
     FleetState::Stale {
-        fleet,
+        fleet: fleet.map(Into::into),
         since: "2026-11-22T12:04:19Z".parse().unwrap(),
         error: "cannot list containers: connect to unix:///var/run/docker.sock: connection refused".into(),
         retry_in: Duration::from_secs(2),
@@ -171,7 +171,7 @@ fn inspected(size: (u16, u16)) -> Model {
     let mut fleet = sample::fleet();
     let web = fleet.apps.iter_mut().find(|app| app.id.app == "web").unwrap();
     web.instances[0].app.as_mut().unwrap().health = Some(Health::Unhealthy);
-    let mut model = showing(size, FleetState::Live(fleet));
+    let mut model = showing(size, FleetState::live(fleet));
     press(&mut model, "/web-1<enter>");
     press(&mut model, if size.0 >= 110 { "<tab>i" } else { "ji" });
     let ticket = model.ticket;

@@ -80,7 +80,7 @@ fn a_dependency_that_is_there_and_not_healthy_yet_is_waited_for() {
     containers[1].own.as_mut().unwrap().spec.as_mut().unwrap().sandbox.ports.clear();
     let start_needs = |containers: &[crate::domain::fleet::Container]| {
         let mut project = two();
-        project.apps["db"].spec = containers[1].own.as_ref().unwrap().spec.clone().unwrap();
+        project.apps["db"].spec = *containers[1].own.as_ref().unwrap().spec.clone().unwrap();
         project.apps["db"].spec.container.environment.insert("TOKEN".into(), "hush".into());
         let plan = plan(&project, &facts(containers.to_vec())).unwrap();
         let start = plan.steps.iter().find(|step| {

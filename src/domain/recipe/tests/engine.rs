@@ -153,14 +153,15 @@ impl Engine {
                     new.networks = attached.collect();
                     let adopts = draft.adoption.as_ref().map(|adoption| adoption.from.clone());
                     let former = draft.adoption.as_ref().map(|adoption| adoption.addresses.clone());
-                    new.detail = Some(Detail { adopts, former: former.unwrap_or_default(), ..Detail::default() });
+                    new.detail =
+                        Some(Detail { adopts, former: former.unwrap_or_default(), ..Detail::default() }.into());
                 });
             }
             Task::Create { draft } => {
                 let labels = OwnLabels {
                     replaces: draft.replaces.clone(),
                     held: draft.hold.is_some(),
-                    ..own(&draft.app, draft.number, Role::App, draft.revision, Some(draft.spec.clone()))
+                    ..own(&draft.app, draft.number, Role::App, draft.revision, Some(draft.spec.clone().into()))
                 };
                 let sandbox = self.id(&draft.sandbox);
                 self.add(step, &draft.app.container_name(draft.number, draft.revision), &labels, |new| {
@@ -169,7 +170,7 @@ impl Engine {
                     new.image_id = id.as_str().into();
                     new.network_mode = format!("container:{sandbox}").as_str().into();
                     let environment = draft.spec.container.environment.clone();
-                    new.detail = Some(Detail { environment, ..Detail::default() });
+                    new.detail = Some(Detail { environment, ..Detail::default() }.into());
                 });
             }
             Task::SandboxStart { sandbox: target } | Task::TakeOver { sandbox: target, .. } => self.start(target),

@@ -34,7 +34,7 @@ pub fn container(n: u32, name: &str, state: State) -> Container {
         ports: Vec::new(),
         mounts: Vec::new(),
         network_mode: "bridge".into(),
-        detail: Some(Detail { started_at: Some(Timestamp::UNIX_EPOCH), ..Detail::default() }),
+        detail: Some(Detail { started_at: Some(Timestamp::UNIX_EPOCH), ..Detail::default() }.into()),
     }
 }
 
@@ -147,7 +147,7 @@ impl Seed {
             let mut app = container(id_of(), &id.container_name(number, revision), state);
             app.image = IMAGES[self.image].into();
             app.image_id = image_id(IMAGES[self.image]).as_str().into();
-            app.own = Some(own(Role::App, revision, self.readable.then(|| spec.without_secrets())));
+            app.own = Some(own(Role::App, revision, self.readable.then(|| spec.without_secrets().into())));
             let joined = if self.joined { sandbox_id.to_string() } else { "f".repeat(64) };
             app.network_mode = format!("container:{joined}").as_str().into();
             let anonymous = MountSeen {
@@ -165,12 +165,12 @@ impl Seed {
                     read_only: false,
                 },
             ];
-            app.detail = Some(Detail {
+            app.detail = Some(Box::new(Detail {
                 started_at: Some(Timestamp::from_second(10).unwrap()),
                 environment: BTreeMap::from([("TOKEN".to_owned(), "hush".to_owned())]).into(),
                 restart: crate::domain::spec::RestartPolicy::Always,
                 ..Detail::default()
-            });
+            }));
             app
         };
         if let Some(state) = self.app {
