@@ -96,9 +96,9 @@ fn drawing(bench: &mut Criterion) {
             update(&mut model, Msg::Key(KeyEvent::new(key, KeyModifiers::NONE)))
         });
     });
-    let FleetState::live(fleet) = &console().state else { return };
+    let FleetState::Live(fleet) = &console().state else { return };
     bench.bench_function("take in a new list of 5,000 rows", |bench| {
-        let fresh = || Msg::Fleet(FleetState::live(fleet.clone()));
+        let fresh = || Msg::Fleet(FleetState::Live(fleet.clone()));
         bench.iter_batched(fresh, |msg| update(&mut model, msg), BatchSize::LargeInput);
     });
 }
