@@ -79,6 +79,8 @@ const SHM: i64 = 64 << 20;
 pub(super) struct Defaults {
     pub log_driver: String,
     pub cgroupns: String,
+    /// It shows 0 s to stop where nobody said anything.
+    pub podman: bool,
 }
 
 impl Docker {
@@ -95,6 +97,7 @@ impl Docker {
         let defaults = Defaults {
             log_driver: info.logging_driver.unwrap_or_default(),
             cgroupns: if cgroupns { "private" } else { "host" }.into(),
+            podman: self.info().podman,
         };
         let image = match &seen.image {
             Some(image) => match self.call("inspect image", image, READ, self.client().inspect_image(image)).await {
@@ -200,7 +203,10 @@ fn container(
         |own: &Option<String>, image: &Option<String>| some(own.as_ref()).filter(|own| Some(own) != image.as_ref());
     let (_, sysctls) = sysctls(host);
     let ulimit = |limit: &bollard::models::ResourcesUlimits| {
-        Some((limit.name.clone()?, (limit.soft.unwrap_or_default(), limit.hard.unwrap_or_default())))
+        // Podman shows `RLIMIT_NOFILE`, and takes `nofile`.
+        let name = limit.name.clone()?;
+        let name = name.strip_prefix("RLIMIT_").map(str::to_lowercase).unwrap_or(name);
+        Some((name, (limit.soft.unwrap_or_default(), limit.hard.unwrap_or_default())))
     };
     let memory = positive(host.memory);
     ContainerSpec {
@@ -214,7 +220,11 @@ fn container(
         healthcheck: healthcheck(config.healthcheck.as_ref(), image.healthcheck.as_ref(), losses),
         restart: host.restart_policy.clone().map_or(RestartPolicy::No, |policy| read::restart(Some(policy))),
         stop_signal: differs(&config.stop_signal, &image.stop_signal),
-        stop_grace_ms: config.stop_timeout.and_then(|s| u64::try_from(s).ok()).map(|s| s.saturating_mul(1000)),
+        stop_grace_ms: config
+            .stop_timeout
+            .and_then(|s| u64::try_from(s).ok())
+            .filter(|s| *s > 0 || !defaults.podman)
+            .map(|s| s.saturating_mul(1000)),
         init: host.init,
         tty: config.tty.unwrap_or_default(),
         stdin_open: config.open_stdin.unwrap_or_default(),
@@ -502,7 +512,11 @@ fn is_own(key: &str, value: &Value, defaults: &Defaults) -> bool {
         // Made out of nothing by the engine; an empty list is a wish (--security-opt systempaths=unconfined).
         ("MaskedPaths" | "ReadonlyPaths", Value::Array(paths)) => paths.is_empty(),
         ("IpcMode", Value::String(mode)) => !matches!(mode.as_str(), "" | "private" | "shareable"),
-        ("Runtime", Value::String(runtime)) => !matches!(runtime.as_str(), "" | "runc" | "io.containerd.runc.v2"),
+        // Podman's word for whichever it uses.
+        ("Runtime", Value::String(runtime)) => {
+            !matches!(runtime.as_str(), "" | "runc" | "io.containerd.runc.v2" | "oci")
+        }
+        ("PidMode", Value::String(mode)) => !matches!(mode.as_str(), "" | "private"),
         ("CgroupnsMode", Value::String(mode)) => !mode.is_empty() && *mode != defaults.cgroupns,
         ("MemorySwappiness", Value::Number(number)) => number.as_i64() != Some(-1),
         (_, Value::Null | Value::Bool(false)) => false,

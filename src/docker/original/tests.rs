@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 fn read(container: Value, image: Value) -> Original {
-    let defaults = Defaults { log_driver: "json-file".into(), cgroupns: "host".into() };
+    let defaults = Defaults { log_driver: "json-file".into(), cgroupns: "host".into(), podman: false };
     original(serde_json::from_value(container).unwrap(), &serde_json::from_value(image).unwrap(), &defaults)
 }
 
@@ -296,6 +296,16 @@ fn the_network_side_is_kept_as_it_is() {
         (&["10.0.0.1".to_owned()][..], &["db:10.0.0.9".to_owned()][..])
     );
     assert_eq!(sandbox.sysctls, BTreeMap::from([("net.core.somaxconn".to_owned(), "4096".to_owned())]));
+}
+
+#[test]
+fn podman_s_own_words_are_no_wishes() {
+    let seen = json!({"Id": "cd".repeat(32), "Name": "/web", "Image": "sha256:1", "Config": {"Image": "web:v1"},
+        "HostConfig": {"NetworkMode": "front", "Runtime": "oci", "PidMode": "private", "IpcMode": "shareable",
+                       "Ulimits": [{"Name": "RLIMIT_NOFILE", "Soft": 1024, "Hard": 2048}]}});
+    let container = read(seen, json!({})).spec.container;
+    assert_eq!(container.ulimits, BTreeMap::from([("nofile".to_owned(), (1024, 2048))]));
+    assert_eq!(container.verbatim, BTreeMap::new());
 }
 
 #[test]
