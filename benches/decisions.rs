@@ -65,7 +65,9 @@ fn folding(bench: &mut Criterion) {
     bench.bench_function("fold 100,000 events", |bench| {
         bench.iter(|| {
             let mut progress = Progress::default();
-            events.iter().for_each(|event| progress.apply(event));
+            for event in &events {
+                progress.apply(event);
+            }
             progress
         });
     });
@@ -86,7 +88,9 @@ fn drawing(bench: &mut Criterion) {
     let mut model = console();
     let mut terminal = Terminal::new(TestBackend::new(model.size.0, model.size.1)).unwrap();
     bench.bench_function("draw 5,000 rows", |bench| {
-        bench.iter(|| drop(terminal.draw(|frame| pitstop::tui::view::draw(&model, frame)).unwrap()));
+        bench.iter(|| {
+            terminal.draw(|frame| pitstop::tui::view::draw(&model, frame)).unwrap();
+        });
     });
     let mut down = true;
     bench.bench_function("a key among 5,000 rows", |bench| {

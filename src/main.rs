@@ -25,6 +25,10 @@ fn front_end(args: Cli) -> u8 {
             tui::theme::Theme::parse(name, text, tui::theme::Depth::True).err()
         });
     }
+    if let Some(keys) = cli::keys_meant(&args) {
+        let wrong = |name: &str, text: &str| tui::keymap::Keymap::parse(name, text).err();
+        return cli::keys(keys, tui::keytable::table, wrong);
+    }
     if cli::console::is_meant(&args) {
         cli::console_start(&args).map_or_else(|code| code, |start| runtime.block_on(console(start)))
     } else {
@@ -48,7 +52,7 @@ async fn console(mut start: cli::console::Start) -> u8 {
         on_hangup: start.on_hangup,
         options: start.options,
         records: start.records,
-        notify: start.settings.console.clone(),
+        console: start.settings.console.clone(),
         kept: start.kept,
         grammar: cli::line::grammar(start.settings),
         demo: start.demo.map(|demo| tui::Demo {

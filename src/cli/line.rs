@@ -57,11 +57,12 @@ enum LineVerb {
 }
 
 /// Verbs that make no sense inside the console, and what to do instead.
-const ELSEWHERE: [(&str, &str); 5] = [
+const ELSEWHERE: [(&str, &str); 6] = [
     ("demo", "the demo is a console of its own: `pitstop demo`"),
     ("completions", "completions are for a shell: `pitstop completions SHELL`"),
     ("man", "manual pages are for a shell: `pitstop man`"),
     ("bench", "a benchmark wants the engine for itself: `pitstop bench` in a shell"),
+    ("keys", "`help` shows all keys; `pitstop keys check` is for a shell"),
     ("themes", "`theme` chooses one; `pitstop themes check` is for a shell"),
 ];
 
@@ -190,6 +191,7 @@ fn meant(verb: LineVerb, settings: &Settings) -> Result<Said, CliError> {
         Verb::Pause(args) => Said::Order { op: args.op.clone(), order: Order::Pause },
         Verb::Doctor => Said::Doctor,
         Verb::Themes(_) => Said::Theme { name: None },
+        Verb::Keys(_) => Said::Keys,
         Verb::Abort(AbortArgs { all: true, .. }) => {
             return Err(CliError::usage("one at a time here: `pitstop abort --all` is for a shell"));
         }

@@ -30,6 +30,7 @@ mod files;
 mod follow;
 mod history;
 mod human;
+mod keys;
 pub mod line;
 mod log;
 mod logs;
@@ -58,6 +59,7 @@ use clap::{CommandFactory, FromArgMatches};
 use error::CliError;
 pub use export::Palettes;
 pub use fault::guarded;
+pub use keys::keys;
 use output::Output;
 use std::ffi::OsString;
 use style::Glyphs;
@@ -197,6 +199,14 @@ fn locate(settings: &Settings) -> Result<Location, CliError> {
 fn sandbox_image(settings: &Settings) -> Result<Option<ImageRef>, CliError> {
     let image = settings.sandbox_image.as_ref().map(ImageRef::new).transpose();
     image.map_err(|error| CliError::usage(format!("sandbox image: {error}")))
+}
+
+/// The arguments of `keys`, if that is the verb.
+pub fn keys_meant(cli: &Cli) -> Option<&args::KeysArgs> {
+    match &cli.verb {
+        Some(Verb::Keys(args)) => Some(args),
+        _ => None,
+    }
 }
 
 /// The arguments of `themes`, if that is the verb.

@@ -169,6 +169,7 @@ pub fn request(verb: &Verb, options: Options) -> Result<Request, CliError> {
         | Verb::Continue(_)
         | Verb::Doctor
         | Verb::Themes(_)
+        | Verb::Keys(_)
         | Verb::Demo(_)
         | Verb::Bench(_)
         | Verb::Completions { .. }

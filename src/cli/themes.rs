@@ -44,10 +44,16 @@ pub fn themes(args: &ThemesArgs, built_in: &[&str], wrong: impl Fn(&str, &str) -
     if named.is_empty() {
         out.note("there are no themes of your own to check");
     }
+    check(&named, wrong)
+}
+
+/// Says of each file whether it is right, and what is wrong with it; returns the exit code.
+pub(super) fn check(files: &[PathBuf], wrong: impl Fn(&str, &str) -> Option<Vec<String>>) -> u8 {
+    let mut out = plain_output();
     let mut code = exit::DONE;
-    for path in named {
+    for path in files {
         let shown = clean(&path.to_string_lossy());
-        let wrong = match file::read(&path) {
+        let wrong = match file::read(path) {
             Ok(text) => wrong(&shown, &text).unwrap_or_default(),
             Err(error) => vec![format!("{shown}: {error}")],
         };

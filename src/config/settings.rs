@@ -48,6 +48,8 @@ pub struct Console {
     /// Of one that took so long at least.
     #[serde(deserialize_with = "time")]
     pub notify_after: Option<Duration>,
+    /// Contexts and hosts that are production; one may end in `*`.
+    pub production: Vec<String>,
 }
 
 /// How a terminal tells that something has ended.
@@ -267,10 +269,11 @@ mod tests {
              on_hangup = 'finish'\n\
              [defaults]\nbatch = '25%'\ncanary = 1\nmin_available = '50%'\nparallel = 3\ngate = 'first'\non_failure = 'rollback'\ndrain_timeout = '1m'\non_drain_timeout = 'abort'\n\
              stop_grace = 5\nready_timeout = 1.5\nmin_ready = '2s'\nprobe = 'tcp:80'\npull = 'never'\npull_timeout = '1h'\nwait_lock = 5\n\
-             engine_grace = '2m'\nwarm = 'bind'\n[console]\nnotify = 'osc9'\nnotify_after = '1m'\n",
+             engine_grace = '2m'\nwarm = 'bind'\n[console]\nnotify = 'osc9'\nnotify_after = '1m'\nproduction = ['prod-*']\n",
         )
         .unwrap();
-        let console = Console { notify: Notify::Osc9, notify_after: Some(Duration::from_secs(60)) };
+        let production = vec!["prod-*".to_owned()];
+        let console = Console { notify: Notify::Osc9, notify_after: Some(Duration::from_secs(60)), production };
         assert_eq!(settings.console, console);
         assert_eq!((settings.color, settings.on_hangup), (Some(Color::Never), Some(OnHangup::Finish)));
         let seconds = |s| Some(Duration::from_secs(s));

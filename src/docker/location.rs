@@ -4,6 +4,7 @@
 
 use super::error::{DockerError, Failure};
 use serde::Deserialize;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Where the engine listens when nobody says otherwise.
@@ -71,6 +72,15 @@ impl Location {
         let env = |name: &str| std::env::var(name).ok();
         Surroundings { env: &env }.resolve(host, context)
     }
+
+    /// The names of Docker contexts here, `default` first.
+    pub fn contexts() -> Vec<String> {
+        let env = |name: &str| std::env::var(name).ok();
+        let found = Surroundings { env: &env }.contexts();
+        let mut names: Vec<String> = found.into_iter().map(|(meta, _)| meta.name).collect();
+        names.sort();
+        std::iter::once("default".to_owned()).chain(names).collect()
+    }
 }
 
 /// The environment, as a value so that tests bring their own.
@@ -129,15 +139,27 @@ impl Surroundings<'_> {
         }
     }
 
+    fn contexts_dir(&self) -> PathBuf {
+        self.config_dir().unwrap_or_default().join("contexts")
+    }
+
+    /// Those that can be read, each with the name of its directory.
+    fn contexts(&self) -> Vec<(Meta, OsString)> {
+        let entries = std::fs::read_dir(self.contexts_dir().join("meta")).into_iter().flatten().flatten();
+        let read = |entry: std::fs::DirEntry| {
+            let text = super::file::read(&entry.path().join("meta.json")).ok()?;
+            Some((serde_json::from_slice::<Meta>(&text).ok()?, entry.file_name()))
+        };
+        entries.filter_map(read).collect()
+    }
+
     fn context(&self, name: &str) -> Result<Location, DockerError> {
         if name.is_empty() || name == "default" {
             return self.default();
         }
-        let root = self.config_dir().unwrap_or_default().join("contexts");
+        let root = self.contexts_dir();
         let mut known = Vec::new();
-        for entry in std::fs::read_dir(root.join("meta")).into_iter().flatten().flatten() {
-            let Ok(text) = super::file::read(&entry.path().join("meta.json")) else { continue };
-            let Ok(meta) = serde_json::from_slice::<Meta>(&text) else { continue };
+        for (meta, directory) in self.contexts() {
             if meta.name != name {
                 known.push(meta.name);
                 continue;
@@ -151,7 +173,7 @@ impl Surroundings<'_> {
                     "this Docker context skips the check of certificates, which pitstop does not",
                 ));
             }
-            let tls = root.join("tls").join(entry.file_name()).join("docker");
+            let tls = root.join("tls").join(directory).join("docker");
             return Ok(Location {
                 host: with_port(&endpoint.host, tls.is_dir())?,
                 context: Some(name.to_owned()),

@@ -2,15 +2,22 @@
 //!
 //! Whatever has come is taken in before a frame is drawn, and a frame is drawn only when something has come. Keys come
 //! first; frames that no key asked for are at least [`FRAME`] apart.
+//!
+//! ```text
+//! lent     the terminal while somebody else has it     ending   the end of the console
+//! ```
+
+mod ending;
+mod lent;
 
 use super::bridge::{Bridge, Inboxes, Operate, Reach};
 use super::keymap::Keymap;
 use super::keys::Keys;
 use super::look::{self, Wanted};
 use super::message::{Command, Msg};
-use super::model::Model;
-use super::raw::Raw;
+use super::model::{Dialog, Model};
 use super::replay::Replay;
+use super::signals::{SIGCONT, SIGTSTP, SIGWINCH, Signals};
 use super::terminal::{self, Screen};
 use super::tour::{Next, Script, Tour};
 use super::update::update;
@@ -18,20 +25,15 @@ use super::{columns, fault, own_log, view};
 use crate::config;
 use crate::config::kept::Kept;
 use crate::config::settings::{Notify, OnHangup};
-use crate::domain::event::Urgency;
 use crate::domain::fleet::FleetState;
-use crate::domain::ids::{ContainerId, ImageRef};
+use crate::domain::ids::ImageRef;
 use crate::domain::options::Options;
 use crate::engine::line::Grammar;
-use crate::engine::{Location, Operator, Records, Shell, clock};
+use crate::engine::{Location, Operator, Records, clock};
 use crossterm::event::{Event, KeyCode};
-use futures_util::StreamExt;
 use std::io;
 use std::path::PathBuf;
-use std::task::Poll;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -46,8 +48,6 @@ const TICKS: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1)
 
 /// An operation that took so long is a long one.
 const LONG: Duration = Duration::from_secs(10);
-/// Between looks at who has the terminal while it is somebody else's.
-const BACKGROUND: Duration = Duration::from_millis(250);
 
 /// What the console is started with.
 #[derive(Clone, Debug)]
@@ -69,8 +69,8 @@ pub struct Settings {
     pub records: Option<Records>,
     /// Where choices are kept; `None`: nowhere.
     pub kept: Option<PathBuf>,
-    /// What tells of the end of a long operation.
-    pub notify: config::settings::Console,
+    /// What tells of the end of a long operation, and what is production.
+    pub console: config::settings::Console,
     /// What may be typed behind `:`.
     pub grammar: Grammar,
     /// What the engine is simulated for.
@@ -130,14 +130,20 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
     // The engine answers while everything else is made ready.
     let (bridge, Inboxes { inbox, lines }) = Bridge::start(reach, operate, files, settings.grammar.read.clone());
     let look = look::of(&settings.look, env).map_err(StartError)?;
-    let keys = match &settings.keymap {
-        Some((name, text)) => Keymap::parse(name, text).map_err(StartError)?,
-        None => Keymap::default(),
-    };
+    let keys = settings.keymap.as_ref().map(|(name, text)| Keymap::parse(name, text)).transpose();
+    let (keys, wrong) = keys.map_or_else(|wrong| (None, wrong), |keys| (keys, Vec::new()));
     let io = |error: io::Error| StartError(vec![format!("cannot take the terminal over: {error}")]);
     let signals = Signals::new().map_err(io)?;
     let size = crossterm::terminal::size().map_err(io)?;
-    let mut model = Model::new(look, keys, size);
+    let mut model = Model::new(look, keys.unwrap_or_default(), size);
+    if !wrong.is_empty() {
+        // Somebody in a hurry gets a console all the same.
+        model.dialog = Some(Dialog::Refused {
+            title: "Your keys are not used".to_owned(),
+            message: wrong.join("\n"),
+            hint: Some("until that is right, the built-in keys are; `pitstop keys check` says the same".to_owned()),
+        });
+    }
     model.colourless = !look::is_coloured(&settings.look, env);
     model.themes = settings.themes;
     model.zone = jiff::tz::TimeZone::system();
@@ -151,7 +157,8 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
 
     fault::install();
     let screen = Screen::take().map_err(io)?;
-    let config::settings::Console { notify, notify_after } = settings.notify;
+    let config::settings::Console { notify, notify_after, production } = settings.console;
+    model.production = production;
     model.ring_after = (notify != Notify::Off).then_some(notify_after.unwrap_or(LONG));
     model.grammar = settings.grammar;
     let mut console = Console {
@@ -291,7 +298,8 @@ impl Console {
         let [fast, slow, idle] = TICKS;
         match self.model.state {
             _ if self.model.replay.as_ref().is_some_and(Replay::is_playing) => FRAME,
-            _ if self.model.running() > 0 => fast,
+            _ if self.model.running() > 0 || self.model.replay.as_ref().is_some_and(Replay::follows) => fast,
+            _ if self.model.replay.as_ref().is_some_and(|replay| replay.summary.running) => slow,
             FleetState::Stale { .. } => slow,
             _ => idle,
         }
@@ -361,118 +369,6 @@ impl Console {
         }
     }
 
-    /// Gives the terminal back, stops until somebody continues us in the foreground, and takes the terminal again; why the
-    /// console ends, if it does.
-    async fn suspend(&mut self) -> Option<Why> {
-        if !terminal::can_stop() {
-            self.take(Msg::NoShell);
-            return None;
-        }
-        self.bridge.let_go().await;
-        terminal::restore();
-        let mut stopped = terminal::stop();
-        // Continued in the background, the console waits there; the shell says when it may have the terminal.
-        while stopped.is_ok() && !terminal::is_foreground() {
-            tokio::select! {
-                number = self.signals.next() => match number {
-                    SIGCONT | SIGWINCH => {}
-                    SIGTSTP => stopped = terminal::stop(),
-                    number => return Some(Why::Signal(number)),
-                },
-                () = fault::happened() => return Some(Why::Fault),
-                () = tokio::time::sleep(BACKGROUND) => {}
-            }
-        }
-        self.bridge.watch();
-        self.take(Msg::LogsCut);
-        if stopped.and_then(|()| self.screen.enter()).is_err() {
-            return Some(Why::HungUp);
-        }
-        self.measure();
-        None
-    }
-
-    /// Lends the terminal to a shell in a container and takes it back; why the console ends, if it does.
-    ///
-    /// Nothing reads the engine's events meanwhile, and what operations tell is still taken in.
-    async fn shell(&mut self, container: &ContainerId, name: String) -> Option<Why> {
-        let size = crossterm::terminal::size().unwrap_or(self.model.size);
-        let shell = match self.bridge.shell(container, size).await {
-            Ok(shell) => shell,
-            Err(why) => {
-                self.take(Msg::ShellEnded { name, how: Err(why) });
-                return None;
-            }
-        };
-        self.bridge.let_go().await;
-        self.keys.lend();
-        terminal::restore();
-        let (why, how) = self.in_shell(shell, &name).await;
-        self.keys.take();
-        if why.is_some() {
-            return why;
-        }
-        self.bridge.watch();
-        self.take(Msg::LogsCut);
-        self.take(Msg::ShellEnded { name, how });
-        if self.screen.enter().is_err() {
-            return Some(Why::HungUp);
-        }
-        self.measure();
-        None
-    }
-
-    async fn in_shell(&mut self, shell: Shell, name: &str) -> (Option<Why>, Result<Option<i64>, String>) {
-        /// ctrl-], as telnet has it: for a shell that does not answer any more.
-        const LEAVE: u8 = 0x1d;
-        let Shell { mut output, mut input, size } = shell;
-        let mut raw = match Raw::begin() {
-            Ok(raw) => raw,
-            Err(error) => return (None, Err(format!("the terminal can't be lent: {error}"))),
-        };
-        let greeting = format!("a shell in {name}; exit, or ctrl-], comes back to pitstop\r\n");
-        if Raw::show(greeting.as_bytes()).is_err() {
-            return (Some(Why::HungUp), Ok(None));
-        }
-        loop {
-            tokio::select! {
-                chunk = output.next() => match chunk {
-                    Some(Ok(bytes)) => {
-                        if Raw::show(&bytes).is_err() {
-                            return (Some(Why::HungUp), Ok(None));
-                        }
-                    }
-                    Some(Err(error)) => return (None, Err(error.to_string())),
-                    None => return (None, Ok(size.code().await)),
-                },
-                typed = raw.typed.recv() => {
-                    let Some(typed) = typed else { return (Some(Why::HungUp), Ok(None)) };
-                    if typed.contains(&LEAVE) {
-                        return (None, Ok(None));
-                    }
-                    let sent = async {
-                        input.write_all(&typed).await?;
-                        input.flush().await
-                    };
-                    if let Err(error) = sent.await {
-                        return (None, Err(format!("the shell in {name} is gone: {error}")));
-                    }
-                }
-                number = self.signals.next() => match number {
-                    SIGWINCH => {
-                        if let Ok(now) = crossterm::terminal::size() {
-                            size.resize(now).await;
-                        }
-                    }
-                    SIGTSTP | SIGCONT => {}
-                    number => return (Some(Why::Signal(number)), Ok(None)),
-                },
-                Some(msg) = self.inbox.recv() => self.take(msg),
-                () = fault::happened() => return (Some(Why::Fault), Ok(None)),
-            }
-        }
-    }
-
     fn take(&mut self, msg: Msg) {
         let mut msgs = vec![msg];
         while let Some(msg) = msgs.pop() {
@@ -487,101 +383,5 @@ impl Console {
                 }
             }
         }
-    }
-
-    /// Gives the terminal back; operations that run are finished or put back first, the more urgently the more often a
-    /// signal says so.
-    async fn end(mut self, why: Why) -> Ended {
-        terminal::restore();
-        if why != Why::Asked {
-            self.let_end(why).await;
-        }
-        let fault = if why == Why::Fault { fault::first() } else { None };
-        let summary = self.model.operations.iter().flat_map(super::operation::OpView::epitaph).collect();
-        Ended { why, fault, summary }
-    }
-}
-
-impl Console {
-    /// Waits until nothing runs any more: what is in flight is finished, then put back, then left as it is, the more
-    /// urgently the more often a signal says so. That the terminal is gone is said once, however often it is said.
-    async fn let_end(&mut self, why: Why) {
-        let gone = matches!(why, Why::HungUp | Why::Signal(SIGHUP));
-        let mut urgency = [Urgency::Finish, Urgency::Abort, Urgency::Leave].into_iter();
-        let goes_on = gone && self.on_hangup == OnHangup::Finish;
-        let mut asked = None;
-        if !goes_on {
-            asked = urgency.next();
-            if let Some(urgency) = asked {
-                self.bridge.cancel_all(urgency);
-            }
-        }
-        while self.model.running() > 0 {
-            // Nobody is left to say go.
-            if goes_on {
-                let waits = self.model.operations.iter().filter(|op| op.is_running() && op.waiting().is_some());
-                waits.for_each(|op| self.bridge.cancel(&op.id, Urgency::Finish));
-            }
-            tokio::select! {
-                biased;
-                number = self.signals.next() => if matches!(number, SIGINT | SIGTERM) {
-                    match urgency.next() {
-                        Some(urgency) => {
-                            asked = Some(urgency);
-                            self.bridge.cancel_all(urgency);
-                        }
-                        None => return,
-                    }
-                },
-                msg = self.inbox.recv() => match msg {
-                    Some(Msg::Began(id)) => {
-                        if let Some(urgency) = asked {
-                            self.bridge.cancel(&id, urgency);
-                        }
-                        drop(update(&mut self.model, Msg::Began(id)));
-                    }
-                    Some(msg @ (Msg::Op(_) | Msg::NotBegun(_))) => drop(update(&mut self.model, msg)),
-                    Some(_) => {}
-                    None => return,
-                },
-            }
-        }
-    }
-}
-
-const SIGHUP: i32 = 1;
-const SIGINT: i32 = 2;
-const SIGTERM: i32 = 15;
-const SIGCONT: i32 = 18;
-const SIGTSTP: i32 = 20;
-const SIGWINCH: i32 = 28;
-
-/// Signals as numbers.
-struct Signals(Vec<(i32, Signal)>);
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        let kinds = [
-            SignalKind::terminate(),
-            SignalKind::hangup(),
-            SignalKind::interrupt(),
-            SignalKind::window_change(),
-            SignalKind::from_raw(SIGTSTP),
-            SignalKind::from_raw(SIGCONT),
-        ];
-        let take = |kind: SignalKind| signal(kind).map(|signal| (kind.as_raw_value(), signal));
-        kinds.into_iter().map(take).collect::<io::Result<_>>().map(Self)
-    }
-
-    async fn next(&mut self) -> i32 {
-        std::future::poll_fn(|context| {
-            for (number, signal) in &mut self.0 {
-                if signal.poll_recv(context).is_ready() {
-                    return Poll::Ready(*number);
-                }
-            }
-            Poll::Pending
-        })
-        .await
     }
 }

@@ -189,6 +189,7 @@ impl Bridge {
             Command::KeepLine(line) => shelf::keep(self.reach.records.clone(), line),
             Command::Tell { op, order } => shelf::tell(self.reach.records.clone(), op, order, self.tell.clone()),
             Command::Doctor => shelf::doctor(self.session.get().cloned(), self.tell.clone()),
+            Command::Contexts => shelf::contexts(self.tell.clone()),
             Command::Context(name) => return vec![Msg::Switched(self.switch(name))],
             Command::History => shelf::list(self.reach.records.clone(), self.tell.clone()),
             Command::Record(op) => shelf::read(self.reach.records.clone(), op, self.tell.clone()),

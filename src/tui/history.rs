@@ -8,7 +8,6 @@
 //!
 //! Pure: what is on disk comes as a message. An operation of this console tells more of itself than its record does.
 
-use super::input::Line;
 use super::operation::OpView;
 use crate::domain::ids::OpId;
 use crate::domain::record::{Summary, begun, left_open};
@@ -26,8 +25,6 @@ pub struct History {
     /// Why they can't be read.
     pub failed: Option<String>,
     pub filter: String,
-    /// The filter while it is typed, and what it was before.
-    pub typing: Option<(Line, String)>,
     /// The operation the cursor is on.
     pub cursor: Option<OpId>,
     /// Its place when it was last seen.
@@ -102,14 +99,6 @@ impl History {
             self.cursor.as_ref().filter(|_| self.place > 0).and_then(|id| ids.iter().position(|other| other == id));
         self.place = at.unwrap_or(self.place.min(last));
         self.cursor = Some(ids[self.place].clone());
-    }
-
-    /// Takes pasted text into the filter.
-    pub fn paste(&mut self, text: &str) {
-        if let Some((line, _)) = &mut self.typing {
-            line.paste(text);
-            line.text().clone_into(&mut self.filter);
-        }
     }
 
     /// Puts the cursor on a row.

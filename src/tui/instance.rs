@@ -3,7 +3,6 @@
 //!
 //! Pure. Lives as long as the page: whoever comes back finds all hidden again.
 
-use super::input::Line;
 use super::pattern::Pattern;
 use crate::domain::inspection::Inspection;
 use std::collections::BTreeSet;
@@ -25,8 +24,6 @@ pub struct InstancePage {
     /// The console's time when the engine was asked last.
     pub asked: Duration,
     pub search: Option<Pattern>,
-    /// A search being typed, and what is wrong with it.
-    pub typing: Option<(Line, Option<String>)>,
     revealed: BTreeSet<String>,
     all: bool,
 }

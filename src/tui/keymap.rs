@@ -55,6 +55,7 @@ actions! {
     Unmark = "unmark", "unmark", "take all marks away";
     MarkRange = "mark_range", "range", "mark all from the last mark to here";
     Filter = "filter", "filter", "show only what fits all words: text, !text, label:key=value, state:word, image:text";
+    Jump = "jump", "jump", "go to a row by some letters of its name: sw2 is shop/web-2";
     Trouble = "trouble", "trouble first", "sort by trouble first, or by name";
     Fold = "fold", "fold", "fold or unfold the group or the app's instances";
     FoldAll = "fold_all", "fold all", "fold or unfold everything";
@@ -161,8 +162,9 @@ enum Keys {
 
 type File = BTreeMap<String, BTreeMap<String, Spanned<Keys>>>;
 
-const SECTIONS: [&str; 9] =
-    ["global", "move", "fleet", "operation", "logs", "history", "replay", "notices", "instance"];
+/// Places of a keymap file.
+pub const SECTIONS: [&str; 9] =
+    ["fleet", "move", "global", "operation", "instance", "logs", "history", "replay", "notices"];
 
 impl Place {
     /// Sections in which a key is looked for, in this order.
@@ -262,6 +264,15 @@ impl Keymap {
             .filter(move |binding| binding.action == action)
             .filter(wins)
             .map(|binding| binding.text.as_str())
+    }
+
+    /// What a section of the file has, in the order of help: keys, and what they do.
+    pub fn section(&self, name: &str) -> Vec<(Vec<&str>, Action)> {
+        let bindings = self.sections.get(name).map(Vec::as_slice).unwrap_or_default();
+        let keys =
+            |action: Action| bindings.iter().filter(move |one| one.action == action).map(|one| one.text.as_str());
+        let all = Action::ALL.iter().map(|action| (keys(*action).collect::<Vec<_>>(), *action));
+        all.filter(|(keys, _)| !keys.is_empty()).collect()
     }
 
     fn bindings(&self, place: Place) -> impl Iterator<Item = &Binding> {

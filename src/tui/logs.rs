@@ -3,7 +3,6 @@
 //! Pure. Which containers write is taken from the fleet, so that a log goes on in what replaces them. Lines keep their
 //! number for as long as they are kept: a view that is held stands still whatever comes.
 
-use super::input::Line;
 use super::pattern::Pattern;
 use super::rows::{self, RowId};
 use crate::domain::fleet::{Fleet, Instance};
@@ -59,14 +58,6 @@ pub struct Wanted {
     pub since: Option<Timestamp>,
 }
 
-/// What a line that is typed is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Typing {
-    Search,
-    Filter,
-    Since,
-}
-
 /// The log on screen.
 #[derive(Clone, Debug, Default)]
 pub struct LogView {
@@ -92,8 +83,6 @@ pub struct LogView {
     pub search: Option<Pattern>,
     /// The number of the line that was found.
     pub found: Option<u64>,
-    /// A line being typed, and what is wrong with it.
-    pub typing: Option<(Typing, Line, Option<String>)>,
     /// Only what was written since so long before it was opened.
     pub since: Option<(Duration, Timestamp)>,
 }

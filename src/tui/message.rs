@@ -56,6 +56,8 @@ pub enum Msg {
     },
     /// The answer to [`Command::Lines`].
     Lines(Vec<String>),
+    /// The answer to [`Command::Contexts`].
+    Contexts(Vec<String>),
     /// The answer to [`Command::Tell`]: what came of it, or why nothing did.
     Told(Result<String, String>),
     /// Something to read.
@@ -162,6 +164,8 @@ pub enum Command {
     },
     /// Is all well with this engine?
     Doctor,
+    /// Which Docker contexts there are.
+    Contexts,
     /// Go to another engine.
     Context(String),
     /// Read a Compose file.

@@ -6,8 +6,9 @@
 //! view      (model) -> cells, draws only        message  what goes in and out
 //! rows filter   the fleet as rows, and which of them    words text   states as words, texts in cells
 //! theme keymap glyphs   looks and keys as data   input  one typed line
+//! typing     what the line at the bottom is for    jump   rows by letters of their names
 //! terminal   taken over and given back   keys   read from it, and its end   fault   a panic, told when it is ours no more
-//! raw        lent to a shell in a container
+//! raw        lent to a shell in a container   signals  as numbers
 //! creating   files and services to create from
 //! columns    which are wanted   copy  what can be copied   palette  a theme's colours for files
 //! look       which looks fit it          bridge  the engine's side of commands     looks  what containers on screen take
@@ -32,8 +33,10 @@ pub mod glyphs;
 pub mod history;
 pub mod input;
 pub mod instance;
+pub mod jump;
 pub mod keymap;
 mod keys;
+pub mod keytable;
 pub mod logs;
 pub mod look;
 mod looks;
@@ -49,10 +52,12 @@ mod raw;
 pub mod replay;
 pub mod rows;
 mod shelf;
+mod signals;
 mod terminal;
 pub mod text;
 pub mod theme;
 pub mod tour;
+pub mod typing;
 pub mod update;
 pub mod view;
 pub mod words;

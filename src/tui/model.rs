@@ -20,6 +20,7 @@ use super::replay::Replay;
 use super::rows::{self, AppKey, Loads, Row, RowId, Shown};
 use super::text;
 use super::theme::{BUILT_IN, Role, Theme};
+use super::typing::Typing;
 use crate::domain::balancer::TrafficSeen;
 use crate::domain::fleet::{App, Fleet, FleetState, Instance};
 use crate::domain::ids::OpId;
@@ -78,6 +79,8 @@ pub struct Model {
     /// Of those, asked for together: none of them takes the screen.
     pub together: usize,
     pub dialog: Option<Dialog>,
+    /// The line that is typed at the bottom of the screen.
+    pub typing: Option<Typing>,
     /// One line for the person, until the next key.
     pub notice: Option<Notice>,
     /// First line shown of the page that is open.
@@ -108,6 +111,8 @@ pub struct Model {
     pub leaving: bool,
     /// Nothing may be changed from here.
     pub read_only: bool,
+    /// Contexts or hosts that are production; one may end in `*`.
+    pub production: Vec<String>,
     /// How operations asked for here are done, where nothing else is said.
     pub options: Options,
     /// The engine is none.
@@ -161,8 +166,6 @@ pub struct List {
     pub marks: BTreeSet<RowId>,
     /// Where a range begins.
     pub last_mark: Option<RowId>,
-    /// The filter while it is typed, and what it was before.
-    pub typing: Option<(Line, String)>,
 }
 
 /// Something a person should read, once.
@@ -350,6 +353,7 @@ impl Model {
             beginning: 0,
             together: 0,
             dialog: None,
+            typing: None,
             notice: None,
             scroll: 0,
             own_log: OwnLog::default(),
@@ -366,6 +370,7 @@ impl Model {
             ticket: 0,
             leaving: false,
             read_only: false,
+            production: Vec::new(),
             options: Options::default(),
             simulated: false,
             caption: None,
@@ -375,6 +380,19 @@ impl Model {
     /// The last fleet known, live or stale.
     pub fn fleet(&self) -> Option<&Fleet> {
         self.state.fleet()
+    }
+
+    /// People depend on what runs on this engine: the settings name its context or its host.
+    pub fn is_production(&self) -> bool {
+        let Some(fleet) = self.fleet() else { return false };
+        let is_named = |pattern: &String| {
+            let fits = |name: &str| match pattern.strip_suffix('*') {
+                Some(start) => name.starts_with(start),
+                None => name == pattern,
+            };
+            fits(&fleet.engine.host) || fleet.engine.context.as_deref().is_some_and(fits)
+        };
+        self.production.iter().any(is_named)
     }
 
     pub fn is_stale(&self) -> bool {

@@ -25,6 +25,8 @@ pub struct Prompt {
     pub back: Option<(usize, String)>,
     /// App files near here.
     pub files: Vec<String>,
+    /// Docker contexts here.
+    pub contexts: Vec<String>,
     /// Operations on record, once they are read.
     pub known: Vec<Listed>,
 }
@@ -221,6 +223,7 @@ fn words_of(model: &Model, prompt: &Prompt, verb: &Verb, value: &Value, behind: 
             prompt.operations(model).iter().filter(fits).map(named).collect()
         }
         "FILE" => prompt.files.iter().map(|file| word(file, String::new())).collect(),
+        "CONTEXT" => prompt.contexts.iter().map(|name| word(name, String::new())).collect(),
         "THEME" => model.all_themes().iter().map(|(name, _)| word(name, String::new())).collect(),
         "VERB" => model.grammar.verbs().iter().map(|verb| word(&verb.name, verb.about.clone())).collect(),
         _ => Vec::new(),

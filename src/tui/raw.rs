@@ -60,6 +60,8 @@ fn read(tell: &mpsc::Sender<Vec<u8>>, over: &AtomicBool) {
         match poll(&mut fds, Some(&LOOK)) {
             Ok(0) | Err(rustix::io::Errno::INTR) => continue,
             Err(_) => return,
+            // What is typed after its end is the console's.
+            Ok(_) if over.load(Ordering::SeqCst) => return,
             Ok(_) => {}
         }
         let mut bytes = vec![0; 4096];

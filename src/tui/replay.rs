@@ -1,4 +1,5 @@
-//! A record that is looked at: its operation as it stood at any moment of its time, played at any speed.
+//! A record that is looked at: its operation as it stood at any moment of its time, played at any speed. One that is still being
+//! written is followed at its end, as the console that writes it shows it.
 //!
 //! Pure: the console's clock comes from outside. What is shown is the same fold over the same events as of a live
 //! operation; to go back it is done anew from the beginning.
@@ -7,6 +8,7 @@ use super::operation::{OpView, View};
 use crate::domain::duration::millis;
 use crate::domain::event::EventKind;
 use crate::domain::record::{Record, Summary};
+use jiff::Timestamp;
 use std::time::Duration;
 
 /// So many times as fast as it was: words, and hundredths.
@@ -26,6 +28,9 @@ const NORMAL: usize = 3;
 /// So many steps to the side go from one end to the other.
 const STEPS: u64 = 20;
 
+/// Between looks at a record that is being written.
+pub const AGAIN: Duration = Duration::from_millis(400);
+
 /// A record on screen.
 #[derive(Clone, Debug)]
 pub struct Replay {
@@ -43,23 +48,48 @@ pub struct Replay {
     playing: Option<(Duration, u64)>,
     /// Events taken in.
     taken: usize,
+    /// The console's time when the record was read last.
+    pub read: Duration,
 }
 
 impl Replay {
     /// At its end. `running`: a console is writing it.
     pub fn new(mut record: Record, running: bool) -> Self {
-        // A record may be from anywhere: events come in the order of their time.
-        record.events.sort_by_key(|event| event.elapsed_ms);
-        let length = record.events.iter().map(|event| match &event.kind {
-            EventKind::Finished(finished) => finished.took_ms.max(event.elapsed_ms),
-            _ => event.elapsed_ms,
-        });
-        let length = length.max().unwrap_or(0);
+        let length = ordered(&mut record);
         let summary = record.summary(running);
         let shown = OpView::new(record.op.clone(), Duration::ZERO);
-        let mut replay = Self { record, summary, shown, at: 0, length, speed: NORMAL, playing: None, taken: 0 };
+        let mut replay = Self {
+            record,
+            summary,
+            shown,
+            at: 0,
+            length,
+            speed: NORMAL,
+            playing: None,
+            taken: 0,
+            read: Duration::ZERO,
+        };
         replay.show(length);
         replay
+    }
+
+    /// It was read again: who looks at its end goes on looking at its end.
+    pub fn renew(&mut self, mut record: Record, running: bool, now: Duration) {
+        let follows = self.follows();
+        self.length = ordered(&mut record);
+        self.summary = record.summary(running);
+        self.record = record;
+        self.read = now;
+        if follows {
+            self.show(self.length);
+        } else {
+            self.shown.broken_off = self.is_broken_off();
+        }
+    }
+
+    /// It is being written, and its end is what is shown.
+    pub fn follows(&self) -> bool {
+        self.summary.running && self.playing.is_none() && self.at >= self.length
     }
 
     /// It plays.
@@ -100,9 +130,16 @@ impl Replay {
         self.playing = self.playing.filter(|_| self.at < self.length).map(|_| (now, self.at));
     }
 
-    /// Goes on with the console's clock.
-    pub fn tick(&mut self, now: Duration) {
-        let Some((since, from)) = self.playing else { return };
+    /// Goes on with the console's clock. `wall`: what time it is for who writes the record.
+    pub fn tick(&mut self, now: Duration, wall: Timestamp) {
+        let Some((since, from)) = self.playing else {
+            // Bars of what runs grow between two events.
+            if let Some(last) = self.record.events.last().filter(|_| self.follows()) {
+                let passed = wall.as_millisecond().saturating_sub(last.at.as_millisecond());
+                self.shown.at = Some(last.elapsed_ms.saturating_add(u64::try_from(passed).unwrap_or(0)));
+            }
+            return;
+        };
         let passed = millis(now.saturating_sub(since)).saturating_mul(SPEEDS[self.speed].1) / 100;
         self.show(from.saturating_add(passed).min(self.length));
         if self.at == self.length {
@@ -132,4 +169,14 @@ impl Replay {
         self.shown.at = Some(at);
         self.shown.broken_off = self.is_broken_off();
     }
+}
+
+/// Puts events into the order of their time, because a record may be from anywhere; how long it is, in milliseconds.
+fn ordered(record: &mut Record) -> u64 {
+    record.events.sort_by_key(|event| event.elapsed_ms);
+    let ends = record.events.iter().map(|event| match &event.kind {
+        EventKind::Finished(finished) => finished.took_ms.max(event.elapsed_ms),
+        _ => event.elapsed_ms,
+    });
+    ends.max().unwrap_or(0)
 }

@@ -9,7 +9,7 @@ use crate::domain::control::Order;
 use crate::domain::ids::OpId;
 use crate::domain::record::{Record, Standing, meant};
 use crate::engine::line::Read;
-use crate::engine::{Level, Records, Session, say};
+use crate::engine::{Level, Location, Records, Session, say};
 use tokio::sync::mpsc::Sender;
 
 /// Reads all records there are.
@@ -49,6 +49,14 @@ pub fn lines(records: Option<Records>, tell: Sender<Msg>) {
     tokio::task::spawn_blocking(move || {
         let lines = records.map(|records| records.lines()).unwrap_or_default();
         let _ = tell.blocking_send(Msg::Lines(lines));
+    });
+}
+
+/// Which Docker contexts there are.
+pub fn contexts(tell: Sender<Msg>) {
+    tokio::task::spawn_blocking(move || {
+        let names = Location::contexts().iter().map(|name| clean(name)).collect();
+        let _ = tell.blocking_send(Msg::Contexts(names));
     });
 }
 

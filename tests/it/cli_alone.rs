@@ -13,7 +13,7 @@ fn nowhere() -> Pitstop {
 fn help_and_version_go_to_standard_output() {
     let pitstop = nowhere();
     let help = pitstop.run(&["--help"]).expect_code(0);
-    let verbs = "ps create deploy restart adopt rollback scale rm repair logs history show replay resume abort retry go pause continue doctor bench themes demo completions man";
+    let verbs = "ps create deploy restart adopt rollback scale rm repair logs history show replay resume abort retry go pause continue doctor bench themes keys demo completions man";
     for verb in verbs.split(' ') {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{verb}: {}", help.stdout);
         assert!(pitstop.run(&[verb, "--help"]).expect_code(0).stderr.is_empty());

@@ -41,6 +41,13 @@ fn drawn_floors(page: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
+fn the_page_of_keys_is_what_the_program_prints() {
+    let printed = crate::support::pitstop::Pitstop::without_engine().run(&["keys", "--markdown"]).expect_code(0).stdout;
+    let page = std::fs::read_to_string(root().join("docs/keys.md")).unwrap();
+    assert_eq!(page, printed, "`pitstop keys --markdown >docs/keys.md` writes it anew");
+}
+
+#[test]
 fn what_the_pages_point_at_exists() {
     let mut broken = Vec::new();
     // What others wrote points at others' files.

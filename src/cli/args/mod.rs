@@ -168,6 +168,8 @@ pub enum Verb {
     Bench(BenchArgs),
     /// The console's themes: list them, or check files of your own
     Themes(ThemesArgs),
+    /// The console's keys: list them, or check a keymap of your own
+    Keys(KeysArgs),
     /// A sample fleet to try everything on: simulated, no Docker needed
     Demo(DemoArgs),
     /// Print a completion script for a shell
@@ -403,6 +405,19 @@ pub struct ThemesArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct KeysArgs {
+    /// Say what is wrong with a keymap, instead of listing keys
+    #[arg(value_name = "check", value_parser = ["check"], hide_possible_values = true)]
+    pub what: Option<String>,
+    /// Files to check; without, $XDG_CONFIG_HOME/pitstop/keymap.toml
+    #[arg(value_name = "FILE", requires = "what")]
+    pub files: Vec<PathBuf>,
+    /// As tables in Markdown
+    #[arg(long, conflicts_with = "what")]
+    pub markdown: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Set the fleet up on the Docker Engine, from images made here: no registry needed
     #[arg(long)]
@@ -502,6 +517,7 @@ impl Verb {
             | Self::Continue(_)
             | Self::Doctor
             | Self::Themes(_)
+            | Self::Keys(_)
             | Self::Demo(_)
             | Self::Bench(_)
             | Self::Completions { .. }

@@ -82,6 +82,21 @@ impl Tone {
         Self::Failed,
     ];
 
+    /// One word for all that has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fetch => "pull",
+            Self::Make => "create",
+            Self::Drain => "drain",
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::Ready => "ready",
+            Self::Check => "check",
+            Self::Undo => "undo",
+            Self::Failed => "failed",
+        }
+    }
+
     /// What that step does, or that it failed.
     pub fn of(step: &StepProgressed) -> Self {
         if matches!(step.status, Status::Ended(StepResult::Failed | StepResult::Cancelled)) {

@@ -222,7 +222,7 @@ fn budget_notes(split: &Split, budget: Budget, total: usize, chosen: &[&Instance
             "only {least} of {total} instances stay available meanwhile; --min-available 1 would refuse that"
         )),
         Some(least) => {
-            notes.push(format!("at least {least} of {total} instances stay available; {} have to", budget.keep));
+            notes.push(format!("at least {least} of {total} instances stay available; needed: {}", budget.keep));
         }
         None => {}
     }

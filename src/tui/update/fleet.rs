@@ -6,11 +6,11 @@ use super::super::message::Command;
 use super::super::model::{Ask, Dialog, Model, Question};
 use super::super::rows::{self, AppKey, Row, RowId, Sort};
 use super::super::theme::Role;
-use super::{columns, dialog, marks, moved, say};
+use super::super::typing::What;
+use super::{columns, dialog, marks, moved, say, typing};
 use crate::domain::fleet::{Container, Instance};
 use crate::domain::options::Options;
 use crate::engine::Request;
-use crossterm::event::{KeyCode, KeyEvent};
 use std::collections::BTreeSet;
 
 /// Does what a key means here.
@@ -43,6 +43,13 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         }
         Action::Wide => {
             model.list.shown.flat = !model.list.shown.flat;
+            // Where all columns fit either way, nothing else tells.
+            let said = if model.list.shown.flat {
+                "one list, what runs and what it takes first"
+            } else {
+                "addresses and what holds them first"
+            };
+            say(model, said, Role::Dim);
             settle(model);
             return columns::keep(model);
         }
@@ -56,7 +63,11 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::SortNext | Action::SortPrevious => sort_along(model, action == Action::SortNext),
         Action::Filter => {
             let before = model.list.shown.filter.clone();
-            model.list.typing = Some((Line::new(&before), before));
+            typing::begin(model, What::Filter, &before);
+        }
+        Action::Jump => {
+            let from = model.list.cursor.clone();
+            typing::begin(model, What::Jump { from, at: 0 }, "");
         }
         Action::Trouble => {
             let by = if model.list.shown.sort == Sort::Trouble { Sort::Name } else { Sort::Trouble };
@@ -282,28 +293,6 @@ fn sort_along(model: &mut Model, forward: bool) {
     model.list.shown.sort = columns[next];
     say(model, format!("sorted by {}", columns[next].word()), Role::Dim);
     settle(model);
-}
-
-/// Keys while the filter is typed: Enter keeps it, Esc takes it back.
-pub fn type_filter(model: &mut Model, key: KeyEvent) -> Vec<Command> {
-    let Some((line, before)) = &mut model.list.typing else { return Vec::new() };
-    match key.code {
-        KeyCode::Enter => model.list.typing = None,
-        KeyCode::Esc => {
-            model.list.shown.filter.clone_from(before);
-            model.list.typing = None;
-        }
-        KeyCode::Up | KeyCode::Down => {
-            model.list.typing = None;
-            return act(model, if key.code == KeyCode::Up { Action::Up } else { Action::Down });
-        }
-        _ => {
-            line.press(key);
-            model.list.shown.filter = line.text().to_owned();
-        }
-    }
-    settle(model);
-    Vec::new()
 }
 
 pub fn ask(model: &mut Model, question: Question, text: &str, choices: Vec<String>) {

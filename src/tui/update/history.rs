@@ -1,18 +1,17 @@
 //! Keys of the history screen, and what is read for it.
 
 use super::super::history::History;
-use super::super::input::Line;
 use super::super::keymap::Action;
 use super::super::message::Command;
 use super::super::model::{Dialog, Model, Screen};
 use super::super::replay::Replay;
 use super::super::theme::Role;
-use super::{close, dialog, moved, open, say};
+use super::super::typing::What;
+use super::{close, dialog, moved, open, say, typing};
 use crate::domain::event::Outcome;
 use crate::domain::ids::OpId;
 use crate::domain::record::{Record, Standing};
 use crate::engine::{Listed, Request};
-use crossterm::event::{KeyCode, KeyEvent};
 
 /// Opens the list, as it was left, and reads it anew.
 pub fn begin(model: &mut Model) -> Vec<Command> {
@@ -58,7 +57,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         }
         Action::Filter => {
             let before = history.filter.clone();
-            history.typing = Some((Line::new(&before), before));
+            typing::begin(model, What::Past, &before);
         }
         Action::Open => {
             if let Some(op) = history.cursor.clone() {
@@ -90,6 +89,13 @@ pub fn look_at(model: &mut Model, op: OpId, play: Option<u64>) -> Vec<Command> {
 
 /// A record was read.
 pub fn record(model: &mut Model, op: &OpId, record: Result<Box<(Record, bool)>, String>) {
+    // One that is looked at already was read again; where that failed, what is known of it stays.
+    if let Some(replay) = model.replay.as_mut().filter(|replay| replay.record.op == *op) {
+        if let Ok(read) = record {
+            replay.renew(read.0, read.1, model.now);
+        }
+        return;
+    }
     let Some(history) = &mut model.history else { return };
     let Some((_, play)) = history.opening.take_if(|(meant, _)| meant == op) else { return };
     match record {
@@ -146,25 +152,10 @@ pub fn go_on(model: &mut Model, forward: bool) -> Vec<Command> {
     dialog::plan(model, request, what)
 }
 
-/// Keys while the filter is typed: Enter keeps it, Esc takes it back.
-pub fn type_filter(model: &mut Model, key: KeyEvent) -> Vec<Command> {
-    let Some(history) = &mut model.history else { return Vec::new() };
-    let Some((line, before)) = &mut history.typing else { return Vec::new() };
-    match key.code {
-        KeyCode::Enter => history.typing = None,
-        KeyCode::Esc => {
-            history.filter.clone_from(before);
-            history.typing = None;
-        }
-        KeyCode::Up | KeyCode::Down => {
-            history.typing = None;
-            return act(model, if key.code == KeyCode::Up { Action::Up } else { Action::Down });
-        }
-        _ => {
-            line.press(key);
-            history.filter = line.text().to_owned();
-        }
+/// Only what fits those words is shown.
+pub fn filter(model: &mut Model, words: String) {
+    if let Some(history) = &mut model.history {
+        history.filter = words;
     }
     settle(model);
-    Vec::new()
 }

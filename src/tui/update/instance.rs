@@ -1,6 +1,5 @@
 //! Keys of an instance's page, and what the engine says of its containers while it is open.
 
-use super::super::input::Line;
 use super::super::instance::{AGAIN, InstancePage, Seen};
 use super::super::keymap::Action;
 use super::super::message::Command;
@@ -8,11 +7,11 @@ use super::super::model::{Model, Screen};
 use super::super::pattern::Pattern;
 use super::super::rows::{AppKey, RowId};
 use super::super::theme::Role;
+use super::super::typing::What;
 use super::super::view;
-use super::{close, fleet, moved, open, say};
+use super::{close, fleet, moved, open, say, typing};
 use crate::domain::fleet::FleetState;
 use crate::domain::ids::InstanceName;
-use crossterm::event::{KeyCode, KeyEvent};
 
 /// Opens the page and asks the engine.
 pub fn begin(model: &mut Model, key: AppKey, name: InstanceName) -> Vec<Command> {
@@ -76,8 +75,8 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
             None => say(model, "no variable here: move to one, or show all", Role::Dim),
         },
         Action::Search => {
-            let before = page.search.as_ref().map_or("", |search| search.text.as_str());
-            page.typing = Some((Line::new(before), None));
+            let before = page.search.as_ref().map(|search| search.text.clone()).unwrap_or_default();
+            typing::begin(model, What::Find, &before);
         }
         Action::NextHit | Action::PreviousHit => return find(model, action == Action::NextHit),
         Action::Logs => {
@@ -111,31 +110,15 @@ fn find(model: &mut Model, forward: bool) -> Vec<Command> {
     Vec::new()
 }
 
-/// Keys while a search is typed: Enter takes it, Esc forgets it.
-pub fn type_key(model: &mut Model, key: KeyEvent) {
-    let Some((line, wrong)) = model.page.as_mut().and_then(|page| page.typing.as_mut()) else { return };
-    match key.code {
-        KeyCode::Enter => match Pattern::read(line.text()) {
-            Err(what) => *wrong = Some(what),
-            Ok(pattern) => {
-                let Some(page) = &mut model.page else { return };
-                (page.typing, page.search) = (None, pattern);
-                let here = view::instance_rows(model);
-                let Some(page) = &model.page else { return };
-                let found = |search: &Pattern| here.get(page.cursor).is_some_and(|row| search.wants(&row.text()));
-                if page.search.as_ref().is_some_and(|search| !found(search)) {
-                    find(model, true);
-                }
-            }
-        },
-        KeyCode::Esc => {
-            if let Some(page) = &mut model.page {
-                page.typing = None;
-            }
-        }
-        _ => {
-            *wrong = None;
-            line.press(key);
-        }
+/// Looks for that; `None`: for nothing any more.
+pub fn search(model: &mut Model, pattern: Option<Pattern>) -> Vec<Command> {
+    let rows = view::instance_rows(model);
+    let Some(page) = &mut model.page else { return Vec::new() };
+    let here = rows.get(page.cursor).map(view::InstanceRow::text);
+    let found = |search: &Pattern| here.as_ref().is_some_and(|text| search.wants(text));
+    page.search = pattern;
+    if page.search.as_ref().is_some_and(|search| !found(search)) {
+        return find(model, true);
     }
+    Vec::new()
 }

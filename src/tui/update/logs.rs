@@ -1,17 +1,16 @@
 //! Keys of the log screen, and the lines that come.
 
-use super::super::input::Line;
 use super::super::keymap::Action;
-use super::super::logs::{LogView, Typing};
+use super::super::logs::LogView;
 use super::super::message::Command;
 use super::super::model::{Model, Screen};
 use super::super::pattern::Pattern;
 use super::super::rows::RowId;
 use super::super::theme::Role;
+use super::super::typing::What;
 use super::super::view;
-use super::{close, export, open, say};
+use super::{close, export, open, say, typing};
 use crate::domain::duration;
-use crossterm::event::{KeyCode, KeyEvent};
 
 /// Cells that one step to the side goes.
 const STEP: usize = 20;
@@ -65,9 +64,9 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Times => log.times = !log.times,
         Action::ScrollLeft => log.column = log.column.saturating_sub(STEP),
         Action::ScrollRight if !log.wrap => log.column = (log.column + STEP).min(4000),
-        Action::Search => type_into(log, Typing::Search),
-        Action::Match => type_into(log, Typing::Filter),
-        Action::Since => type_into(log, Typing::Since),
+        Action::Search => type_into(model, What::Search),
+        Action::Match => type_into(model, What::Match),
+        Action::Since => type_into(model, What::Since),
         Action::NextHit | Action::PreviousHit => {
             if log.search.is_none() {
                 say(model, "nothing is searched for yet: / searches", Role::Dim);
@@ -85,63 +84,45 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
     Vec::new()
 }
 
-fn type_into(log: &mut LogView, what: Typing) {
+fn type_into(model: &mut Model, what: What) {
+    let log = model.logs.as_ref();
     let before = match what {
-        Typing::Search => log.search.as_ref().map(|pattern| pattern.text.clone()),
-        Typing::Filter => log.filter.as_ref().map(|pattern| pattern.text.clone()),
-        Typing::Since => None,
+        What::Search => log.and_then(|log| log.search.as_ref()),
+        What::Match => log.and_then(|log| log.filter.as_ref()),
+        _ => None,
     };
-    log.typing = Some((what, Line::new(&before.unwrap_or_default()), None));
+    let before = before.map(|pattern| pattern.text.clone()).unwrap_or_default();
+    typing::begin(model, what, &before);
 }
 
-/// Keys while a line is typed: Enter takes it, Esc forgets it.
-pub fn type_key(model: &mut Model, key: KeyEvent) -> Vec<Command> {
+/// Looks for that; `None`: for nothing any more.
+pub fn search(model: &mut Model, pattern: Option<Pattern>) -> Vec<Command> {
     let room = view::page_room(model.size).max(1);
-    let wall = model.wall;
-    let Some(log) = &mut model.logs else { return Vec::new() };
-    let Some((what, line, wrong)) = &mut log.typing else { return Vec::new() };
-    match key.code {
-        KeyCode::Esc => log.typing = None,
-        KeyCode::Enter => {
-            let (what, text) = (*what, line.text().to_owned());
-            let read = match what {
-                Typing::Search | Typing::Filter => Pattern::read(&text).map(|pattern| {
-                    if what == Typing::Filter {
-                        log.set_filter(pattern);
-                    } else {
-                        (log.search, log.found) = (pattern, None);
-                    }
-                    None
-                }),
-                Typing::Since if text.trim().is_empty() => Ok(Some(None)),
-                Typing::Since => duration::parse(&text).and_then(|ago| {
-                    let since = wall.checked_sub(ago).map_err(|_| "that goes back too far".to_owned())?;
-                    Ok(Some(Some((ago, since))))
-                }),
-            };
-            match read {
-                Err(what) => {
-                    if let Some((_, _, wrong)) = &mut log.typing {
-                        *wrong = Some(what);
-                    }
-                }
-                Ok(again) => {
-                    log.typing = None;
-                    if let Some(since) = again {
-                        return reopen(model, since);
-                    }
-                    if what == Typing::Search && log.search.is_some() && !log.find(false, room) {
-                        say(model, "not found", Role::Warn);
-                    }
-                }
-            }
-        }
-        _ => {
-            *wrong = None;
-            line.press(key);
+    if let Some(log) = &mut model.logs {
+        (log.search, log.found) = (pattern, None);
+        if log.search.is_some() && !log.find(false, room) {
+            say(model, "not found", Role::Warn);
         }
     }
     Vec::new()
+}
+
+/// Shows only lines that match; `None`: all.
+pub fn only(model: &mut Model, pattern: Option<Pattern>) -> Vec<Command> {
+    if let Some(log) = &mut model.logs {
+        log.set_filter(pattern);
+    }
+    Vec::new()
+}
+
+/// Reads again from so long ago on. The error is a sentence.
+pub fn since(model: &mut Model, text: &str) -> Result<Vec<Command>, String> {
+    if text.trim().is_empty() {
+        return Ok(reopen(model, None));
+    }
+    let ago = duration::parse(text)?;
+    let since = model.wall.checked_sub(ago).map_err(|_| "that goes back too far".to_owned())?;
+    Ok(reopen(model, Some((ago, since))))
 }
 
 /// Reads it anew from another time on.

@@ -38,5 +38,6 @@ pub fn resync(model: &mut Model) -> Vec<Command> {
     if let FleetState::Stale { retry_in, .. } = &mut model.state {
         *retry_in = std::time::Duration::ZERO;
     }
+    say(model, "asking the engine for its list again", Role::Dim);
     vec![Command::Resync]
 }

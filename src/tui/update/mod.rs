@@ -11,6 +11,7 @@
 //! columns    choosing those of the fleet
 //! copy       what goes to the clipboard                export    what goes into a file
 //! history    the list of operations                    replay  one of them, from its record
+//! typing     the line that is typed at the bottom of a screen
 //! themes     choosing a theme                          instance  keys of an instance's page, and what the engine says of it
 //! marks      marks, and what is done to all that is marked           bulk    a plan for each of several apps
 //! ```
@@ -34,6 +35,7 @@ mod prompt;
 mod replay;
 mod said;
 mod themes;
+mod typing;
 
 use super::keymap::{Action, Place};
 use super::message::{Command, Msg};
@@ -64,11 +66,12 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             model.wall = wall;
             model.now = now;
             if let Some(replay) = &mut model.replay {
-                replay.tick(now);
+                replay.tick(now, wall);
             }
             let ended = model.logs.as_ref().is_some_and(|log| log.sources.iter().any(|source| source.ended));
             let mut commands = if ended { logs::settle(model) } else { Vec::new() };
             commands.extend(instance::look_again(model));
+            commands.extend(replay::look_again(model));
             commands
         }
         Msg::Fleet(state) => {
@@ -102,6 +105,12 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             // What was typed meanwhile is the newest.
             let meanwhile = model.lines.take().unwrap_or_default();
             model.lines = Some(lines.into_iter().chain(meanwhile).collect());
+            Vec::new()
+        }
+        Msg::Contexts(names) => {
+            if let Some(prompt) = &mut model.prompt {
+                prompt.contexts = names;
+            }
             Vec::new()
         }
         Msg::Told(Ok(what)) => {
@@ -194,17 +203,8 @@ fn paste(model: &mut Model, text: &str) {
             if let Some(prompt) = &mut model.prompt {
                 prompt.line.paste(text);
                 prompt.cycling = None;
-            } else if let Some((_, line, _)) = model.logs.as_mut().and_then(|log| log.typing.as_mut()) {
-                line.paste(text);
-            } else if let Some(list) = model.history.as_mut().filter(|list| list.typing.is_some()) {
-                list.paste(text);
-                history::settle(model);
-            } else if let Some((line, _)) = model.page.as_mut().and_then(|page| page.typing.as_mut()) {
-                line.paste(text);
-            } else if let Some((line, _)) = &mut model.list.typing {
-                line.paste(text);
-                model.list.shown.filter = line.text().to_owned();
-                fleet::settle(model);
+            } else {
+                typing::paste(model, text);
             }
         }
     }
@@ -218,18 +218,8 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
     if model.prompt.is_some() {
         return prompt::press(model, key);
     }
-    if model.list.typing.is_some() && model.screen == Screen::Fleet {
-        return fleet::type_filter(model, key);
-    }
-    if model.screen == Screen::Logs && model.logs.as_ref().is_some_and(|log| log.typing.is_some()) {
-        return logs::type_key(model, key);
-    }
-    if model.screen == Screen::History && model.history.as_ref().is_some_and(|list| list.typing.is_some()) {
-        return history::type_filter(model, key);
-    }
-    if model.page.as_ref().is_some_and(|page| page.typing.is_some()) {
-        instance::type_key(model, key);
-        return Vec::new();
+    if model.typing.is_some() {
+        return typing::press(model, key);
     }
     let Some(action) = model.keys.action(model.place(), key) else { return Vec::new() };
     match action {
@@ -316,6 +306,7 @@ fn open(model: &mut Model, screen: Screen) {
     }
     model.screen = screen;
     model.scroll = 0;
+    model.typing = None;
     // What was revealed is hidden again.
     model.page = None;
 }

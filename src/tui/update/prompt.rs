@@ -12,7 +12,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 /// Opens the line, and asks for what helps to complete it.
 pub fn open(model: &mut Model) -> Vec<Command> {
     model.prompt = Some(Prompt::default());
-    let mut commands = vec![Command::Files { directory: String::new() }, Command::History];
+    let mut commands = vec![Command::Files { directory: String::new() }, Command::History, Command::Contexts];
     if model.lines.is_none() {
         model.lines = Some(Vec::new());
         commands.push(Command::Lines);

@@ -4,7 +4,16 @@ use super::super::keymap::Action;
 use super::super::message::Command;
 use super::super::model::{Model, Screen};
 use super::super::operation::View;
+use super::super::replay::AGAIN;
 use super::{close, history, moved, open};
+
+/// Reads a record that is still being written again, after a while.
+pub fn look_again(model: &mut Model) -> Option<Command> {
+    let now = model.now;
+    let replay = model.replay.as_mut().filter(|replay| replay.summary.running && now >= replay.read + AGAIN)?;
+    replay.read = now;
+    Some(Command::Record(replay.record.op.clone()))
+}
 
 /// Does what a key means here.
 pub fn act(model: &mut Model, action: Action) -> Vec<Command> {

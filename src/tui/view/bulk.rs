@@ -8,7 +8,7 @@ use super::pen::{Pen, Spans};
 use ratatui::layout::{Position, Rect};
 
 /// Draws them; where the cursor stands.
-pub fn draw(pen: &mut Pen<'_>, bulk: &Bulk, area: Rect) -> Option<Position> {
+pub fn draw(pen: &mut Pen<'_>, bulk: &Bulk, production: bool, area: Rect) -> Option<Position> {
     let width = width(area);
     let waiting = bulk.items.iter().any(|item| item.answer.is_none());
     let mut lines: Vec<Spans> = Vec::new();
@@ -31,10 +31,11 @@ pub fn draw(pen: &mut Pen<'_>, bulk: &Bulk, area: Rect) -> Option<Position> {
     let mut shown: Vec<Spans> = lines.into_iter().skip(first).take(room).collect();
     shown.extend(tail);
     let last = shown.len().saturating_sub(1);
-    let title = format!("{} {} apps", bulk.verb, bulk.items.len());
+    let (place, role) = if production { (", in PRODUCTION", Role::Bad) } else { ("", Role::Focus) };
+    let title = format!("{} {} apps{place}", bulk.verb, bulk.items.len());
     let keys =
         if typed { vec![key("esc", "cancel"), key("enter", "run, once typed")] } else { vec![key("esc", "cancel")] };
-    let body = framed(pen, area, &title, Role::Focus, &shown, &keys);
+    let body = framed(pen, area, &title, role, &shown, &keys);
     if !typed || bulk.checking {
         return None;
     }

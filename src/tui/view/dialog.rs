@@ -22,7 +22,7 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
             framed(pen, area, "Plan", Role::Focus, &[line], &[key("esc", "never mind")]);
             None
         }
-        Dialog::Confirm(confirm) => draw_confirm(pen, confirm, area),
+        Dialog::Confirm(confirm) => draw_confirm(pen, confirm, model.is_production(), area),
         Dialog::Themes(themes) => {
             lists::themes(pen, model, themes, area);
             None
@@ -39,7 +39,7 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
             lists::copy(pen, items, area);
             None
         }
-        Dialog::Bulk(all) => bulk::draw(pen, all, area),
+        Dialog::Bulk(all) => bulk::draw(pen, all, model.is_production(), area),
         Dialog::Refused { title, message, hint } => {
             let width = width(area);
             let mut lines = Vec::new();
@@ -185,7 +185,7 @@ fn draw_ask(pen: &mut Pen<'_>, ask: &Ask, area: Rect) -> Option<Position> {
     Some(Position::new(body.x + 1 + u16::try_from(cursor).unwrap_or(0), y))
 }
 
-fn draw_confirm(pen: &mut Pen<'_>, confirm: &Confirm, area: Rect) -> Option<Position> {
+fn draw_confirm(pen: &mut Pen<'_>, confirm: &Confirm, production: bool, area: Rect) -> Option<Position> {
     let width = width(area);
     let lines = plan_lines(pen, confirm, width);
     let (typed_lines, keys) = match &confirm.typed {
@@ -209,8 +209,13 @@ fn draw_confirm(pen: &mut Pen<'_>, confirm: &Confirm, area: Rect) -> Option<Posi
     let mut shown: Vec<Spans> = lines.into_iter().skip(first).take(room).collect();
     let typed_at = (shown.len() + typed_lines.len()).saturating_sub(1);
     shown.extend(typed_lines);
-    let title = format!("{} {}", confirm.plan.kind, confirm.plan.app);
-    let role = if confirm.plan.kind == Kind::Remove { Role::Warn } else { Role::Focus };
+    let place = if production { ", in PRODUCTION" } else { "" };
+    let title = format!("{} {}{place}", confirm.plan.kind, confirm.plan.app);
+    let role = match confirm.plan.kind {
+        _ if production => Role::Bad,
+        Kind::Remove => Role::Warn,
+        _ => Role::Focus,
+    };
     let body = framed(pen, area, &title, role, &shown, &keys);
     table::scrollbar(
         pen,

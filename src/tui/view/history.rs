@@ -11,7 +11,7 @@ use crate::domain::duration::human;
 use crate::domain::event::Outcome;
 use crate::domain::record::{Standing, Summary};
 use jiff::Timestamp;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 
 const COLUMNS: [Column; 9] = [
     Column::new("  WHEN", 14, 14, 0),
@@ -200,10 +200,4 @@ fn about(pen: &Pen<'_>, model: &Model, entry: &Entry<'_>, width: usize) -> Vec<S
 /// When, for people.
 pub fn when(model: &Model, at: Timestamp) -> String {
     super::super::history::when(at, model.wall, &model.zone)
-}
-
-/// The filter that is typed, in the bottom line; where the cursor stands.
-pub fn typing(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
-    let (line, _) = model.history.as_ref()?.typing.as_ref()?;
-    Some(super::typed(pen, line, "/", "  outcome:failed  by:anna  !text", area))
 }

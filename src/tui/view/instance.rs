@@ -12,7 +12,7 @@ use crate::domain::clean::clean;
 use crate::domain::fleet::{App, BoundPort, Container, Health, Instance};
 use crate::domain::inspection::{Inspection, MASK, Piece};
 use crate::domain::spec::{MountKind, RestartPolicy};
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 const LABEL: usize = 14;
@@ -94,20 +94,6 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     }
     let bar = Rect { height: area.height.saturating_sub(1), ..area };
     table::scrollbar(pen, bar, first, height, rows.len());
-}
-
-/// The search that is typed, in the bottom line; where the cursor stands.
-pub fn typing(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
-    let (line, wrong) = model.page.as_ref()?.typing.as_ref()?;
-    let x = pen.put(area.x + 1, area.y, area.right(), "/", Role::Key);
-    let (visible, cursor) = line.window(usize::from(area.right().saturating_sub(x + 1)));
-    let end = pen.put(x, area.y, area.right(), &visible, Role::Input);
-    let help = match wrong {
-        Some(wrong) => (wrong.clone(), Role::Bad),
-        None => ("a regular expression; n and N go on".to_owned(), Role::Dim),
-    };
-    pen.spans(end + 2, area.y, area.right(), &[help]);
-    Some(Position::new(x + cells(cursor), area.y))
 }
 
 /// What the engine says, app container first.

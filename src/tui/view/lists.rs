@@ -17,7 +17,7 @@ pub fn columns(pen: &mut Pen<'_>, model: &Model, open: &Columns, area: Rect) {
         let mark = if model.list.shown.hidden.contains(title) { "[ ]".to_owned() } else { format!("[{}]", g.good) };
         vec![
             (format!("{} ", if here { g.cursor } else { " " }), Role::Mark),
-            (format!("{mark} {title:<9}"), if here { Role::Key } else { Role::Text }),
+            (format!("{mark} {title:<10}"), if here { Role::Key } else { Role::Text }),
             ((*what).to_owned(), Role::Dim),
         ]
     };

@@ -1,12 +1,12 @@
 //! The log screen: whose lines, when, in their own colours; what was found turned round.
 
-use super::super::logs::{Entry, LogView, Typing};
+use super::super::logs::{Entry, LogView};
 use super::super::model::{Look, Model};
 use super::super::text;
 use super::super::theme::Role;
 use super::pen::{Pen, Spans};
 use crate::domain::painted::{Paint, Painted, Tint};
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use std::ops::Range;
 use unicode_width::UnicodeWidthChar;
@@ -74,6 +74,9 @@ fn title(pen: &Pen<'_>, log: &LogView) -> Spans {
         let ago = crate::domain::duration::human(crate::domain::duration::millis(ago));
         title.extend([sep.clone(), (format!("since {ago}"), Role::Dim)]);
     }
+    if log.wrap {
+        title.extend([sep.clone(), ("wrapped".to_owned(), Role::Dim)]);
+    }
     if let Some(filter) = &log.filter {
         title.extend([sep.clone(), (format!("only {}", filter.text), Role::Mark)]);
         title.push((format!(" {} of {}", log.passing(), log.lines.len()), Role::Dim));
@@ -82,25 +85,6 @@ fn title(pen: &Pen<'_>, log: &LogView) -> Spans {
         title.extend([sep, (format!("/{}", search.text), Role::Mark)]);
     }
     title
-}
-
-/// The line that is typed, in the bottom line; where the cursor stands.
-pub fn typing(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
-    let (what, line, wrong) = model.logs.as_ref()?.typing.as_ref()?;
-    let (label, help) = match what {
-        Typing::Search => ("/", "a regular expression; n and N go on"),
-        Typing::Filter => ("only ", "a regular expression; !text: what does not match"),
-        Typing::Since => ("since ", "10m, 2h, 1h30m; empty: the last lines"),
-    };
-    let x = pen.put(area.x + 1, area.y, area.right(), label, Role::Key);
-    let (visible, cursor) = line.window(usize::from(area.right().saturating_sub(x + 1)));
-    let end = pen.put(x, area.y, area.right(), &visible, Role::Input);
-    let help = match wrong {
-        Some(wrong) => (wrong.clone(), Role::Bad),
-        None => (help.to_owned(), Role::Dim),
-    };
-    pen.spans(end + 2, area.y, area.right(), &[help]);
-    Some(Position::new(x + cells(cursor), area.y))
 }
 
 /// What stands left of the text: time, instance, which stream.

@@ -43,6 +43,7 @@ use super::keymap::{Action, Place};
 use super::model::{Model, Screen};
 use super::text;
 use super::theme::Role;
+use super::typing::Typing;
 use crate::domain::fleet::FleetState;
 use pen::{Pen, Spans, spans_width};
 use ratatui::Frame;
@@ -140,7 +141,9 @@ pub fn line(model: &Model) -> Option<String> {
 fn header(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let fresh = freshness(pen, model);
     let right = pen.spans_right(area.left(), area.y, area.right().saturating_sub(1), &fresh);
-    let mut x = pen.put(area.left(), area.y, area.right(), " pitstop ", Role::Brand);
+    // Where people depend on what runs, all that says so is loud.
+    let brand = if model.is_production() { Role::Loud } else { Role::Brand };
+    let mut x = pen.put(area.left(), area.y, area.right(), " pitstop ", brand);
     x += 1;
     let sep = format!(" {} ", pen.glyphs().sep);
     for (i, (part, role)) in facts(pen, model).into_iter().enumerate() {
@@ -161,6 +164,14 @@ fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
     if model.simulated {
         facts.push((" SIMULATED ".to_owned(), Role::Loud));
     }
+    if model.is_production() {
+        facts.push((" PRODUCTION ".to_owned(), Role::Loud));
+    }
+    if model.read_only {
+        facts.push(("read-only".to_owned(), Role::Warn));
+    }
+    // Behind these: what this console is, must not be the part that gives way.
+    let what = facts.len();
     if let Some(fleet) = model.fleet() {
         let engine = &fleet.engine;
         let place = match &engine.context {
@@ -174,7 +185,10 @@ fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
         }
     }
     // Right behind which engine this is: it must not be the part that gives way.
-    let first = usize::from(model.simulated) + usize::from(model.fleet().is_some());
+    let first = what + usize::from(model.fleet().is_some());
+    if let Some((_, instances, ready)) = model.counts().filter(|(_, instances, ready)| ready < instances) {
+        facts.insert(first.min(facts.len()), (format!("{} not ready", instances - ready), Role::Warn));
+    }
     if let Some(badge) = notices::badge(pen, model) {
         facts.insert(first.min(facts.len()), badge);
     }
@@ -187,15 +201,14 @@ fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
     }
     if !model.is_wide() && model.screen == Screen::Fleet {
         let notes = fleet::list_notes(model);
-        facts.splice(
-            usize::from(model.simulated)..usize::from(model.simulated),
-            notes.into_iter().map(|(note, role)| (note.trim().to_owned(), role)),
-        );
+        facts.splice(what..what, notes.into_iter().map(|(note, role)| (note.trim().to_owned(), role)));
     }
     if let Some((apps, instances, ready)) = model.counts() {
         facts.push((text::count(apps, "app"), Role::Text));
         facts.push((text::count(instances, "instance"), Role::Text));
-        facts.push((format!("{ready} ready"), if ready == instances { Role::Good } else { Role::Text }));
+        if ready == instances && instances > 0 {
+            facts.push(("all ready".to_owned(), Role::Good));
+        }
     }
     facts
 }
@@ -222,21 +235,10 @@ fn freshness(pen: &Pen<'_>, model: &Model) -> Spans {
 /// The bottom line: a filter being typed, a notice, why the engine is gone, or hints.
 fn bottom(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
     let left = area.left() + 1;
-    if let (Some((line, _)), Screen::Fleet) = (&model.list.typing, &model.screen) {
-        return Some(typed(pen, line, "/", "  !text: what does not match", area));
-    }
-    if model.screen == Screen::History
-        && let Some(cursor) = history::typing(pen, model, area)
-    {
-        return Some(cursor);
-    }
-    if model.screen == Screen::Logs
-        && let Some(cursor) = logs::typing(pen, model, area)
-    {
-        return Some(cursor);
-    }
-    if let Some(cursor) = instance::typing(pen, model, area) {
-        return Some(cursor);
+    if let Some(Typing { what, line, wrong, .. }) = &model.typing {
+        let help = (what.help().to_owned(), Role::Dim);
+        let said = wrong.as_ref().map_or(help, |wrong| (wrong.clone(), Role::Bad));
+        return Some(typed(pen, line, what.prompt(), said, area));
     }
     if let Some(caption) = &model.caption {
         let x = pen.put(left, area.y, area.right(), pen.glyphs().part, Role::Key);
@@ -263,13 +265,12 @@ fn bottom(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
     None
 }
 
-/// A line that is typed, with its prompt and what may be typed; where the cursor stands.
-fn typed(pen: &mut Pen<'_>, line: &Line, prompt: &str, help: &str, area: Rect) -> Position {
+/// A line that is typed, with its prompt and a word about it; where the cursor stands.
+fn typed(pen: &mut Pen<'_>, line: &Line, prompt: &str, said: (String, Role), area: Rect) -> Position {
     let x = pen.put(area.left() + 1, area.y, area.right(), prompt, Role::Key);
     let (visible, cursor) = line.window(usize::from(area.right().saturating_sub(x + 1)));
-    pen.put(x, area.y, area.right(), &visible, Role::Input);
-    let after = x + u16::try_from(text::width(&visible)).unwrap_or(0) + 1;
-    pen.spans_right(after, area.y, area.right() - 1, &[(help.to_owned(), Role::Dim)]);
+    let end = pen.put(x, area.y, area.right(), &visible, Role::Input);
+    pen.spans(end + 2, area.y, area.right(), &[said]);
     Position::new(x + u16::try_from(cursor).unwrap_or(0), area.y)
 }
 
@@ -306,20 +307,26 @@ fn offered(model: &Model, place: Place) -> Vec<Action> {
             let mut actions = vec![
                 Action::Deploy,
                 Action::Restart,
-                Action::Create,
-                Action::Scale,
                 Action::Rollback,
-                Action::Remove,
                 Action::Logs,
+                Action::Filter,
+                Action::Scale,
                 Action::Shell,
                 Action::Inspect,
                 Action::Mark,
-                Action::Filter,
+                Action::Jump,
             ];
             if !model.operations.is_empty() {
                 actions.insert(2, Action::Operations);
             }
-            actions.extend([Action::Command, Action::History, Action::Trouble, Action::Log]);
+            actions.extend([
+                Action::Command,
+                Action::History,
+                Action::Create,
+                Action::Remove,
+                Action::Trouble,
+                Action::Log,
+            ]);
             actions
         }
         Place::Operation => match model.operation() {

@@ -15,7 +15,7 @@ use super::super::operation::{Lanes, OpView, View, took};
 use super::super::text;
 use super::super::theme::Role;
 use super::super::words;
-use super::pen::{Pen, Spans};
+use super::pen::{Pen, Spans, spans_width};
 use super::waterfall::{self, Axis};
 use super::{detail, strip, table};
 use crate::domain::duration::human;
@@ -45,6 +45,13 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let (done, all) = op.progress.steps_done();
     let title = [(title.to_owned(), Role::Title), (format!("  {done}/{all} steps"), Role::Dim)];
     let inside = pen.frame(area, &title, Role::Rule);
+    let left = area.x + 6 + u16::try_from(spans_width(&title)).unwrap_or(u16::MAX - 6 - area.x);
+    let room = usize::from(area.right().saturating_sub(left + 2));
+    let mut legend = waterfall::legend(pen, op.shown_steps(), room);
+    if !legend.is_empty() {
+        legend.insert(0, (" ".to_owned(), Role::Rule));
+        pen.spans_right(left, area.y, area.right() - 1, &legend);
+    }
     let list = Rect { height: inside.height.saturating_sub(detail_height), ..inside };
     match op.view {
         View::Instances => by_instance(pen, model, op, list),
@@ -126,7 +133,7 @@ fn head(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
     };
     // Where not all fit, what only explains goes first, then what came first.
     let room = usize::from(area.width - area.width / 3);
-    while facts.len() > 1 && super::pen::spans_width(&joined(&facts)) > room {
+    while facts.len() > 1 && spans_width(&joined(&facts)) > room {
         let least = facts.iter().rposition(|(_, role)| *role == Role::Dim).unwrap_or(0);
         facts.remove(least);
     }
@@ -196,7 +203,7 @@ fn by_instance(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
     let cells: Vec<(String, Spans)> =
         lanes.iter().map(|lane| (label(*lane).to_owned(), address(pen, op, *lane, area.width >= ROOMY))).collect();
     let name_width = cells.iter().map(|(name, _)| text::width(name)).max().unwrap_or(0).max(8);
-    let address_width = cells.iter().map(|(_, spans)| super::pen::spans_width(spans)).max().unwrap_or(0);
+    let address_width = cells.iter().map(|(_, spans)| spans_width(spans)).max().unwrap_or(0);
     let replaces = lanes.iter().flatten().any(|lane| op.progress.serving(lane).is_some());
     let heading =
         if area.width >= ROOMY { format!("ADDRESS BEFORE {} NOW", pen.glyphs().arrow) } else { "ADDRESS".to_owned() };
@@ -343,9 +350,11 @@ fn by_step(pen: &mut Pen<'_>, model: &Model, op: &OpView, area: Rect) {
     }
     let elapsed = op.elapsed(model.now);
     let steps: Vec<&StepProgressed> = op.shown_steps().collect();
+    let critical = if op.progress.is_over() { op.progress.critical_path() } else { Vec::new() };
     let name = |step: &StepProgressed| {
         let who = step.plan.instance.as_ref().map_or("all", |name| name.short());
-        format!("{who:<10} {}", waterfall::name(step.plan.action))
+        let mark = if critical.contains(&step.plan.step) { " *" } else { "" };
+        format!("{who:<10} {}{mark}", waterfall::name(step.plan.action))
     };
     let name_width = steps.iter().map(|step| text::width(&name(step))).max().unwrap_or(0).max(13);
     let places = columns(area, name_width, 16, false, true);

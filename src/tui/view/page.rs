@@ -5,7 +5,7 @@ use super::super::model::{Model, Screen};
 use super::super::own_log;
 use super::super::text;
 use super::super::theme::Role;
-use super::pen::{Pen, Spans};
+use super::pen::{Pen, Spans, spans_width};
 use super::table;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
@@ -68,7 +68,7 @@ pub fn help_lines(model: &Model, place: Place) -> Vec<Spans> {
         if keys.is_empty() {
             continue;
         }
-        lines.push(vec![(format!("  {:<16}", keys.join("  ")), Role::Key), (action.help().to_owned(), Role::Text)]);
+        entry(&mut lines, vec![(keys.join("  "), Role::Key)], action.help(), model.size.0);
     }
     let glyphs = model.look.glyphs;
     lines.push(Vec::new());
@@ -87,15 +87,21 @@ pub fn help_lines(model: &Model, place: Place) -> Vec<Spans> {
         (glyphs.bad, "lost", Role::Bad, "there is no address: the sandbox does not run"),
     ];
     for (symbol, word, role, meaning) in words {
-        let said = format!("{symbol} {word}");
-        lines.push(vec![
-            ("  ".to_owned(), Role::Text),
-            (said.clone(), role),
-            (" ".repeat(16_usize.saturating_sub(text::width(&said))), Role::Text),
-            (meaning.to_owned(), Role::Text),
-        ]);
+        entry(&mut lines, vec![(format!("{symbol} {word}"), role)], meaning, model.size.0);
     }
     lines
+}
+
+/// A word and what it means, which goes on below itself.
+fn entry(lines: &mut Vec<Spans>, word: Spans, meaning: &str, width: u16) {
+    const WORD: usize = 18;
+    let mut head = [vec![("  ".to_owned(), Role::Text)], word].concat();
+    let room = usize::from(width).saturating_sub(WORD + 4);
+    for part in text::wrap(meaning, room) {
+        let gap = WORD.saturating_sub(spans_width(&head));
+        head.extend([(" ".repeat(gap), Role::Text), (part, Role::Text)]);
+        lines.push(std::mem::take(&mut head));
+    }
 }
 
 /// Lines of the page that is open, for scrolling.

@@ -24,7 +24,7 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, prompt: &Prompt, area: Rect) -> Po
         () if prompt.line.text().is_empty() => "  tab completes, up recalls, esc closes",
         () => "  enter runs it",
     };
-    super::typed(pen, &prompt.line, ":", help, bottom)
+    super::typed(pen, &prompt.line, ":", (help.to_owned(), Role::Dim), bottom)
 }
 
 fn panel(pen: &mut Pen<'_>, prompt: &Prompt, offer: &Offer, above: Rect) {

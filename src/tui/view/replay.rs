@@ -24,6 +24,7 @@ fn transport(pen: &mut Pen<'_>, model: &Model, replay: &Replay, area: Rect) {
     let g = pen.glyphs();
     let (symbol, word, role) = match () {
         () if replay.is_playing() => (g.cursor, "playing", Role::Busy),
+        () if replay.follows() => (g.ready, "live", Role::Good),
         () if replay.at >= replay.length => (g.off, "the end", Role::Dim),
         () => (g.part, "held", Role::Warn),
     };

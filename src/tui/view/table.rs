@@ -158,6 +158,18 @@ fn place(
         kept.iter().map(|(index, width)| columns[*index].least.min(*width)).sum::<usize>()
             + GAP * kept.len().saturating_sub(1)
     };
+    // Names are not cut for what only adds to the rest.
+    let named = |kept: &[(usize, usize)]| {
+        let cut = kept.first().map_or(0, |(index, width)| width.saturating_sub(columns[*index].least));
+        least(kept) + cut
+    };
+    while named(&kept) > room {
+        let Some(at) = (0..kept.len()).max_by_key(|at| columns[kept[*at].0].drop) else { break };
+        if columns[kept[at].0].drop < 2 {
+            break;
+        }
+        kept.remove(at);
+    }
     while least(&kept) > room {
         let Some(at) = (0..kept.len()).max_by_key(|at| columns[kept[*at].0].drop) else { break };
         if columns[kept[at].0].drop == 0 {

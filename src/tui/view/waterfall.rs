@@ -6,7 +6,7 @@
 use super::super::operation;
 use super::super::text;
 use super::super::theme::Role;
-use super::pen::Pen;
+use super::pen::{Pen, Spans, spans_width};
 use crate::domain::duration::human;
 use crate::domain::export::Tone;
 use crate::domain::plan::Action;
@@ -246,20 +246,38 @@ fn shaded(pen: &mut Pen<'_>, area: Rect, owners: &[Option<usize>], bars: &[Bar])
     for cell in 0..area.width {
         let owner = cell_of(owners, cell).iter().flatten().next();
         let Some(bar) = owner.and_then(|index| bars.get(*index)) else { continue };
-        let shade = match bar.role {
-            Role::Failed => "x",
-            Role::Undo => "<",
-            Role::Fetch | Role::Check if unicode => "░",
-            Role::Make | Role::Drain if unicode => "▒",
-            Role::Start | Role::Ready if unicode => "█",
-            _ if unicode => "▓",
-            Role::Fetch | Role::Check => ".",
-            Role::Make | Role::Drain => ":",
-            Role::Start | Role::Ready => "#",
-            _ => "=",
-        };
-        pen.put(area.left() + cell, area.y, area.right(), shade, bar.role);
+        pen.put(area.left() + cell, area.y, area.right(), shade(bar.role, unicode), bar.role);
     }
+}
+
+fn shade(role: Role, unicode: bool) -> &'static str {
+    match role {
+        Role::Failed => "x",
+        Role::Undo => "<",
+        Role::Fetch | Role::Check if unicode => "░",
+        Role::Make | Role::Drain if unicode => "▒",
+        Role::Start | Role::Ready if unicode => "█",
+        _ if unicode => "▓",
+        Role::Fetch | Role::Check => ".",
+        Role::Make | Role::Drain => ":",
+        Role::Start | Role::Ready => "#",
+        _ => "=",
+    }
+}
+
+/// What the bars of these steps mean: a sample and a word for each kind that is there, as many as `room` has place for. Bars are
+/// often too short for their names.
+pub fn legend<'a>(pen: &Pen<'_>, steps: impl Iterator<Item = &'a StepProgressed>, room: usize) -> Spans {
+    let steps: Vec<_> = steps.filter(|step| step.started_ms.is_some()).map(Tone::of).collect();
+    let unicode = !pen.glyphs().eighths[0].is_empty();
+    let sign = |role| if pen.look.theme.colourful && unicode { "■" } else { shade(role, unicode) };
+    let entry = |kind: Tone| [(sign(tone(kind)).to_owned(), tone(kind)), (format!(" {} ", kind.word()), Role::Dim)];
+    let mut there: Vec<_> = Tone::ALL.into_iter().filter(|kind| steps.contains(kind)).map(entry).collect();
+    // The first ones are the long ones, which have their names inside.
+    while !there.is_empty() && spans_width(&there.concat()) > room {
+        there.remove(0);
+    }
+    there.concat()
 }
 
 /// A name inside each stretch of cells that belongs to one bar alone and is wide enough.

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-pub use termlens::{Key, Signal, Style};
+pub use termlens::{Color, Key, Signal, Style};
 
 /// How long a text may take to appear, and the program to end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -72,14 +72,71 @@ impl Term {
         seen.unwrap_or_else(|error| panic!("{what}: {error}"));
     }
 
+    /// How often the whole screen was drawn anew.
+    pub fn repaints(&self) -> u64 {
+        self.inner.screen().repaints()
+    }
+
+    /// Waits until the whole screen was drawn anew more often than that.
+    #[track_caller]
+    pub fn wait_for_repaint(&mut self, after: u64) {
+        let seen = self.inner.wait_until(|screen| screen.repaints() > after);
+        seen.unwrap_or_else(|error| panic!("a repaint: {error}"));
+    }
+
+    /// Types as a script has it: characters, and keys by their names in `<>`, as keymaps have them.
+    #[track_caller]
+    pub fn keys(&mut self, script: &str) {
+        let mut rest = script;
+        while let Some(c) = rest.chars().next() {
+            let (name, length) = match rest.strip_prefix('<').and_then(|inner| inner.split_once('>')) {
+                Some((name, _)) if !name.is_empty() => (name, name.len() + 2),
+                _ => (&rest[..c.len_utf8()], c.len_utf8()),
+            };
+            self.press_named(name);
+            rest = &rest[length..];
+        }
+    }
+
+    /// Presses a key by its name in a keymap: `D`, `ctrl-l`, `space`.
+    #[track_caller]
+    pub fn press_named(&mut self, name: &str) {
+        if let Some(letter) = name.strip_prefix("ctrl-").and_then(|rest| rest.chars().next()) {
+            return self.press(Key::Ctrl(letter));
+        }
+        self.press(match name {
+            "enter" => Key::Enter,
+            "esc" => Key::Esc,
+            "tab" => Key::Tab,
+            "space" => Key::Char(' '),
+            "backspace" => Key::Backspace,
+            "up" => Key::Up,
+            "down" => Key::Down,
+            "left" => Key::Left,
+            "right" => Key::Right,
+            "home" => Key::Home,
+            "end" => Key::End,
+            "pageup" => Key::PageUp,
+            "pagedown" => Key::PageDown,
+            name => Key::Char(name.chars().next().unwrap_or_else(|| panic!("a key without a name"))),
+        });
+    }
+
     /// The screen as text, one line a row.
     pub fn text(&self) -> String {
         self.inner.screen().text()
     }
 
-    /// The screen as an SVG picture.
-    pub fn svg(&self) -> String {
-        self.inner.screen().to_svg()
+    /// Columns and rows.
+    pub fn size(&self) -> (u16, u16) {
+        self.inner.screen().size()
+    }
+
+    /// What is in a cell, and how it looks.
+    pub fn cell(&self, column: u16, row: u16) -> (String, Style) {
+        let screen = self.inner.screen();
+        let cell = screen.cell(row, column).unwrap_or_else(|| panic!("no cell {column}, {row}"));
+        (cell.contents().to_owned(), *cell.style())
     }
 
     /// Whether the alternate screen is on, and whether the cursor is visible.

@@ -1,7 +1,7 @@
 //! The history and records that are played: what they look like, and what keys do there.
 
 use super::sample::{self, Course};
-use super::screens::look_everywhere;
+use super::screens::look;
 use super::{clock, press, running, showing, text};
 use pitstop::domain::event::OpEvent;
 use pitstop::domain::fleet::FleetState;
@@ -69,12 +69,12 @@ fn opened(size: (u16, u16), course: Course) -> Model {
 
 #[test]
 fn the_list() {
-    look_everywhere("history", |size| {
+    look("history", |size| {
         let mut model = history(size);
         press(&mut model, "j");
         model
     });
-    look_everywhere("history_unreadable", |size| {
+    look("history_unreadable", |size| {
         let mut model = history(size);
         press(&mut model, "/!shop");
         model
@@ -83,15 +83,15 @@ fn the_list() {
 
 #[test]
 fn a_record() {
-    look_everywhere("replay", |size| {
+    look("replay", |size| {
         let mut model = opened(size, Course::default());
         press(&mut model, "<space>+");
         clock(&mut model, 400);
         press(&mut model, "<space>");
         model
     });
-    look_everywhere("replay_end", |size| opened(size, Course { fails: Some("web-2"), ..Course::default() }));
-    look_everywhere("replay_broken_off", |size| opened(size, Course { until: Some(700), ..Course::default() }));
+    look("replay_end", |size| opened(size, Course { fails: Some("web-2"), ..Course::default() }));
+    look("replay_broken_off", |size| opened(size, Course { until: Some(700), ..Course::default() }));
 }
 
 #[test]
@@ -213,4 +213,37 @@ fn one_that_runs_here_is_shown_live_and_its_way_back_is_the_list() {
     let commands = press(&mut model, "<esc>");
     assert!(matches!(commands[..], [Command::History]));
     assert_eq!(model.screen, Screen::History);
+}
+
+#[test]
+fn a_record_that_is_being_written_is_followed_until_somebody_looks_elsewhere() {
+    let mut model = history((120, 36));
+    let commands = press(&mut model, "<enter>");
+    let [Command::Record(op)] = &commands[..] else { panic!("{commands:?}") };
+    let op = op.clone();
+    let so_far = |until| record(op.as_str(), Course { until, ..Course::default() }, 0);
+    let read = |model: &mut Model, until, running| {
+        update(model, Msg::Record { op: op.clone(), record: Ok(Box::new((so_far(until), running))) });
+    };
+    let at = |model: &Model| model.replay.as_ref().unwrap().at;
+    read(&mut model, Some(400), true);
+    assert!(text(&model).contains("live"), "{}", text(&model));
+    let before = at(&model);
+    // It is read again after a while, not at every tick.
+    let again = |model: &mut Model, ms| {
+        let now = std::time::Duration::from_millis(ms);
+        let commands = update(model, Msg::Clock { wall: sample::now(), now });
+        commands.iter().any(|command| matches!(command, Command::Record(_)))
+    };
+    assert!(again(&mut model, 1_000) && !again(&mut model, 1_100) && again(&mut model, 1_500));
+    read(&mut model, Some(700), true);
+    assert!(at(&model) > before);
+    press(&mut model, "<left>");
+    let held = at(&model);
+    read(&mut model, Some(900), true);
+    assert_eq!(at(&model), held, "whoever looks back is left there");
+    press(&mut model, "<end>");
+    read(&mut model, None, false);
+    assert!(text(&model).contains("succeeded") && text(&model).contains("the end"), "{}", text(&model));
+    assert!(!again(&mut model, 9_000));
 }

@@ -4,12 +4,16 @@
 
 mod any_size;
 mod ending;
+mod frozen;
 mod history;
+mod journeys;
 mod keys;
 mod logs;
 mod notices;
 mod picture;
+mod pictures;
 mod prompt;
+mod safety;
 mod sample;
 mod screens;
 mod terminal;

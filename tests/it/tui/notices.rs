@@ -1,7 +1,7 @@
 //! What has ended while nobody looked: in the title, in the list, and beyond the screen.
 
 use super::sample::{self, Course};
-use super::screens::look_everywhere;
+use super::screens::look;
 use super::{clock, press, showing, text};
 use pitstop::domain::fleet::FleetState;
 use pitstop::domain::ids::OpId;
@@ -37,7 +37,7 @@ fn title(model: &Model) -> String {
 
 #[test]
 fn what_they_look_like() {
-    look_everywhere("notices", |size| {
+    look("notices", |size| {
         let mut model = console(size);
         ended(&mut model, 1, Course::default());
         clock(&mut model, 200_000);
@@ -46,14 +46,14 @@ fn what_they_look_like() {
         press(&mut model, "n");
         model
     });
-    look_everywhere("notices_badge", |size| {
+    look("notices_badge", |size| {
         let mut model = console(size);
         ended(&mut model, 2, FAILS);
         ended(&mut model, 3, RUNS);
         press(&mut model, "j");
         model
     });
-    look_everywhere("notices_none", |size| {
+    look("notices_none", |size| {
         let mut model = console(size);
         press(&mut model, "n");
         model

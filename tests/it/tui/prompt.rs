@@ -1,7 +1,7 @@
 //! The line behind `:`: what completes it, what it does, and what it says when it is not understood.
 
 use super::sample::{self, Course};
-use super::screens::look_everywhere;
+use super::screens::look;
 use super::{press, running, showing, text};
 use pitstop::config::settings::Settings;
 use pitstop::domain::control::Order;
@@ -43,17 +43,17 @@ fn line(model: &Model) -> &str {
 
 #[test]
 fn what_it_looks_like() {
-    look_everywhere("prompt", |size| {
+    look("prompt", |size| {
         let mut model = console(size);
         press(&mut model, ":");
         model
     });
-    look_everywhere("prompt_values", |size| {
+    look("prompt_values", |size| {
         let mut model = console(size);
         press(&mut model, ":restart <tab><tab><tab>");
         model
     });
-    look_everywhere("prompt_wrong", |size| {
+    look("prompt_wrong", |size| {
         let mut model = console(size);
         enter(&mut model, "scale shop/web=many");
         model
@@ -230,4 +230,15 @@ fn pasted_text_is_typed_and_nothing_more() {
     press(&mut model, ":");
     update(&mut model, Msg::Paste("rm web\nquit\n".into()));
     assert!(line(&model).starts_with("rm web") && model.prompt.is_some() && model.dialog.is_none());
+}
+
+#[test]
+fn contexts_are_completed() {
+    let mut model = console((120, 36));
+    press(&mut model, ":");
+    update(&mut model, Msg::Contexts(vec!["default".into(), "prod-eu".into(), "prod-us".into()]));
+    press(&mut model, "context p<tab>");
+    assert_eq!(line(&model), "context prod-");
+    press(&mut model, "u<tab>");
+    assert_eq!(line(&model), "context prod-us ");
 }

@@ -10,25 +10,22 @@ use pitstop::tui::message::{Msg, Refusal};
 use pitstop::tui::model::Model;
 use pitstop::tui::theme::BUILT_IN;
 use pitstop::tui::update::update;
+use std::fmt::Write;
 use std::time::Duration;
 
-const SIZES: [(u16, u16); 2] = [(80, 24), (120, 36)];
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 50)];
 
-/// Compares with the stored screen, at both sizes; writes pictures where they are wanted.
+/// Compares with what is stored of the screen: its text at each size, and how it looks in a dark, a light and no colour. Writes pictures
+/// where they are wanted.
 pub fn look(name: &str, make: impl Fn((u16, u16)) -> Model) {
+    let mut stored = String::new();
     for size in SIZES {
-        let model = make(size);
-        let name = format!("{name}_{}x{}", size.0, size.1);
-        paint(&name, &model);
-        insta::assert_snapshot!(name, text(&model));
+        let mut model = make(size);
+        paint(&format!("{name}_{}x{}", size.0, size.1), &model);
+        write!(stored, "== {}x{}\n{}", size.0, size.1, text(&model)).unwrap();
+        stored.push_str(&themed::digests(&mut model));
     }
-    paint(&format!("{name}_200x50"), &make((200, 50)));
-}
-
-/// As [`look`], and the large size is compared as well.
-pub fn look_everywhere(name: &str, make: impl Fn((u16, u16)) -> Model) {
-    look(name, &make);
-    insta::assert_snapshot!(format!("{name}_200x50"), text(&make((200, 50))));
+    insta::assert_snapshot!(name, stored);
 }
 
 fn paint(name: &str, model: &Model) {

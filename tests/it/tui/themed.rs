@@ -1,6 +1,6 @@
-//! The screens that matter most, in a dark, a light and no colour, and on a wide terminal.
+//! Screens in a dark, a light and no colour: all of them as digests, those that matter most cell by cell.
 //!
-//! A file for each screen has its text, then for each theme which style each cell has (a letter) and what the letters mean:
+//! A file for each of these has its text, then for each theme which style each cell has (a letter) and what the letters mean:
 //! what can't be told apart in one of them shows.
 
 use super::{draw, text};
@@ -8,6 +8,7 @@ use pitstop::tui::glyphs;
 use pitstop::tui::model::{Look, Model};
 use pitstop::tui::theme::{BUILT_IN, Depth, Theme};
 use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::Color;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -15,7 +16,6 @@ const THEMES: [&str; 3] = ["default", "daylight", "mono"];
 
 /// Compares the screen with what is stored of it.
 pub fn look(name: &str, make: impl Fn((u16, u16)) -> Model) {
-    insta::assert_snapshot!(format!("{name}_200x50"), text(&make((200, 50))));
     let mut out = text(&make((120, 36)));
     for theme in THEMES {
         let mut model = make((120, 36));
@@ -23,6 +23,36 @@ pub fn look(name: &str, make: impl Fn((u16, u16)) -> Model) {
         write!(out, "\n== {theme}\n{}", styles(&draw(&model))).unwrap();
     }
     insta::assert_snapshot!(format!("{name}_themes"), out);
+}
+
+/// What a screen looks like in each theme, in a line: how many styles it has, and a number that changes when any cell's does. That it
+/// says the same in each, and has no colours without, is looked at right here.
+pub fn digests(model: &mut Model) -> String {
+    let before = model.look.clone();
+    let mut out = String::new();
+    for theme in THEMES {
+        model.look.theme = parsed(theme);
+        let buffer = draw(model);
+        let mut styles: Vec<String> = Vec::new();
+        let mut digest: u64 = 0xcbf2_9ce4_8422_2325;
+        for cell in &buffer.content {
+            let style = said(cell);
+            // FNV-1a: a hash that is the same everywhere and always.
+            for byte in style.bytes() {
+                digest = (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+            if !styles.contains(&style) {
+                styles.push(style);
+            }
+        }
+        if theme == "mono" {
+            let plain = |cell: &Cell| cell.fg == Color::Reset && cell.bg == Color::Reset;
+            assert!(buffer.content.iter().all(plain), "a colour without colours:\n{}", text(model));
+        }
+        writeln!(out, "{theme:<9} {:>2} styles {digest:016x}", styles.len()).unwrap();
+    }
+    model.look = before;
+    out
 }
 
 fn parsed(name: &str) -> Theme {
