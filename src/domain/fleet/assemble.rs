@@ -5,6 +5,7 @@ use crate::domain::clean::clean;
 use crate::domain::ids::{AppId, InstanceName};
 use crate::domain::labels::Role;
 use crate::domain::lock::PLACE;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An app's, by number and name. Boxed: a tree's nodes have room for many, and most apps have one.
@@ -47,7 +48,12 @@ impl Fleet {
             managed: !unmanaged,
             instances: instances.into_values().map(|instance| choose_serving(*instance)).collect(),
         });
-        Self { engine, apps: apps.collect(), busy }
+        let mut apps: Vec<App> = apps.collect();
+        apps.sort_by(|a, b| {
+            let names = || natural(&a.id.project, &b.id.project).then_with(|| natural(&a.id.app, &b.id.app));
+            a.managed.cmp(&b.managed).reverse().then_with(names)
+        });
+        Self { engine, apps, busy }
     }
 
     /// The app by `project/app`, or by `app` alone where that is unambiguous. The error is a sentence for the user.
@@ -134,4 +140,37 @@ fn choose_serving(mut instance: Instance) -> Instance {
         instance.app = Some(instance.others.remove(first));
     }
     instance
+}
+
+/// As people count: `meter-2` comes before `meter-10`.
+fn natural(a: &str, b: &str) -> Ordering {
+    let number = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let (mut a, mut b) = (a, b);
+    while let (Some(x), Some(y)) = (a.chars().next(), b.chars().next()) {
+        let (m, n) = (number(a), number(b));
+        let (order, m, n) = if m > 0 && n > 0 {
+            // However long they are: without zeros in front, the longer one is the greater one.
+            let (left, right) = (a[..m].trim_start_matches('0'), b[..n].trim_start_matches('0'));
+            (left.len().cmp(&right.len()).then_with(|| left.cmp(right)), m, n)
+        } else {
+            (x.cmp(&y), x.len_utf8(), y.len_utf8())
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+        (a, b) = (&a[m..], &b[n..]);
+    }
+    a.len().cmp(&b.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_names_count_as_numbers() {
+        let mut names = ["web-10", "web-2", "web", "api-007", "api-7b", "api-30", "7", "07x", "db"];
+        names.sort_by(|a, b| natural(a, b));
+        assert_eq!(names, ["7", "07x", "api-007", "api-7b", "api-30", "db", "web", "web-2", "web-10"]);
+    }
 }

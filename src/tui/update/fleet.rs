@@ -313,9 +313,9 @@ fn managed(model: &mut Model, what: &str) -> Option<(String, String)> {
             message: format!(
                 "{name} was not created by pitstop: it has no sandbox to keep its address while its container is replaced."
             ),
-            hint: Some(
-                "restart works on it; to get a sandbox, create the app from its Compose file with pitstop".into(),
-            ),
+            hint: Some(format!(
+                "restart works on it as it is; `:adopt {name}` gives it a sandbox at its own address, and says before what is kept"
+            )),
         });
         return None;
     }

@@ -52,6 +52,8 @@ pub fn unmanaged(pen: &mut Pen<'_>, area: Rect) {
         "",
         "They restart in place like others. No sandbox holds their address, so they restart one at a time per network, \
          and what happened to the address is observed, never promised.",
+        "",
+        "`:adopt` gives them a sandbox that holds their address; its plan says before what is kept.",
     ];
     let lines: Vec<Spans> =
         paragraphs.iter().flat_map(|p| text::wrap(p, width)).map(|line| vec![(line, Role::Dim)]).collect();
