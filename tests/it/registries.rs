@@ -177,7 +177,7 @@ fn measure(mut client: TcpStream, registry: &str, meter: &Mutex<Meter>) -> Optio
     let mut upstream = TcpStream::connect(registry).ok()?;
     let request = request.replacen("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1);
     upstream.write_all(request.as_bytes()).ok()?;
-    let (mut sent, mut bytes) = (0, [0; 65536]);
+    let (mut sent, mut bytes) = (0, vec![0; 65536]);
     loop {
         let read = upstream.read(&mut bytes).ok().filter(|read| *read > 0);
         let cut = read.is_some() && {

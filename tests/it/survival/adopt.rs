@@ -166,7 +166,8 @@ fn adopted(before: &World, world: &World, strict: Strict) -> Result<(), String> 
     let (mut names, mut wanted): (Vec<&str>, Vec<String>) =
         (world.keys().map(String::as_str).collect(), vec!["gone".into(), "stranger".into()]);
     wanted.extend(PLACES.iter().flat_map(|(_, sandbox)| [(*sandbox).to_owned(), format!("{sandbox}.r1")]));
-    (names.sort_unstable(), wanted.sort_unstable());
+    names.sort_unstable();
+    wanted.sort_unstable();
     if names == wanted { Ok(()) } else { Err(format!("there is {names:?}")) }
 }
 
