@@ -145,6 +145,10 @@ fn ten_thousand_sizes_one_after_the_other_do_no_harm() {
             let (columns, rows) = if below(8) == 0 { (220, 70) } else { (60, 20) };
             let size = (1 + below(columns), 1 + below(rows));
             terminal.backend_mut().resize(size.0, size.1);
+            // The terminal knows first.
+            if below(4) == 0 {
+                terminal.draw(|frame| pitstop::tui::view::draw(&model, frame)).unwrap();
+            }
             update(&mut model, Msg::Resize(size.0, size.1));
             let drawn = terminal.draw(|frame| pitstop::tui::view::draw(&model, frame)).unwrap();
             assert_eq!((drawn.area.width, drawn.area.height), size);
