@@ -4,8 +4,9 @@
 //! found"; then agrees on an API version and reads who answers.
 
 use super::client::{ApiVersion, Docker, LIST, READ, late, versioned, within};
-use super::error::{CONNECT, DockerError, Failure};
+use super::error::{CONNECT, DockerError, Failure, was_cut};
 use super::location::Location;
+use super::ssh::Tunnel;
 use super::{read, remote, ssh, tls};
 use crate::domain::clean::clean;
 use crate::domain::fleet::{EngineInfo, Fleet};
@@ -30,6 +31,8 @@ const FIRST: Duration = Duration::from_secs(25);
 /// A way to an engine of which nothing is known yet.
 pub struct Opened {
     client: bollard::Docker,
+    /// The way there, where that is ssh.
+    tunnel: Option<Tunnel>,
     location: Location,
 }
 
@@ -41,7 +44,8 @@ impl Docker {
 
     /// Looks at where the engine is said to listen, and says nothing to it.
     pub async fn open(location: &Location) -> Result<Opened, DockerError> {
-        Ok(Opened { client: open(location).await?, location: location.clone() })
+        let (client, tunnel) = open(location).await?;
+        Ok(Opened { client, tunnel, location: location.clone() })
     }
 }
 
@@ -59,9 +63,19 @@ impl Opened {
 
     /// Agrees on an API version and reads who answers.
     pub async fn enter(&self) -> Result<Docker, DockerError> {
-        let Self { client, location } = self;
+        let Self { client, location, tunnel } = self;
         let host = location.host.as_str();
-        let version = match tokio::time::timeout(FIRST, client.version()).await {
+        let mut answer = tokio::time::timeout(FIRST, client.version()).await;
+        if let (Ok(Err(error)), Some(tunnel)) = (&answer, tunnel)
+            && was_cut(error)
+            && tunnel.turn().await
+        {
+            answer = tokio::time::timeout(FIRST, client.version()).await;
+            if !matches!(answer, Ok(Ok(_))) {
+                tunnel.turn_back();
+            }
+        }
+        let version = match answer {
             Ok(Ok(version)) => version,
             Ok(Err(error)) => {
                 return Err(tls::explain(&error, host, location.tls.as_deref())
@@ -79,16 +93,19 @@ impl Opened {
     }
 }
 
-async fn open(location: &Location) -> Result<bollard::Docker, DockerError> {
+async fn open(location: &Location) -> Result<(bollard::Docker, Option<Tunnel>), DockerError> {
     let host = location.host.as_str();
     if let Some(path) = host.strip_prefix("unix://") {
         look_at_socket(host, Path::new(path)).await?;
-        bollard::Docker::connect_with_unix(host, NEVER, API_DEFAULT_VERSION)
-            .map_err(|error| DockerError::of_client(CONNECT, host, &error))
+        let client = bollard::Docker::connect_with_unix(host, NEVER, API_DEFAULT_VERSION)
+            .map_err(|error| DockerError::of_client(CONNECT, host, &error))?;
+        Ok((client, None))
     } else if host.starts_with("tcp://") {
-        location.tls.as_deref().map_or_else(|| remote::plain(host), |certificates| remote::secure(host, certificates))
+        let tls = location.tls.as_deref();
+        let client = tls.map_or_else(|| remote::plain(host), |certificates| remote::secure(host, certificates))?;
+        Ok((client, None))
     } else if host.starts_with("ssh://") {
-        remote::ssh(host)
+        remote::ssh(host).map(|(client, tunnel)| (client, Some(tunnel)))
     } else {
         Err(DockerError::new(CONNECT, host, Failure::Invalid, "is no unix://, tcp:// or ssh:// address"))
     }

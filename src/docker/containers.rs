@@ -142,6 +142,9 @@ impl Changes {
             return Ok(Stopped { exit_code: code(&before), killed: false, already: true });
         }
         let own = before.detail.as_ref().and_then(|detail| detail.stop_grace_ms).map(Duration::from_millis);
+        // Podman shows none where nobody said one, and would kill at once.
+        let unsaid = self.info().podman && own.is_none_or(|own| own.is_zero());
+        let grace = grace.or(unsaid.then_some(DEFAULT_GRACE));
         let deadline = grace.or(own).unwrap_or(DEFAULT_GRACE) + STOP_EXTRA;
         let (docker, stopped, shown) = (self.client().clone(), id.clone(), name.clone());
         // Detached, and without a slot: sixteen slow stops must not keep anybody from looking.

@@ -141,6 +141,9 @@ fn of_pull(mut error: DockerError, login: &Login) -> DockerError {
             error.advise("the registry limits pulls: wait, or log in with `docker login` for a higher limit")
         }
         Failure::Busy => error.advise("the registry, or the way to it, has a fault: try again later"),
+        _ if any(&["no matching manifest"]) => error.advise(
+            "the image has no version for the CPU of the engine's machine: build one for it, or name another image",
+        ),
         _ if any(&["connection refused", "no such host", "no route to host", "dial tcp"]) => {
             error.advise("the engine's machine can't reach the registry: is the address right, and does it run?")
         }

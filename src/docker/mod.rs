@@ -6,7 +6,7 @@
 //! ```text
 //! location     which engine is meant: flags, environment, Docker contexts
 //! connect      from a location to a checked connection with the API version really sent
-//! remote       connections to other machines, kept and used again      tls   certificates      ssh   a tunnel through it
+//! remote       connections to other machines, kept and used again      tls   certificates      ssh, dial   a tunnel through it, or a command there
 //! client       the connection, to read (`Docker`) or also to change (`Changes`): one deadline per request, few at once
 //! error        what went wrong, in words for the person who has to act
 //! containers   list, inspect, start, stop, remove …      create   sandboxes and app containers
@@ -34,6 +34,7 @@ mod container_files;
 mod containers;
 mod create;
 mod credentials;
+mod dial;
 mod drain_note;
 mod error;
 mod exec;

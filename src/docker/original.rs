@@ -10,7 +10,7 @@ use crate::domain::adopt::Original;
 use crate::domain::clean::clean;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{ContainerId, ImageRef};
-use crate::domain::labels::COMPOSE_SERVICE;
+use crate::domain::labels::{COMPOSE_DIRECTORY, COMPOSE_FILES, COMPOSE_SERVICE};
 use crate::domain::spec::{
     AppSpec, ContainerSpec, Healthcheck, Logging, Mount, MountKind, NetworkAttach, PublishedPort, Resources,
     RestartPolicy, SandboxSpec,
@@ -22,6 +22,7 @@ use bollard::models::{
 use bollard::query_parameters::InspectContainerOptions;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
 /// What Compose writes on its containers: carried over, it would take ours for its own.
 const COMPOSE: &str = "com.docker.compose.";
@@ -78,6 +79,8 @@ const SHM: i64 = 64 << 20;
 pub(super) struct Defaults {
     pub log_driver: String,
     pub cgroupns: String,
+    /// It shows 0 s to stop where nobody said anything.
+    pub podman: bool,
 }
 
 impl Docker {
@@ -94,6 +97,7 @@ impl Docker {
         let defaults = Defaults {
             log_driver: info.logging_driver.unwrap_or_default(),
             cgroupns: if cgroupns { "private" } else { "host" }.into(),
+            podman: self.info().podman,
         };
         let image = match &seen.image {
             Some(image) => match self.call("inspect image", image, READ, self.client().inspect_image(image)).await {
@@ -141,8 +145,17 @@ pub(super) fn original(seen: ContainerInspectResponse, image: &ImageConfig, defa
         obstacles: obstacles(&config, &host),
         spec: AppSpec { image: reference.or(seen.image).unwrap_or_default(), container, sandbox, ..AppSpec::default() },
         sandbox: now,
+        files: files(config.labels.unwrap_or_default()),
         losses: losses.0,
     }
+}
+
+/// Compose v2 writes whole paths, v1 those that it was given.
+fn files(mut labels: HashMap<String, String>) -> Vec<String> {
+    let directory = PathBuf::from(labels.remove(COMPOSE_DIRECTORY).unwrap_or_default());
+    let files = labels.remove(COMPOSE_FILES).unwrap_or_default();
+    let files = files.split(',').map(str::trim).filter(|file| !file.is_empty() && *file != "-");
+    files.map(|file| clean(&directory.join(file).to_string_lossy())).collect()
 }
 
 /// What can't be kept.
@@ -190,7 +203,10 @@ fn container(
         |own: &Option<String>, image: &Option<String>| some(own.as_ref()).filter(|own| Some(own) != image.as_ref());
     let (_, sysctls) = sysctls(host);
     let ulimit = |limit: &bollard::models::ResourcesUlimits| {
-        Some((limit.name.clone()?, (limit.soft.unwrap_or_default(), limit.hard.unwrap_or_default())))
+        // Podman shows `RLIMIT_NOFILE`, and takes `nofile`.
+        let name = limit.name.clone()?;
+        let name = name.strip_prefix("RLIMIT_").map(str::to_lowercase).unwrap_or(name);
+        Some((name, (limit.soft.unwrap_or_default(), limit.hard.unwrap_or_default())))
     };
     let memory = positive(host.memory);
     ContainerSpec {
@@ -204,7 +220,11 @@ fn container(
         healthcheck: healthcheck(config.healthcheck.as_ref(), image.healthcheck.as_ref(), losses),
         restart: host.restart_policy.clone().map_or(RestartPolicy::No, |policy| read::restart(Some(policy))),
         stop_signal: differs(&config.stop_signal, &image.stop_signal),
-        stop_grace_ms: config.stop_timeout.and_then(|s| u64::try_from(s).ok()).map(|s| s.saturating_mul(1000)),
+        stop_grace_ms: config
+            .stop_timeout
+            .and_then(|s| u64::try_from(s).ok())
+            .filter(|s| *s > 0 || !defaults.podman)
+            .map(|s| s.saturating_mul(1000)),
         init: host.init,
         tty: config.tty.unwrap_or_default(),
         stdin_open: config.open_stdin.unwrap_or_default(),
@@ -257,6 +277,9 @@ fn sandbox(
         let end = &endpoints[network];
         if end.driver_opts.as_ref().is_some_and(|options| !options.is_empty()) {
             losses.say(format!("the driver options of its connection to {network} are not kept"));
+        }
+        if end.gw_priority.is_some_and(|priority| priority != 0) {
+            losses.say(format!("the gateway priority of {network} is not kept: the first network is the way out"));
         }
         if end.links.as_ref().is_some_and(|links| !links.is_empty()) {
             losses.say(format!("its links on {network} are not kept: other containers are found by their own names"));
@@ -489,7 +512,11 @@ fn is_own(key: &str, value: &Value, defaults: &Defaults) -> bool {
         // Made out of nothing by the engine; an empty list is a wish (--security-opt systempaths=unconfined).
         ("MaskedPaths" | "ReadonlyPaths", Value::Array(paths)) => paths.is_empty(),
         ("IpcMode", Value::String(mode)) => !matches!(mode.as_str(), "" | "private" | "shareable"),
-        ("Runtime", Value::String(runtime)) => !matches!(runtime.as_str(), "" | "runc" | "io.containerd.runc.v2"),
+        // Podman's word for whichever it uses.
+        ("Runtime", Value::String(runtime)) => {
+            !matches!(runtime.as_str(), "" | "runc" | "io.containerd.runc.v2" | "oci")
+        }
+        ("PidMode", Value::String(mode)) => !matches!(mode.as_str(), "" | "private"),
         ("CgroupnsMode", Value::String(mode)) => !mode.is_empty() && *mode != defaults.cgroupns,
         ("MemorySwappiness", Value::Number(number)) => number.as_i64() != Some(-1),
         (_, Value::Null | Value::Bool(false)) => false,

@@ -35,9 +35,10 @@ pub(super) fn secure(host: &str, certificates: &Path) -> Result<bollard::Docker,
     through(connector.wrap_connector(tcp), host, &format!("https://{}", address(host)))
 }
 
-/// An engine behind an ssh server.
-pub(super) fn ssh(host: &str) -> Result<bollard::Docker, DockerError> {
-    through(Tunnel::to(host)?, host, "http://docker")
+/// An engine behind an ssh server, and the way there.
+pub(super) fn ssh(host: &str) -> Result<(bollard::Docker, Tunnel), DockerError> {
+    let tunnel = Tunnel::to(host)?;
+    Ok((through(tunnel.clone(), host, "http://docker")?, tunnel))
 }
 
 /// `far:2376` of `tcp://far:2376`

@@ -3,7 +3,11 @@
 //! Each connection to the engine is a channel in that one ssh connection. The user's own ssh configuration, agent and
 //! known hosts count. Nobody is asked anything: what ssh would ask for is an error with what to do. It begins again when
 //! it has ended, and ends with this process, however that ends: its standard input is open as long as that.
+//!
+//! Where the sshd there does not forward sockets, each connection is an ssh of its own that runs `docker system dial-stdio`
+//! there, as the docker CLI has it.
 
+use super::dial::{Spoken, Way};
 use super::error::{CONNECT, DockerError, Failure, was_cut};
 use bollard::errors::Error as ClientError;
 use http::Uri;
@@ -16,19 +20,25 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStderr, Command};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore, watch};
 
 /// Where an engine's socket is when the address names none.
 const SOCKET: &str = "/var/run/docker.sock";
 
 /// From ssh's start until the socket leads somewhere.
 const LAUNCH: Duration = Duration::from_secs(20);
+
+/// How long ssh may take to say why a connection came to nothing.
+const WORDS: Duration = Duration::from_secs(2);
+
+/// How many ssh may begin at once.
+const DOORS: usize = 4;
 
 /// What ssh says is kept up to here.
 const SAID: usize = 2000;
@@ -41,6 +51,12 @@ const MARK: &str = "pitstop-ssh ";
 pub(super) struct Tunnel {
     to: Arc<Destination>,
     open: Arc<Mutex<Option<Open>>>,
+    /// ssh has said that a connection came to nothing there: nobody listens, or sockets are not forwarded.
+    refused: Arc<watch::Sender<bool>>,
+    /// Each connection is a command there.
+    by_command: Arc<AtomicBool>,
+    /// So many log in at a time: sshd drops the eleventh.
+    doors: Arc<Semaphore>,
 }
 
 /// Where an `ssh://` address leads.
@@ -67,18 +83,46 @@ impl Tunnel {
     /// The way to `ssh://[USER@]HOST[:PORT][/SOCKET]`; nothing is opened yet.
     pub(super) fn to(url: &str) -> Result<Self, DockerError> {
         let to = Destination::parse(url).map_err(|words| DockerError::new(CONNECT, url, Failure::Invalid, &words))?;
-        Ok(Self { to: Arc::new(to), open: Arc::default() })
+        Ok(Self {
+            to: Arc::new(to),
+            open: Arc::default(),
+            refused: Arc::new(watch::Sender::new(false)),
+            by_command: Arc::default(),
+            doors: Arc::new(Semaphore::new(DOORS)),
+        })
+    }
+
+    /// Takes the other way from now on, if ssh says that the first led nowhere: its words come beside the connection's end.
+    pub(super) async fn turn(&self) -> bool {
+        let mut refused = self.refused.subscribe();
+        let said = async { refused.wait_for(|refused| *refused).await.is_ok() };
+        if !matches!(tokio::time::timeout(WORDS, said).await, Ok(true)) {
+            return false;
+        }
+        self.by_command.store(true, Ordering::Relaxed);
+        *self.open.lock().await = None;
+        true
+    }
+
+    /// The other way leads nowhere either.
+    pub(super) fn turn_back(&self) {
+        self.refused.send_replace(false);
+        self.by_command.store(false, Ordering::Relaxed);
     }
 
     /// A connection to the engine's socket.
-    async fn dial(self) -> Result<TokioIo<UnixStream>, DockerError> {
+    async fn dial(self) -> Result<TokioIo<Way>, DockerError> {
+        if self.by_command.load(Ordering::Relaxed) {
+            let _door = self.doors.acquire().await;
+            return Ok(TokioIo::new(Way::Command(Box::new(self.to.command().await?))));
+        }
         let to = self.to.clone();
         let failed = |words: &str| DockerError::new(CONNECT, &to.url, Failure::Refused, words);
         // In a task of its own: who waits may give up before ssh is there, and the next one finds it.
         let socket =
             tokio::spawn(async move { self.socket().await }).await.map_err(|error| failed(&error.to_string()))??;
         let stream = UnixStream::connect(&socket).await.map_err(|error| failed(&format!("ssh ended: {error}")))?;
-        Ok(TokioIo::new(stream))
+        Ok(TokioIo::new(Way::Socket(stream)))
     }
 
     /// The socket that leads there; starts ssh where none runs.
@@ -90,7 +134,7 @@ impl Tunnel {
             return Ok(open.dir.socket());
         }
         *open = None;
-        let Ok(new) = tokio::time::timeout(LAUNCH, launch(&self.to)).await else {
+        let Ok(new) = tokio::time::timeout(LAUNCH, launch(&self.to, &self.refused)).await else {
             let words = format!("ssh to {} took longer than {} s", self.to.name, LAUNCH.as_secs());
             return Err(DockerError::new(CONNECT, &self.to.url, Failure::Timeout, &words));
         };
@@ -137,6 +181,41 @@ impl Destination {
     /// ssh's command line: a socket here leads to the one there, and a command there says whether that can be used.
     fn arguments(&self, here: &Path) -> Vec<String> {
         let socket = &self.socket;
+        let mut all = Self::options();
+        all.extend(["-L".to_owned(), format!("{}:{socket}", here.display())]);
+        let look = format!(
+            "if [ ! -S {socket} ]; then s=missing; elif [ ! -w {socket} ]; then s=denied; else s=ready; fi; \
+             echo {MARK}$s; exec cat >/dev/null"
+        );
+        all.extend(self.place());
+        all.push(format!("exec sh -c '{look}'"));
+        all
+    }
+
+    /// An ssh that is itself a connection to the engine.
+    async fn command(&self) -> Result<Spoken, DockerError> {
+        let mut all = Self::options();
+        all.extend(self.place());
+        let socket = &self.socket;
+        all.push(format!(
+            "exec sh -c 'command -v docker >/dev/null || {{ echo {MARK}missing; exit; }}; \
+             echo {MARK}ready; exec docker -H unix://{socket} system dial-stdio'"
+        ));
+        let fail = |words: &str| DockerError::new(CONNECT, &self.url, Failure::Refused, words);
+        let mut ssh = spawn(&all).map_err(|error| fail(&format!("can't run ssh: {error}")))?;
+        tokio::spawn(log(ssh.stderr.take(), Arc::default()));
+        let begun = tokio::time::timeout(LAUNCH, Spoken::begin(ssh, MARK)).await;
+        match begun.map_err(|_| fail("ssh was not there in time"))?.map_err(|error| fail(&format!("ssh: {error}")))? {
+            Some((spoken, state)) if state == "ready" => Ok(spoken),
+            Some(_) => {
+                Err(fail("the sshd there forwards no sockets, and there is no docker command for the other way")
+                    .advise("allow AllowStreamLocalForwarding in its sshd_config, or install the docker CLI there"))
+            }
+            None => Err(fail("ssh ended before it was there")),
+        }
+    }
+
+    fn options() -> Vec<String> {
         let mut all: Vec<String> = ["-T", "-x", "-a"].map(str::to_owned).to_vec();
         for option in [
             "BatchMode=yes",
@@ -155,14 +234,15 @@ impl Destination {
         ] {
             all.extend(["-o".to_owned(), option.to_owned()]);
         }
-        all.extend(["-L".to_owned(), format!("{}:{socket}", here.display())]);
+        all
+    }
+
+    /// Whom to log in as, at which port and where.
+    fn place(&self) -> Vec<String> {
+        let mut all = Vec::new();
         all.extend(self.user.iter().flat_map(|user| ["-l".to_owned(), user.clone()]));
         all.extend(self.port.iter().flat_map(|port| ["-p".to_owned(), port.to_string()]));
-        let look = format!(
-            "if [ ! -S {socket} ]; then s=missing; elif [ ! -w {socket} ]; then s=denied; else s=ready; fi; \
-             echo {MARK}$s; exec cat >/dev/null"
-        );
-        all.extend(["--".to_owned(), self.name.clone(), format!("exec sh -c '{look}'")]);
+        all.extend(["--".to_owned(), self.name.clone()]);
         all
     }
 
@@ -211,22 +291,13 @@ pub(super) fn explain(error: &ClientError, host: &str) -> Option<DockerError> {
     })
 }
 
-async fn launch(to: &Destination) -> Result<Open, DockerError> {
+async fn launch(to: &Destination, refused: &Arc<watch::Sender<bool>>) -> Result<Open, DockerError> {
     let fail = |words: String| DockerError::new(CONNECT, &to.url, Failure::Refused, &words);
     let dir = Directory::new().map_err(|error| fail(format!("no directory for ssh's socket: {error}")))?;
-    let mut ssh = Command::new("ssh")
-        .args(to.arguments(&dir.socket()))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        // Ctrl-C is for us: what runs goes on through ssh to its safe point.
-        .process_group(0)
-        .spawn()
-        .map_err(|error| {
-            let words = format!("can't run ssh: {error}");
-            fail(words).advise("install the OpenSSH client; it has to be in the PATH")
-        })?;
+    let mut ssh = spawn(&to.arguments(&dir.socket())).map_err(|error| {
+        let words = format!("can't run ssh: {error}");
+        fail(words).advise("install the OpenSSH client; it has to be in the PATH")
+    })?;
     let (out, err) = (ssh.stdout.take(), ssh.stderr.take());
     let state = async {
         let mut lines = BufReader::new(out?).lines();
@@ -250,8 +321,20 @@ async fn launch(to: &Destination) -> Result<Open, DockerError> {
     }
     // Read on, so that it never waits for a reader.
     tokio::spawn(async move { while let Ok(Some(_)) = rest.next_line().await {} });
-    tokio::spawn(log(err));
+    tokio::spawn(log(err, refused.clone()));
     Ok(Open { ssh, dir })
+}
+
+fn spawn(arguments: &[String]) -> io::Result<Child> {
+    Command::new("ssh")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        // Ctrl-C is for us: what runs goes on through ssh to its safe point.
+        .process_group(0)
+        .spawn()
 }
 
 /// What ssh said until it ended.
@@ -269,10 +352,15 @@ async fn said(err: Option<ChildStderr>) -> String {
     said
 }
 
-async fn log(err: Option<ChildStderr>) {
+/// Writes down what ssh says, and hears when a connection comes to nothing.
+async fn log(err: Option<ChildStderr>, refused: Arc<watch::Sender<bool>>) {
     let Some(err) = err else { return };
     let mut lines = BufReader::new(err).lines();
     while let Ok(Some(line)) = lines.next_line().await {
+        // `channel 2: open failed: …`, with one reason for both.
+        if line.contains(": open failed: ") {
+            refused.send_replace(true);
+        }
         tracing::info!("ssh: {}", crate::domain::clean::clean(&line));
     }
 }
@@ -305,9 +393,9 @@ impl Drop for Directory {
 }
 
 impl tower_service::Service<Uri> for Tunnel {
-    type Response = TokioIo<UnixStream>;
+    type Response = TokioIo<Way>;
     type Error = DockerError;
-    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<UnixStream>, DockerError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Way>, DockerError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DockerError>> {
         Poll::Ready(Ok(()))

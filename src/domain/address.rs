@@ -108,7 +108,16 @@ pub fn holes_below(network: &NetworkSeen, ip: Ipv4Addr) -> usize {
 /// Anything else may have been the engine's own choice, on which that fails before Engine 29.1.
 pub fn is_configured(network: &NetworkSeen) -> bool {
     network.labels.contains_key(labels::PROJECT)
-        || network.pools.iter().any(|pool| pool.ip_range.is_some() || pool.gateway.is_none())
+        || network.pools.iter().any(|pool| Block::parse(&pool.subnet).is_some() && somebody_chose(pool))
+}
+
+/// The same for IPv6: each family is asked for by its own subnet.
+pub fn is_configured_for_ipv6(network: &NetworkSeen) -> bool {
+    network.pools.iter().any(|pool| pool.subnet.contains(':') && somebody_chose(pool))
+}
+
+fn somebody_chose(pool: &Subnet) -> bool {
+    pool.ip_range.is_some() || pool.gateway.is_none()
 }
 
 #[cfg(test)]
@@ -148,6 +157,23 @@ mod tests {
         assert_eq!(next_dynamic(&ours, &ips(&[])), Some(Ipv4Addr::new(10, 1, 0, 128)));
         let tiny = Subnet { subnet: "10.1.0.0/30".into(), ..Subnet::default() };
         assert_eq!(next_dynamic(&tiny, &ips(&[[10, 1, 0, 2]])), None);
+    }
+
+    #[test]
+    fn each_family_is_asked_for_by_its_own_subnet() {
+        let pool = |subnet: &str, gateway: Option<&str>| Subnet {
+            subnet: subnet.into(),
+            gateway: gateway.map(Into::into),
+            ..Subnet::default()
+        };
+        let on = |pools: Vec<Subnet>| {
+            let seen = NetworkSeen { pools, ..NetworkSeen::default() };
+            (is_configured(&seen), is_configured_for_ipv6(&seen))
+        };
+        let engine_s = pool("192.168.16.0/20", Some("192.168.16.1"));
+        assert_eq!(on(vec![engine_s.clone(), pool("fd00:77::/64", None)]), (false, true));
+        assert_eq!(on(vec![pool("10.1.0.0/24", None), pool("fd00:77::/64", Some("fd00:77::1"))]), (true, false));
+        assert_eq!(on(vec![engine_s]), (false, false));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Original {
     pub sandbox: SandboxSpec,
     /// Its IPv4 address by network, where nobody had asked for it: the engine chose.
     pub chosen: BTreeMap<String, String>,
+    /// The files that Compose made it from.
+    pub files: Vec<String>,
     /// What can't be kept, a sentence each: done only with consent.
     pub losses: Vec<String>,
     /// Why it can't be adopted at all, a sentence each.

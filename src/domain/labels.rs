@@ -30,6 +30,8 @@ pub const GUEST: &str = "io.pitstop.guest";
 /// Compose's own labels, by which unmanaged containers find their app (v1 and v2).
 pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
 pub const COMPOSE_SERVICE: &str = "com.docker.compose.service";
+pub const COMPOSE_FILES: &str = "com.docker.compose.project.config_files";
+pub const COMPOSE_DIRECTORY: &str = "com.docker.compose.project.working_dir";
 pub const COMPOSE_NUMBER: &str = "com.docker.compose.container-number";
 
 /// The addresses an app container remembers; nothing where a stranger wrote something else.

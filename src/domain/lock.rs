@@ -28,6 +28,9 @@ pub const STILLBORN: Duration = Duration::from_secs(5);
 /// For so long its maker relies on it: less than that, for what is sent arrives later.
 pub const UNSTARTED: Duration = Duration::from_secs(4);
 
+/// What containers are called that only hold an address for a moment, before the operation and a number.
+pub const PLACE: &str = "pitstop-place-";
+
 /// The longest name an engine's object has here.
 const LONGEST: usize = 128;
 

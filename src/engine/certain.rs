@@ -6,8 +6,8 @@
 use super::clock;
 use super::outage::Outage;
 use crate::docker::{
-    AppCreation, Changes, DockerError, DrainNote, Exec, ExecEnd, Failure, Holding, LockSeen, PullProgress,
-    SandboxCreation, Stopped, Watch,
+    AppCreation, Changes, DockerError, DrainNote, Exec, ExecEnd, Failure, Holding, LockSeen, PlaceCreation,
+    PullProgress, SandboxCreation, Stopped, Watch,
 };
 use crate::domain::facts::ImageSeen;
 use crate::domain::fleet::{Container, NetworkSeen, State};
@@ -53,6 +53,7 @@ impl Deref for Certain {
 enum Change<'a> {
     Sandbox(&'a SandboxCreation),
     App(&'a AppCreation),
+    Place(&'a PlaceCreation),
     /// With when it was started last.
     Start(&'a ContainerId, Option<Timestamp>),
     Stop(&'a ContainerId, Option<Duration>),
@@ -146,6 +147,10 @@ impl Certain {
 
     pub async fn create_app(&self, creation: &AppCreation) -> Result<ContainerId, DockerError> {
         self.container(Change::App(creation), &creation.name).await
+    }
+
+    pub async fn create_place(&self, creation: &PlaceCreation) -> Result<ContainerId, DockerError> {
+        self.container(Change::Place(creation), &creation.name).await
     }
 
     pub async fn start(&self, id: &ContainerId) -> Result<(), DockerError> {
@@ -310,6 +315,7 @@ impl Certain {
         match *change {
             Change::Sandbox(creation) => return self.make_sandbox(creation).await.map(Made::Container),
             Change::App(creation) => return to.create_app(creation).await.map(Made::Container),
+            Change::Place(creation) => return to.create_place(creation).await.map(Made::Container),
             Change::Stop(id, grace) => return to.stop(id, grace).await.map(Made::Stopped),
             Change::SandboxImage(given) => return to.ensure_sandbox_image(given).await.map(Made::Image),
             Change::Start(id, _) => to.start(id).await,
@@ -348,7 +354,7 @@ impl Certain {
 
     async fn kind(&self, change: &Change<'_>) -> unknown::Change {
         match change {
-            Change::Sandbox(_) | Change::App(_) => unknown::Change::Create,
+            Change::Sandbox(_) | Change::App(_) | Change::Place(_) => unknown::Change::Create,
             Change::Start(..) => unknown::Change::Start,
             Change::Stop(_, Some(grace)) => unknown::Change::Stop { grace: *grace },
             Change::Stop(id, None) => {
@@ -380,6 +386,10 @@ impl Certain {
                 ..seen
             }),
             Change::App(creation) => of(at.find(&creation.name).await?, &|container, seen| Seen {
+                ours: is_made_by(container, &creation.labels),
+                ..seen
+            }),
+            Change::Place(creation) => of(at.find(&creation.name).await?, &|container, seen| Seen {
                 ours: is_made_by(container, &creation.labels),
                 ..seen
             }),

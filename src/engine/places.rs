@@ -8,9 +8,10 @@ use super::make::refuses_pins;
 use super::perform::{Context, Done, Failed, Job, Outcome, Product};
 use crate::docker::{PlaceCreation, is_predefined};
 use crate::domain::address::{self, HOLES};
-use crate::domain::fleet::NetworkSeen;
+use crate::domain::fleet::{Container, NetworkSeen};
 use crate::domain::ids::{AppId, ContainerId, ObjectName};
 use crate::domain::labels::{OwnLabels, Role};
+use crate::domain::lock::PLACE;
 use crate::domain::plan::{SandboxDraft, StepId};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,6 +71,7 @@ pub(super) async fn reserve(
         lease,
         made: 0,
     };
+    sweep(docker, app, context.op.as_str()).await;
     let mut places = Places::default();
     let mut said = Vec::new();
     let mut failed = None;
@@ -157,22 +159,32 @@ impl Maker<'_> {
 
     async fn fill(&mut self, network: &str, count: usize) -> Result<Vec<ContainerId>, Failed> {
         let mut fillers = Vec::new();
+        let mut failed = None;
         for _ in 0..count {
-            fillers.push(self.create(network, None).await?);
+            match self.create(network, None).await {
+                Ok(filler) => fillers.push(filler),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
         }
-        let started = join_all(fillers.iter().map(|id| self.docker.start(id))).await;
-        match started.into_iter().find_map(Result::err) {
+        if failed.is_none() {
+            let started = join_all(fillers.iter().map(|id| self.docker.start(id))).await;
+            failed = started.into_iter().find_map(Result::err).map(Failed::from);
+        }
+        match failed {
             None => Ok(fillers),
             Some(error) => {
                 give_back(self.docker, &fillers).await;
-                Err(error.into())
+                Err(error)
             }
         }
     }
 
     async fn create(&mut self, network: &str, ip: Option<Ipv4Addr>) -> Result<ContainerId, Failed> {
         self.made += 1;
-        let name = format!("pitstop-place-{}-{}-{}", self.op, self.step, self.made);
+        let name = format!("{PLACE}{}-{}-{}", self.op, self.step, self.made);
         let creation = PlaceCreation {
             name: ObjectName::new(name).map_err(|error| Failed::new(error.to_string()))?,
             image: self.image.clone(),
@@ -183,6 +195,21 @@ impl Maker<'_> {
         };
         Ok(self.docker.create_place(&creation).await?)
     }
+}
+
+/// Removes what an operation that died has reserved here: those that run would end by themselves, those that it did not get to
+/// start never. Nobody else is at this app, whose lock is ours.
+async fn sweep(docker: &Certain, app: &AppId, op: &str) {
+    let all = match docker.list().await {
+        Ok(all) => all,
+        Err(error) => return tracing::warn!(%error, "can't look what an earlier operation left"),
+    };
+    let is_left = |one: &Container| {
+        let own = one.own.as_ref().is_some_and(|own| own.app == *app && own.operation != op);
+        own && one.name.starts_with(PLACE)
+    };
+    let left: Vec<ContainerId> = all.into_iter().filter(is_left).map(|one| one.id).collect();
+    give_back(docker, &left).await;
 }
 
 /// Gives back what was reserved; what is gone already is fine.

@@ -44,6 +44,8 @@ pub struct Seen {
     pub runs: u64,
     /// Its sandbox holds it back: it runs, and does not serve.
     pub held: bool,
+    /// Its restart policy, in the engine's word.
+    pub restart: String,
 }
 
 /// What tests do to the engine and see of it. Cheap to clone.
@@ -158,6 +160,7 @@ impl Control {
                 joins: container.joins.clone(),
                 runs: container.state.run,
                 held: container.state.held.is_some(),
+                restart: container.host["RestartPolicy"]["Name"].as_str().unwrap_or_default().to_owned(),
             };
             world.containers.values().map(|container| (container.name.clone(), seen(container))).collect()
         })

@@ -105,17 +105,15 @@ impl Engine {
                 let same = world.find(&id).is_ok_and(|seen| seen.runs() && seen.state.run == run);
                 (!same).then_some(())
             });
-            let lock = engine.look(|world| world.find(&id).is_ok_and(Container::is_lock));
+            let lease = engine.look(|world| world.find(&id).ok().and_then(Container::lease));
             // With an input, its lease is renewed or not by what comes there; without one, as before it came or after an engine
             // that died has lost it, it runs out.
             let unheld = async {
-                if !lock {
-                    std::future::pending::<()>().await;
-                }
+                let Some(lease) = lease else { return std::future::pending().await };
                 let alone = |world: &World| world.find(&id).is_ok_and(|seen| seen.inputs == 0).then_some(());
                 loop {
                     engine.until(alone).await;
-                    tokio::time::sleep(LEASE).await;
+                    tokio::time::sleep(lease).await;
                     if engine.look(|world| alone(world).is_some()) {
                         break;
                     }
@@ -263,6 +261,13 @@ impl Container {
     pub(super) fn is_lock(&self) -> bool {
         let command = words(&self.config["Entrypoint"]).into_iter().chain(words(&self.config["Cmd"]));
         self.behaviour.guest && command.into_iter().any(|word| word == "lock" || word == "--until-stdin-closes")
+    }
+
+    /// How long it runs without a word from whoever holds its input; `None`: it is no lock.
+    fn lease(&self) -> Option<Duration> {
+        let command = words(&self.config["Cmd"]);
+        let told = command.iter().skip_while(|word| *word != "--lease-ms").nth(1).and_then(|ms| ms.parse().ok());
+        self.is_lock().then(|| told.map_or(LEASE, Duration::from_millis))
     }
 
     /// Does its policy start it again after this end?

@@ -1,6 +1,8 @@
 //! What the documentation points at exists, and the floors it draws are the floors that are enforced.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
 use super::floors::{FLOORS, files, root};
 
@@ -48,7 +50,8 @@ fn the_page_of_keys_is_what_the_program_prints() {
 #[test]
 fn what_the_pages_point_at_exists() {
     let mut broken = Vec::new();
-    for page in files(&root(), "md") {
+    // What others wrote points at others' files.
+    for page in files(&root(), "md").into_iter().filter(|page| !page.ends_with("THIRD-PARTY.md")) {
         let text = std::fs::read_to_string(&page).unwrap();
         let beside = page.parent().unwrap_or(Path::new("/"));
         let targets = links(&text).into_iter().map(|target| (target, beside.join(target)));
@@ -80,4 +83,30 @@ fn links_paths_and_drawings_are_read_as_written() {
     assert_eq!(named_paths(page), ["src/a.rs", "scripts/test", "tests/it/a.rs"]);
     let page = "//! ```text\n//! main.rs\n//! cli/ tui/   front ends\n//! domain/  values\n//! x/\n//! ```\n//! y/\n";
     assert_eq!(drawn_floors(page), [vec!["main"], vec!["cli", "tui"], vec!["domain"]]);
+}
+
+/// The crates of THIRD-PARTY.md, as `name version`.
+fn licensed() -> BTreeSet<String> {
+    let page = std::fs::read_to_string(root().join("THIRD-PARTY.md")).expect("scripts/third-party writes it");
+    let rows =
+        page.lines().skip_while(|line| !line.starts_with("|---")).skip(1).take_while(|line| line.starts_with("| "));
+    rows.map(|row| row.split('|').nth(1).expect("a crate").trim().to_owned()).collect()
+}
+
+#[test]
+fn the_licences_passed_on_are_those_of_the_crates_that_are_in_the_program() {
+    let crates = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"].into_iter().flat_map(|target| {
+        let edges = ["--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"];
+        let mut tree = Command::new(env!("CARGO"));
+        tree.args(["tree", "--locked", "--offline", "--target", target]).args(edges).current_dir(root());
+        let tree = tree.output().expect("cargo runs");
+        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+        let text = String::from_utf8(tree.stdout).expect("text");
+        text.lines()
+            .map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ").replace(" v", " "))
+            .collect::<Vec<_>>()
+    });
+    let mut crates: BTreeSet<String> = crates.filter(|name| !name.is_empty()).collect();
+    crates.remove(&format!("pitstop {}", env!("CARGO_PKG_VERSION")));
+    assert_eq!(licensed(), crates, "scripts/third-party writes THIRD-PARTY.md anew");
 }

@@ -5,11 +5,14 @@ use crate::support::docker::Engine;
 use crate::support::images;
 use crate::support::pitstop::{Output, Pitstop};
 use crate::support::registry::{LOGIN, Registry, config_with};
+use pitstop::docker::image_archive::{self, Image, Layer};
+use pitstop::docker::sandbox_image::GUEST_PATH;
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Creates an app of `image` with a Docker configuration of that text, if any, and takes it away again.
 #[track_caller]
@@ -143,4 +146,134 @@ fn a_registry_that_is_busy_is_asked_again_and_one_that_refuses_is_not() {
     let (out, asked) = through("403 Forbidden", usize::MAX);
     assert!(asked <= 4, "not asked again by us: {asked}");
     says(out, 1, &["there is no login for"]);
+}
+
+/// In front of a registry: how many bytes it sent for each path, and where it is to break off, once.
+#[derive(Default)]
+struct Meter {
+    sent: BTreeMap<String, Vec<usize>>,
+    cut: Option<(String, usize)>,
+}
+
+/// One request a connection, so that each is seen.
+fn metered(registry: &str, meter: &Arc<Mutex<Meter>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (registry, meter) = (registry.to_owned(), meter.clone());
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let (registry, meter) = (registry.clone(), meter.clone());
+            std::thread::spawn(move || measure(client, &registry, &meter));
+        }
+    });
+    address
+}
+
+fn measure(mut client: TcpStream, registry: &str, meter: &Mutex<Meter>) -> Option<()> {
+    let mut first = [0; 8192];
+    let length = client.read(&mut first).ok()?;
+    let request = String::from_utf8_lossy(&first[..length]).into_owned();
+    let path = request.strip_prefix("GET ").or(request.strip_prefix("HEAD "))?.split(' ').next()?.to_owned();
+    let mut upstream = TcpStream::connect(registry).ok()?;
+    let request = request.replacen("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1);
+    upstream.write_all(request.as_bytes()).ok()?;
+    let (mut sent, mut bytes) = (0, [0; 65536]);
+    loop {
+        let read = upstream.read(&mut bytes).ok().filter(|read| *read > 0);
+        let cut = read.is_some() && {
+            let cut = &mut meter.lock().unwrap().cut;
+            cut.take_if(|(blob, most)| path.ends_with(blob.as_str()) && sent + bytes.len() > *most).is_some()
+        };
+        let Some(read) = read.filter(|_| !cut) else { break };
+        if client.write_all(&bytes[..read]).is_err() {
+            break;
+        }
+        sent += read;
+    }
+    meter.lock().unwrap().sent.entry(path).or_default().push(sent);
+    let _ = client.shutdown(Shutdown::Both);
+    Some(())
+}
+
+#[test]
+fn a_pull_that_is_cut_in_the_middle_of_a_layer_goes_on_there() {
+    let daemon = PrivateDockerd::start(&Options::default());
+    let engine = daemon.engine();
+    let registry = Registry::start_closed_in(&daemon);
+    let image = images::big(&engine, "v1", 24);
+    registry.push(&engine, &image, "shop/web:1");
+    engine.docker(&["rmi", &image]);
+    let meter = Arc::new(Mutex::new(Meter::default()));
+    let address = daemon.inside(|| metered(&registry.address, &meter));
+    let layer = 8 << 20;
+    let pulled = || pull(&engine, &format!("{address}/shop/web:1"), Some(&config_with(&address, LOGIN)));
+    let layers = || -> Vec<(String, Vec<usize>)> {
+        let sent = std::mem::take(&mut meter.lock().unwrap().sent);
+        let sizes = |sent: &[usize]| sent.iter().filter(|one| **one > 1 << 20).copied().collect::<Vec<_>>();
+        let blobs = sent.into_iter().filter(|(path, _)| path.contains("/blobs/"));
+        blobs.map(|(path, sent)| (path, sizes(&sent))).filter(|(_, sent)| !sent.is_empty()).collect()
+    };
+    says(pulled(), 0, &[]);
+    let whole = layers();
+    assert!(whole.len() == 3 && whole.iter().all(|(_, sent)| sent.len() == 1 && sent[0] > layer), "{whole:?}");
+
+    // Broken off at its half: the rest of that layer is asked for, and nothing else again.
+    let (blob, _) = &whole[1];
+    meter.lock().unwrap().cut = Some((blob.clone(), layer / 2));
+    says(pulled(), 0, &[]);
+    assert!(meter.lock().unwrap().cut.is_none(), "it was broken off");
+    for ((path, before), (_, now)) in whole.iter().zip(layers()) {
+        let (once, again): (usize, usize) = (before.iter().sum(), now.iter().sum());
+        let parts = if path == blob { 2 } else { 1 };
+        assert!(now.len() == parts && again < once + (256 << 10), "{path}: {before:?}, then {now:?}");
+    }
+}
+
+/// An image for another CPU, loaded.
+fn foreign(engine: &Engine, tag: &str) {
+    let arch = if cfg!(target_arch = "aarch64") { "amd64" } else { "arm64" };
+    let layers = [Layer::of_file(GUEST_PATH, 0o755, b"\x7fELF of some other kind").unwrap()];
+    let config = Image { arch, cmd: &["serve"], ..Image::default() }.config(&layers);
+    engine.feed(&["load"], &image_archive::archive(tag, &config, &layers).unwrap()).unwrap();
+}
+
+#[test]
+fn an_image_for_another_cpu_is_named() {
+    let daemon = PrivateDockerd::start(&Options::default());
+    let engine = daemon.engine();
+    let registry = Registry::start_in(&daemon);
+    let pitstop = Pitstop::on(&engine);
+    let image = format!("{}/shop/far:1", registry.address);
+    foreign(&engine, &image);
+    pitstop.file("compose.yaml", &format!("services:\n  web:\n    image: {image}\n"));
+    says(pitstop.run(&["create", "-p", "shop"]), 1, &["is built for a", "this engine is a"]);
+
+    // A list of versions that has none for this machine.
+    engine.docker(&["push", "-q", &image]);
+    let found = engine.inspect(&image);
+    let digest = found["RepoDigests"][0].as_str().unwrap().rsplit('@').next().unwrap().to_owned();
+    let kind = "application/vnd.docker.distribution.manifest";
+    let manifest = daemon.inside(|| {
+        ask(&registry.address, &format!("GET /v2/shop/far/manifests/{digest} HTTP/1.1\r\nAccept: {kind}.v2+json"), "")
+    });
+    let size = manifest.split("\r\n\r\n").nth(1).unwrap().len();
+    let list = format!(
+        r#"{{"schemaVersion": 2, "mediaType": "{kind}.list.v2+json", "manifests": [{{"mediaType": "{kind}.v2+json", "size": {size}, "digest": "{digest}", "platform": {{"architecture": "s390x", "os": "linux"}}}}]}}"#
+    );
+    let head = format!(
+        "PUT /v2/shop/far/manifests/list HTTP/1.1\r\nContent-Type: {kind}.list.v2+json\r\nContent-Length: {}",
+        list.len()
+    );
+    let answer = daemon.inside(|| ask(&registry.address, &head, &list));
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    let listed = format!("{}/shop/far:list", registry.address);
+    says(pull(&engine, &listed, None), 1, &["no matching manifest", "no version for the CPU"]);
+}
+
+fn ask(address: &str, head: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(format!("{head}\r\nHost: {address}\r\nConnection: close\r\n\r\n{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }

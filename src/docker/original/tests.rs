@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 fn read(container: Value, image: Value) -> Original {
-    let defaults = Defaults { log_driver: "json-file".into(), cgroupns: "host".into() };
+    let defaults = Defaults { log_driver: "json-file".into(), cgroupns: "host".into(), podman: false };
     original(serde_json::from_value(container).unwrap(), &serde_json::from_value(image).unwrap(), &defaults)
 }
 
@@ -32,6 +32,144 @@ fn written(original: &Original) -> Value {
 fn with(key: &str, value: &Value) -> Value {
     json!({"Id": "cd".repeat(32), "Name": "/web", "Image": "sha256:1", "Config": {"Image": "web:v1"},
            "HostConfig": {"NetworkMode": "front", key: value}})
+}
+
+/// The fields that the engine's answer can have, as far as the client library knows them.
+fn fields<'de, T: serde::Deserialize<'de>>() -> &'static [&'static str] {
+    #[derive(Debug)]
+    struct Names<'a>(&'a mut &'static [&'static str]);
+
+    impl<'de> serde::Deserializer<'de> for Names<'_> {
+        type Error = serde::de::value::Error;
+
+        fn deserialize_any<V: serde::de::Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+            Err(serde::de::Error::custom("only names are asked for"))
+        }
+
+        fn deserialize_struct<V: serde::de::Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            visitor: V,
+        ) -> Result<V::Value, Self::Error> {
+            *self.0 = fields;
+            self.deserialize_any(visitor)
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct
+            seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    let mut names: &'static [&'static str] = &[];
+    let _ = T::deserialize(Names(&mut names));
+    assert!(!names.is_empty(), "they are there");
+    names
+}
+
+/// Each field of an inspection, and where it is seen to: a new one of the client library's has to get its place here.
+#[test]
+fn every_field_of_an_inspection_is_seen_to() {
+    // Carried over, as the tests below show; named as lost; or nothing to carry over.
+    let known: [(&[&str], &[&str]); 4] = [
+        (
+            fields::<ContainerInspectResponse>(),
+            &[
+                // Read.
+                "Id",
+                "Name",
+                "Image",
+                "Mounts",
+                "Config",
+                "HostConfig",
+                "NetworkSettings",
+                // What it is at the moment, and where the engine keeps it.
+                "Created",
+                "Path",
+                "Args",
+                "State",
+                "ResolvConfPath",
+                "HostnamePath",
+                "HostsPath",
+                "LogPath",
+                "RestartCount",
+                "Driver",
+                "Platform",
+                "ImageManifestDescriptor",
+                "MountLabel",
+                "ProcessLabel",
+                "AppArmorProfile",
+                "ExecIDs",
+                "GraphDriver",
+                "Storage",
+                "SizeRw",
+                "SizeRootFs",
+            ],
+        ),
+        (
+            fields::<ContainerConfig>(),
+            &[
+                "Hostname",
+                "Domainname",
+                "User",
+                "Tty",
+                "OpenStdin",
+                "Env",
+                "Cmd",
+                "Healthcheck",
+                "Image",
+                "Volumes",
+                "WorkingDir",
+                "Entrypoint",
+                "Labels",
+                "StopSignal",
+                "StopTimeout",
+                // Of whoever ran it in a terminal, and of images alone.
+                "AttachStdin",
+                "AttachStdout",
+                "AttachStderr",
+                "StdinOnce",
+                "ArgsEscaped",
+                "OnBuild",
+                "Shell",
+                // It publishes nothing; a container without a network is refused.
+                "ExposedPorts",
+                "NetworkDisabled",
+            ],
+        ),
+        (
+            fields::<EndpointSettings>(),
+            &[
+                "IPAMConfig",
+                "MacAddress",
+                "Aliases",
+                "IPAddress",
+                "GlobalIPv6Address",
+                // Named as lost.
+                "Links",
+                "DriverOpts",
+                "GwPriority",
+                // The network's, or made from the others.
+                "NetworkID",
+                "EndpointID",
+                "Gateway",
+                "IPPrefixLen",
+                "IPv6Gateway",
+                "GlobalIPv6PrefixLen",
+                "DNSNames",
+            ],
+        ),
+        (fields::<bollard::models::NetworkSettings>(), &["SandboxID", "SandboxKey", "Ports", "Networks"]),
+    ];
+    for (there, seen_to) in known {
+        let new: Vec<_> = there.iter().filter(|field| !seen_to.contains(field)).collect();
+        assert!(new.is_empty(), "{new:?}: nobody sees to them");
+    }
+    // What has a word in a spec is named; all others go along as they are, whatever they are called.
+    let host = fields::<HostConfig>();
+    let strange: Vec<_> = SAID.iter().filter(|field| !host.contains(field)).collect();
+    assert!(strange.is_empty(), "{strange:?}: no such settings");
 }
 
 #[test]
@@ -158,6 +296,32 @@ fn the_network_side_is_kept_as_it_is() {
         (&["10.0.0.1".to_owned()][..], &["db:10.0.0.9".to_owned()][..])
     );
     assert_eq!(sandbox.sysctls, BTreeMap::from([("net.core.somaxconn".to_owned(), "4096".to_owned())]));
+}
+
+#[test]
+fn podman_s_own_words_are_no_wishes() {
+    let seen = json!({"Id": "cd".repeat(32), "Name": "/web", "Image": "sha256:1", "Config": {"Image": "web:v1"},
+        "HostConfig": {"NetworkMode": "front", "Runtime": "oci", "PidMode": "private", "IpcMode": "shareable",
+                       "Ulimits": [{"Name": "RLIMIT_NOFILE", "Soft": 1024, "Hard": 2048}]}});
+    let container = read(seen, json!({})).spec.container;
+    assert_eq!(container.ulimits, BTreeMap::from([("nofile".to_owned(), (1024, 2048))]));
+    assert_eq!(container.verbatim, BTreeMap::new());
+}
+
+#[test]
+fn the_files_that_compose_made_it_from_are_told() {
+    let of = |labels: Value| {
+        let mut seen = with("Init", &Value::Null);
+        seen["Config"]["Labels"] = labels;
+        read(seen, json!({})).files
+    };
+    let v2 = json!({COMPOSE_FILES: "/srv/shop/compose.yaml,/srv/shop/prod.yaml", COMPOSE_DIRECTORY: "/srv/shop"});
+    assert_eq!(of(v2), ["/srv/shop/compose.yaml", "/srv/shop/prod.yaml"]);
+    assert_eq!(
+        of(json!({COMPOSE_FILES: "docker-compose.yml", COMPOSE_DIRECTORY: "/srv/x"})),
+        ["/srv/x/docker-compose.yml"]
+    );
+    assert_eq!(of(json!({COMPOSE_FILES: "-"})), Vec::<String>::new(), "from standard input");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::{App, Container, EngineInfo, Fleet, Instance, State};
 use crate::domain::clean::clean;
 use crate::domain::ids::{AppId, InstanceName};
 use crate::domain::labels::Role;
+use crate::domain::lock::PLACE;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,10 @@ impl Fleet {
         for container in containers {
             let (managed, id, number, name) = place(&container);
             if container.own.as_ref().is_some_and(|own| own.role == Role::Lock) {
-                busy.insert(id);
+                // One that only holds an address, and does not, was left by a console that died.
+                if container.is_alive() || !container.name.starts_with(PLACE) {
+                    busy.insert(id);
+                }
                 continue;
             }
             let key = (number, if managed { String::new() } else { name.0.clone() });

@@ -40,6 +40,7 @@ mod typing;
 use super::keymap::{Action, Place};
 use super::message::{Command, Msg};
 use super::model::{Dialog, Model, Notice, Screen};
+use super::own_log::OwnLog;
 use super::theme::Role;
 use crossterm::event::{KeyEvent, KeyEventKind};
 
@@ -54,6 +55,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
         }
         Msg::Resize(columns, rows) => {
             model.size = (columns, rows);
+            // Scrolled to is a line as it was wrapped.
+            model.own_log = OwnLog::default();
             fleet::settle(model);
             Vec::new()
         }

@@ -146,7 +146,8 @@ fn wide(pen: &mut Pen<'_>, model: &Model, fleet: &Fleet, area: Rect) {
     if rows.is_empty() {
         return message::no_match(pen, model, area);
     }
-    let left = Rect { width: (area.width * 2 / 5).clamp(40, 72), ..area };
+    // A terminal may be smaller already than the model has heard.
+    let left = Rect { width: (area.width * 2 / 5).clamp(40, 72).min(area.width), ..area };
     let right = Rect { x: left.right(), width: area.width - left.width, ..area };
     let on_instances = matches!(model.list.cursor, Some(RowId::Instance(..)));
     let border = |focused: bool| if focused { Role::Focus } else { Role::Rule };

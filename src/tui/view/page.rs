@@ -117,7 +117,8 @@ pub fn length(model: &Model) -> usize {
 pub fn own_log(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     own_log::collect();
     let inside = pen.frame(area, &[("pitstop's own log".to_owned(), Role::Title)], Role::Rule);
-    if inside.width < 24 || inside.height == 0 {
+    // Its widget (0.18.3) reckons with lines as they were wrapped when it was scrolled: in another width it goes below zero.
+    if inside.width < 24 || inside.height == 0 || area.width != model.size.0 {
         return;
     }
     let style = |role| pen.look.style(role);

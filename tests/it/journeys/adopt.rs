@@ -66,6 +66,74 @@ impl Caller {
     }
 }
 
+/// All that an inspection can say of a container, as its answer has it.
+const SAID: [&str; 25] = [
+    // Compared: as configuration, as storage, and by clients at its address.
+    "Config",
+    "HostConfig",
+    "Mounts",
+    "NetworkSettings",
+    "Image",
+    "Path",
+    "Args",
+    "Driver",
+    "Platform",
+    "AppArmorProfile",
+    "MountLabel",
+    "ProcessLabel",
+    // Each container's own.
+    "Id",
+    "Name",
+    "Created",
+    "State",
+    "RestartCount",
+    "ResolvConfPath",
+    "HostnamePath",
+    "HostsPath",
+    "LogPath",
+    "ExecIDs",
+    "GraphDriver",
+    "SizeRw",
+    "SizeRootFs",
+];
+
+/// What is the same of a container whose place was taken, beside its configuration and its storage.
+fn rest(engine: &Engine, container: &str) -> Vec<Value> {
+    let seen = engine.inspect(container);
+    let unknown: Vec<&String> = seen.as_object().unwrap().keys().filter(|key| !SAID.contains(&key.as_str())).collect();
+    assert!(unknown.is_empty(), "{unknown:?}: nobody looks whether they are the same");
+    SAID[4..12].iter().map(|key| seen[key].clone()).collect()
+}
+
+/// What clients see: by the container itself, or by the sandbox in its place.
+fn outside(engine: &Engine, container: &str) -> Value {
+    let seen = engine.inspect(container);
+    let said = |value: &Value| if value.is_null() { json!([]) } else { value.clone() };
+    let host = |key: &str| said(&seen["HostConfig"][key]);
+    let networks = seen["NetworkSettings"]["Networks"].as_object().cloned().unwrap_or_default();
+    let ends = networks.into_iter().map(|(network, end)| {
+        let keys = [
+            "IPAddress",
+            "IPPrefixLen",
+            "GlobalIPv6Address",
+            "GlobalIPv6PrefixLen",
+            "MacAddress",
+            "Gateway",
+            "NetworkID",
+        ];
+        (network, keys.iter().map(|key| end[key].clone()).collect::<Vec<_>>())
+    });
+    let mut ports = seen["NetworkSettings"]["Ports"].as_object().cloned().unwrap_or_default();
+    // Those that are not published.
+    ports.retain(|_, bound| !bound.is_null());
+    json!({
+        "networks": ends.collect::<std::collections::BTreeMap<_, _>>(),
+        "ports": ports,
+        "names": [seen["Config"]["Hostname"], seen["Config"]["Domainname"]],
+        "dns": [host("Dns"), host("DnsSearch"), host("DnsOptions"), host("ExtraHosts")],
+    })
+}
+
 /// What an inspection shows of the configuration, without what every container has its own of.
 fn configuration(engine: &Engine, container: &str) -> (Map<String, Value>, Map<String, Value>) {
     let seen = engine.inspect(container);
@@ -130,6 +198,7 @@ fn a_plain_container_keeps_its_address_and_all_it_was_configured_with() {
     // A lower address is free: a start that does not ask would take that one.
     engine.docker(&["rm", "-f", &format!("{}-low", project.name)]);
     let (before, stored, ip) = (configuration(&engine, &old), mounts(&engine, &old), address(&engine, &old));
+    let (was_else, was_seen) = (rest(&engine, &old), outside(&engine, &old));
     let port = engine.docker(&["port", &old, "8080/tcp"]);
 
     let id = |name: &str| engine.inspect(name)["Id"].clone();
@@ -157,6 +226,8 @@ fn a_plain_container_keeps_its_address_and_all_it_was_configured_with() {
     assert_eq!(engine.docker(&["port", &sandbox, "8080/tcp"]), port, "also where the engine had chosen it");
     assert_eq!(configuration(&engine, &app), before);
     assert_eq!(mounts(&engine, &app), stored);
+    assert_eq!(rest(&engine, &app), was_else);
+    assert_eq!(outside(&engine, &sandbox), was_seen);
     let seen = engine.inspect(&sandbox);
     assert_eq!(seen["Config"]["Hostname"], "www");
     assert_eq!(seen["HostConfig"]["ExtraHosts"], json!(["db:10.0.0.9"]));
@@ -345,4 +416,79 @@ fn a_compose_project_is_adopted_as_a_whole() {
     let out = pitstop.run(&["deploy", &format!("{name}/web"), "--image", &images::app(&engine, "v2")]).expect_code(0);
     assert!(!out.stdout.contains("changed"), "{}", out.stdout);
     assert_eq!(addresses(&sandboxes), had);
+}
+
+#[test]
+fn three_services_and_five_plain_containers_answer_where_they_did() {
+    let engine = Engine::machine();
+    let (project, pitstop) = (engine.project(), Pitstop::on(&engine));
+    let (image, name) = (images::app(&engine, "v1"), &project.name);
+    let (front, back) = (subnet(&project), subnet(&project).replacen("10.", "11.", 1));
+    pitstop.file(
+        "compose.yaml",
+        &format!(
+            "version: '3.7'\nservices:\n  web: {{image: {image}, networks: [front, back], depends_on: [api]}}\n  api: {{image: {image}, networks: [back], depends_on: [db]}}\n  db: {{image: {image}, networks: [back], volumes: ['data:/data']}}\nnetworks:\n  front: {{ipam: {{config: [{{subnet: {front}}}]}}}}\n  back: {{ipam: {{config: [{{subnet: {back}}}]}}}}\nvolumes: {{data: {{}}}}\n"
+        ),
+    );
+    compose(&project, &pitstop, &["-f", "compose.yaml", "up", "-d"]);
+    let (net, plain) = (format!("{name}_front"), |n: usize| format!("{name}-plain{n}"));
+    for n in 1..=5 {
+        engine.docker(&["run", "-d", "--network", &net, "--restart", "always", "--name", &plain(n), &image]);
+    }
+    let containers = engine.containers(name);
+    assert_eq!(containers.len(), 8, "{containers:?}");
+    let had: Vec<String> = containers.iter().map(|container| address(&engine, container)).collect();
+    let answers = |version: &str| {
+        for ip in &had {
+            wait_until("it answers", Duration::from_secs(10), || {
+                get(&format!("{ip}:8080"), "/").is_ok_and(|answer| answer.body == version)
+            });
+        }
+    };
+    answers("v1");
+
+    let named: Vec<String> = (1..=5).map(plain).collect();
+    let targets: Vec<&str> = [name.as_str()].into_iter().chain(named.iter().map(String::as_str)).collect();
+    let args = [&["adopt", "-p", name], &targets[..], &["--probe", "tcp:8080", "--json"]].concat();
+    let events = pitstop.run(&args).expect_code(0).json_lines();
+    let of = |kind: &str| events.iter().filter(|event| event["event"] == kind).cloned().collect::<Vec<Value>>();
+    let (verdicts, gaps) = (of("identity_judged"), of("gap_measured"));
+    assert!(verdicts.len() == 8 && verdicts.iter().all(|one| one["verdict"] == "kept"), "{verdicts:?}");
+    assert!(gaps.len() == 8 && gaps.iter().all(|gap| gap["gap_ms"].as_f64() > Some(0.0)), "{gaps:?}");
+    answers("v1");
+
+    let file = format!("{}/compose.yaml", pitstop.home().display());
+    let notes = events[0]["notes"].to_string();
+    assert!(notes.contains(&format!("create -f {file} -p {name}")), "{notes}");
+    let again = pitstop.run(&[&["adopt", "-p", name], &targets[..]].concat()).expect_code(0);
+    assert!(again.stdout.contains("is pitstop's already"), "{}", again.stdout);
+
+    let next = images::app(&engine, "v2");
+    let apps = ["web", "api", "db"].map(|service| format!("{name}/{service}"));
+    for app in apps.iter().cloned().chain(named.iter().map(|plain| format!("{name}/{plain}"))) {
+        let out = pitstop.run(&["deploy", &app, "--image", &next, "--probe", "tcp:8080"]).expect_code(0);
+        assert!(out.stdout.contains("✓ kept"), "{}", out.stdout);
+    }
+    answers("v2");
+}
+
+#[test]
+fn an_ipv6_address_is_asked_for_where_somebody_configured_its_subnet() {
+    let engine = Engine::machine();
+    let (project, pitstop) = (engine.project(), Pitstop::on(&engine));
+    let net = format!("{}-net", project.name);
+    let digits = project.name.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    let subnet = format!("fd00:{:x}:{:x}::/64", digits >> 16, digits & 0xffff);
+    // The IPv4 subnet is the engine's own choice: no address can be asked for there.
+    engine.docker(&["network", "create", "--ipv6", "--subnet", &subnet, &net]);
+    let (image, name) = (images::app(&engine, "v1"), |word: &str| format!("{}-{word}", project.name));
+    for word in ["low", "web"] {
+        engine.docker(&["run", "-d", "--network", &net, "--name", &name(word), &image]);
+    }
+    engine.docker(&["rm", "-f", &name("low")]);
+    let before = outside(&engine, &name("web"));
+    assert!(before["networks"][&net].to_string().contains("fd00:"), "{before}");
+    let out = pitstop.run(&["adopt", &name("web"), "-p", &project.name]).expect_code(0);
+    assert!(out.stdout.contains("on") && out.stdout.contains("is kept: asked for from now on"), "{}", out.stdout);
+    assert_eq!(outside(&engine, &format!("{}-{}-1", project.name, name("web"))), before);
 }

@@ -67,8 +67,22 @@ fn what_is_missing_on_the_way_is_named() {
     assert!(words.contains("Host key verification failed") && words.contains("run `ssh"), "{words}");
     let out = sshd.pitstop("").env("PATH", "/nowhere").run(&["ps"]).expect_code(3);
     assert!(out.stderr.contains("can't run ssh") && out.stderr.contains("OpenSSH"), "{}", out.stderr);
+}
 
-    let closed = Sshd::start("AllowStreamLocalForwarding no");
-    let out = closed.pitstop("").run(&["ps"]).expect_code(3);
-    assert!(out.stderr.contains("AllowStreamLocalForwarding"), "{}", out.stderr);
+#[test]
+fn where_no_sockets_are_forwarded_the_docker_command_there_is_the_way() {
+    let engine = Engine::machine();
+    let sshd = Sshd::start("AllowStreamLocalForwarding no");
+    a_day(&sshd.pitstop(""), &engine, &engine.project());
+    assert!(sshd.clients().len() > 4, "an ssh for each connection");
+    wait_until("the end of all clients", Duration::from_secs(10), || {
+        sshd.clients().iter().all(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+    });
+    let bin = tempfile::tempdir().unwrap();
+    for program in ["sh", "cat"] {
+        std::os::unix::fs::symlink(format!("/bin/{program}"), bin.path().join(program)).unwrap();
+    }
+    let without = Sshd::start(&format!("AllowStreamLocalForwarding no\nSetEnv PATH={}", bin.path().display()));
+    let out = without.pitstop("").run(&["ps"]).expect_code(3);
+    assert!(out.stderr.contains("no docker command") && out.stderr.contains("AllowStreamLocal"), "{}", out.stderr);
 }

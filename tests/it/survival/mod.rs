@@ -1,5 +1,6 @@
 //! Nothing is lost, whatever happens: on the simulated engine, which fails when told to.
 
+mod adopt;
 mod kills;
 mod life;
 mod oracle;

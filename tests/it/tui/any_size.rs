@@ -2,6 +2,7 @@
 
 use super::sample::{self, Course};
 use super::{clock, console, draw, press, running};
+use crate::support::random::Random;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pitstop::domain::fleet::FleetState;
 use pitstop::tui::glyphs;
@@ -10,6 +11,8 @@ use pitstop::tui::model::Model;
 use pitstop::tui::theme::Theme;
 use pitstop::tui::update::update;
 use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
 
 /// Keys of all kinds, and what the engine may say in between.
 #[derive(Clone, Copy, Debug)]
@@ -106,27 +109,56 @@ proptest! {
     }
 }
 
+const SCREENS: [&str; 17] = [
+    "",
+    "?",
+    "L",
+    "i",
+    "<tab>i",
+    "D",
+    "r",
+    "C",
+    "O",
+    "O<tab>",
+    "l",
+    "lt&x",
+    "H",
+    "n",
+    "H<enter>",
+    ":",
+    ":restart <tab><tab>",
+];
+
+/// On one terminal that is resized, as a window is that somebody pulls at.
+#[test]
+fn ten_thousand_sizes_one_after_the_other_do_no_harm() {
+    const SIZES: usize = 10_000;
+    let mut random = Random::seeded(11);
+    let mut below = |end| u16::try_from(random.below(end)).unwrap();
+    for screen in SCREENS {
+        let mut model = with_grammar(running((80, 24), Course { until: Some(500), ..Course::default() }));
+        press(&mut model, "<esc>jjj");
+        press(&mut model, screen);
+        let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+        for _ in 0..SIZES.div_ceil(SCREENS.len()) {
+            // Most are small: that is where there is no room.
+            let (columns, rows) = if below(8) == 0 { (220, 70) } else { (60, 20) };
+            let size = (1 + below(columns), 1 + below(rows));
+            terminal.backend_mut().resize(size.0, size.1);
+            // The terminal knows first.
+            if below(4) == 0 {
+                terminal.draw(|frame| pitstop::tui::view::draw(&model, frame)).unwrap();
+            }
+            update(&mut model, Msg::Resize(size.0, size.1));
+            let drawn = terminal.draw(|frame| pitstop::tui::view::draw(&model, frame)).unwrap();
+            assert_eq!((drawn.area.width, drawn.area.height), size);
+        }
+    }
+}
+
 #[test]
 fn every_screen_fits_every_size() {
-    for screen in [
-        "",
-        "?",
-        "L",
-        "i",
-        "<tab>i",
-        "D",
-        "r",
-        "C",
-        "O",
-        "O<tab>",
-        "l",
-        "lt&x",
-        "H",
-        "n",
-        "H<enter>",
-        ":",
-        ":restart <tab><tab>",
-    ] {
+    for screen in SCREENS {
         for columns in [1, 2, 3, 5, 9, 17, 33, 60, 80, 109, 110, 200] {
             for rows in [1, 2, 3, 4, 5, 7, 11, 24, 60] {
                 let mut model =
