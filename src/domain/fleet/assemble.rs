@@ -143,24 +143,25 @@ fn choose_serving(mut instance: Instance) -> Instance {
 }
 
 /// As people count: `meter-2` comes before `meter-10`.
-fn natural(a: &str, b: &str) -> Ordering {
-    let number = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    let (mut a, mut b) = (a, b);
-    while let (Some(x), Some(y)) = (a.chars().next(), b.chars().next()) {
-        let (m, n) = (number(a), number(b));
-        let (order, m, n) = if m > 0 && n > 0 {
+fn natural(one: &str, other: &str) -> Ordering {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let (mut one, mut other) = (one, other);
+    while let (Some(left), Some(right)) = (one.chars().next(), other.chars().next()) {
+        let (mut past, mut beyond) = (digits(one), digits(other));
+        let order = if past > 0 && beyond > 0 {
             // However long they are: without zeros in front, the longer one is the greater one.
-            let (left, right) = (a[..m].trim_start_matches('0'), b[..n].trim_start_matches('0'));
-            (left.len().cmp(&right.len()).then_with(|| left.cmp(right)), m, n)
+            let (left, right) = (one[..past].trim_start_matches('0'), other[..beyond].trim_start_matches('0'));
+            left.len().cmp(&right.len()).then_with(|| left.cmp(right))
         } else {
-            (x.cmp(&y), x.len_utf8(), y.len_utf8())
+            (past, beyond) = (left.len_utf8(), right.len_utf8());
+            left.cmp(&right)
         };
         if order != Ordering::Equal {
             return order;
         }
-        (a, b) = (&a[m..], &b[n..]);
+        (one, other) = (&one[past..], &other[beyond..]);
     }
-    a.len().cmp(&b.len())
+    one.len().cmp(&other.len())
 }
 
 #[cfg(test)]
