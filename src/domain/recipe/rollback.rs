@@ -33,16 +33,10 @@ pub fn rollback(app: &str, to: Option<u32>, facts: &Facts, options: &Options) ->
         Some(to) => {
             records.iter().find(|record| record.revision == to).cloned().ok_or_else(|| unknown(app, to, records))?
         }
-        None => match records.iter().filter(|record| record.revision < current).max_by_key(|record| record.revision) {
-            Some(record) => record.clone(),
-            None => {
-                return Err(Refusal::Usage(format!(
-                    "{} runs revision {current}, and no earlier one is kept; {}",
-                    app.id,
-                    kept(records)
-                )));
-            }
-        },
+        None => {
+            let earlier = records.iter().filter(|record| record.revision < current);
+            earlier.max_by_key(|record| record.revision).cloned().ok_or_else(|| no_earlier(app, current, records))?
+        }
     };
     let (image, record) = image(app, record, facts)?;
     let target = record.revision;
@@ -108,6 +102,15 @@ fn image(app: &App, record: RevisionRecord, facts: &Facts) -> Result<(Image, Rev
 
 fn unknown(app: &App, to: u32, records: &[RevisionRecord]) -> Refusal {
     Refusal::Usage(format!("{} has no revision {to} to go back to; {}", app.id, kept(records)))
+}
+
+fn no_earlier(app: &App, current: u32, records: &[RevisionRecord]) -> Refusal {
+    let rest = if records.is_empty() {
+        " (a deployment keeps the one it replaces)".to_owned()
+    } else {
+        format!("; {}", kept(records))
+    };
+    Refusal::Usage(format!("{} runs revision {current}, and no earlier one is kept{rest}", app.id))
 }
 
 fn kept(records: &[RevisionRecord]) -> String {
