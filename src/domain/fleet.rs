@@ -10,10 +10,11 @@ use super::environment::Environment;
 use super::identity::{Address, Hold, Identity, Verdict};
 use super::ids::{AppId, ContainerId, InstanceName};
 use super::labels::OwnLabels;
+use super::lock::STILLBORN;
 use super::spec::{MountKind, RestartPolicy};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Who answers on the socket.
@@ -197,7 +198,7 @@ pub struct Fleet {
     pub engine: EngineInfo,
     pub apps: Vec<App>,
     /// Managed apps whose lock is there: somebody is at work.
-    pub busy: BTreeSet<AppId>,
+    pub busy: BTreeMap<AppId, Busy>,
 }
 
 impl Container {
@@ -374,6 +375,25 @@ impl App {
             .filter_map(|instance| instance.app.as_ref())
             .max_by_key(|app| app.revision())
             .map(Container::image_name)
+    }
+}
+
+/// Whether somebody is at work on an app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Busy {
+    /// Its lock was created then and does not run: it counts for a moment only, for its maker may have died.
+    Since(Timestamp),
+    /// Its lock is held, or nobody can tell.
+    Held,
+}
+
+impl Busy {
+    /// Whether it counts at that time, by the clock of who looks.
+    pub fn counts(self, now: Timestamp) -> bool {
+        match self {
+            Self::Since(created) => created.saturating_add(STILLBORN).map_or(true, |until| now <= until),
+            Self::Held => true,
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Work that somebody left half-done, seen from labels alone: no record is needed, so any console sees it.
 //!
 //! A healthy app has one app container in each instance, all made from the same spec and image. What differs was left by an operation that
-//! died, was interrupted, or paused. An app whose lock is held is being worked on: nothing is said of it.
+//! died, was interrupted, or paused. An app whose lock is held is being worked on: nothing is said of it. A lock that was created and never started
+//! is held for a moment only.
 
 use super::fleet::{App, Container, Fleet, Instance, State};
 use super::ids::AppId;
 use super::labels::Role;
+use jiff::Timestamp;
 
 /// What was left of one operation on one app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +21,12 @@ pub struct Unfinished {
     pub signs: Vec<String>,
 }
 
-/// What was left half-done in this fleet.
-pub fn unfinished(fleet: &Fleet) -> Vec<Unfinished> {
+/// What was left half-done in this fleet, as it is at `now`.
+pub fn unfinished(fleet: &Fleet, now: Timestamp) -> Vec<Unfinished> {
     // What was only made to take a stranger's place is an adoption's to go on with.
     let is_adopted = |app: &&App| app.instances.iter().any(|instance| fleet.in_place_of(instance).is_some());
-    let idle = fleet.apps.iter().filter(|app| app.managed && !fleet.busy.contains(&app.id));
+    let is_busy = |app: &App| fleet.busy.get(&app.id).is_some_and(|busy| busy.counts(now));
+    let idle = fleet.apps.iter().filter(|app| app.managed && !is_busy(app));
     idle.filter(|app| !is_adopted(app)).filter_map(of_app).collect()
 }
 
@@ -127,7 +130,7 @@ mod tests {
     type Apps<'a> = &'a [(u32, State)];
 
     /// Instances with these app containers (revision, state) each, and a sandbox.
-    fn left(instances: &[Apps<'_>], locked: bool) -> Vec<Unfinished> {
+    fn left(instances: &[Apps<'_>], lock: Option<Container>) -> Vec<Unfinished> {
         let mut all = Vec::new();
         for (number, apps) in (1..).zip(instances) {
             let id = || u32::try_from(all.len()).unwrap() + 1;
@@ -138,10 +141,30 @@ mod tests {
                 all.push(container(id, &format!("shop-web-{number}.r{revision}"), Role::App, *revision, *state));
             }
         }
-        if locked {
-            all.push(container(999, "pitstop-lock-shop-web", Role::Lock, 0, State::Running));
+        all.extend(lock);
+        unfinished(&Fleet::assemble(EngineInfo::default(), all), at(100))
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn lock(state: State, created: Option<Timestamp>) -> Container {
+        Container { created, ..container(999, "pitstop-lock-shop-web", Role::Lock, 0, state) }
+    }
+
+    #[test]
+    fn a_lock_that_was_created_and_not_started_hides_nothing_for_long() {
+        let half: &[Apps<'_>] = &[&[(2, State::Running), (3, State::Created)]];
+        for (state, created, seen) in [
+            (State::Running, Some(at(0)), 0),
+            (State::Created, Some(at(96)), 0),
+            (State::Created, Some(at(94)), 1),
+            (State::Created, Some(at(130)), 0),
+            (State::Created, None, 0),
+        ] {
+            assert_eq!(left(half, Some(lock(state, created))).len(), seen, "{state:?} {created:?}");
         }
-        unfinished(&Fleet::assemble(EngineInfo::default(), all))
     }
 
     #[test]
@@ -157,12 +180,12 @@ mod tests {
             (&[&[(1, Running)], &[]], &["web-2 has only its sandbox"]),
         ];
         for (instances, signs) in cases {
-            let found = left(instances, false);
+            let found = left(instances, None);
             let told: Vec<_> = found.iter().flat_map(|one| one.signs.iter().map(String::as_str)).collect();
             assert_eq!(told, signs, "{instances:?}");
-            assert_eq!(left(instances, true), [], "somebody is at work: {instances:?}");
+            assert_eq!(left(instances, Some(lock(Running, None))), [], "somebody is at work: {instances:?}");
         }
-        let mixed = &left(&[&[(3, Running)], &[(2, Running)]], false)[0];
+        let mixed = &left(&[&[(3, Running)], &[(2, Running)]], None)[0];
         assert_eq!((mixed.revision, mixed.operation.as_str()), (3, "op-3"));
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 /// What was left half-done in this fleet beside what the records here tell of.
 pub fn unrecorded(fleet: &Fleet, recorded: &[Summary]) -> Vec<Unfinished> {
     let told = |one: &Unfinished| recorded.iter().any(|summary| summary.app == one.app.to_string());
-    unfinished::unfinished(fleet).into_iter().filter(|one| !told(one)).collect()
+    unfinished::unfinished(fleet, clock::wall()).into_iter().filter(|one| !told(one)).collect()
 }
 
 /// A connected engine. Cheap to clone.

@@ -1,12 +1,12 @@
 //! How containers become apps and instances, and how people find them by name.
 
-use super::{App, Container, EngineInfo, Fleet, Instance, State};
+use super::{App, Busy, Container, EngineInfo, Fleet, Instance, State};
 use crate::domain::clean::clean;
 use crate::domain::ids::{AppId, InstanceName};
 use crate::domain::labels::Role;
 use crate::domain::lock::PLACE;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// An app's, by number and name. Boxed: a tree's nodes have room for many, and most apps have one.
 type Instances = BTreeMap<(u32, String), Box<Instance>>;
@@ -15,13 +15,16 @@ impl Fleet {
     /// Groups containers into apps and instances: by pitstop's labels, else Compose's, else each by its own name.
     pub fn assemble(engine: EngineInfo, containers: Vec<Container>) -> Self {
         let mut apps: BTreeMap<(bool, AppId), Instances> = BTreeMap::new();
-        let mut busy = BTreeSet::new();
+        let mut busy = BTreeMap::new();
         for container in containers {
             let (managed, id, number, name) = place(&container);
             if container.own.as_ref().is_some_and(|own| own.role == Role::Lock) {
                 // One that only holds an address, and does not, was left by a console that died.
                 if container.is_alive() || !container.name.starts_with(PLACE) {
-                    busy.insert(id);
+                    let unstarted = container.created.filter(|_| container.state == State::Created);
+                    let now = unstarted.map_or(Busy::Held, Busy::Since);
+                    let known: &mut Busy = busy.entry(id).or_insert(now);
+                    *known = now.max(*known);
                 }
                 continue;
             }
