@@ -256,8 +256,13 @@ impl Lock {
     }
 
     async fn give_back(&self, id: &ContainerId) {
-        if let Err(error) = self.docker.remove(id, false).await {
-            tracing::warn!("{error}; others take it for dead after {} s", STILLBORN.as_secs());
+        let mut tries = 0;
+        while let Err(error) = self.docker.remove(id, false).await {
+            tries += 1;
+            if tries > TRIES || error.failure != Failure::Server {
+                return tracing::warn!("{error}; others take it for dead after {} s", STILLBORN.as_secs());
+            }
+            sleep(PAUSE.0 * tries).await;
         }
     }
 
