@@ -15,7 +15,7 @@ use crate::domain::bench::{Figures, Row, Way, chart};
 use crate::domain::ids::ImageRef;
 use crate::domain::probe::ProbeSpec;
 use crate::domain::project::ProjectSpec;
-use crate::engine::bench::{Bench, IMAGE, LABEL, Other, PROJECT, SERVICES, WARM, Wish};
+use crate::engine::bench::{Bench, IMAGE, LABEL, PROJECT, SERVICES, WARM, Wish};
 use crate::engine::{Error, Operator, Session};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -104,10 +104,7 @@ fn ways(args: &BenchArgs) -> Vec<Way> {
     let mut all = vec![Way::Recreate];
     all.extend([1, 2, 4].into_iter().filter(|batch| *batch <= args.instances).map(Way::Deploy));
     all.extend([Way::Warm, Way::Floor]);
-    all.extend(with(args).into_iter().map(|other| match other {
-        Other::Compose => Way::Compose,
-        Other::Swarm => Way::Swarm,
-    }));
+    all.extend(with(args));
     all.extend([Way::PlainRestart, Way::Restart, Way::OneByOne, Way::SideBySide]);
     all
 }
@@ -123,12 +120,12 @@ fn wish(args: &BenchArgs) -> Result<Wish, CliError> {
     Ok(Wish { instances: args.instances, image, probe, versions, with: with(args) })
 }
 
-fn with(args: &BenchArgs) -> BTreeSet<Other> {
-    let other = |tool: &OtherTool| match tool {
-        OtherTool::Compose => Other::Compose,
-        OtherTool::Swarm => Other::Swarm,
+fn with(args: &BenchArgs) -> BTreeSet<Way> {
+    let way = |tool: &OtherTool| match tool {
+        OtherTool::Compose => Way::Compose,
+        OtherTool::Swarm => Way::Swarm,
     };
-    args.with.iter().map(other).collect()
+    args.with.iter().map(way).collect()
 }
 
 /// The measured project. A version is another value in the environment, so any image has two.

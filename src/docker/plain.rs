@@ -12,16 +12,20 @@ use bollard::query_parameters::{
 };
 use std::collections::{BTreeMap, HashMap};
 
+/// The engine's filter for what has a label: `key`, or `key=value`.
+pub(super) fn with_label(label: &str) -> HashMap<String, Vec<String>> {
+    HashMap::from([("label".to_owned(), vec![label.to_owned()])])
+}
+
 impl Docker {
-    /// Containers with that label, whatever its value, without detail.
+    /// Containers with that label (`key` or `key=value`), without detail.
     pub async fn labelled(&self, label: &str) -> Result<Vec<Container>, DockerError> {
-        self.list_where(HashMap::from([("label".to_owned(), vec![label.to_owned()])])).await
+        self.list_where(with_label(label)).await
     }
 
     /// The names of images with that label, whatever its value.
     pub async fn images_labelled(&self, label: &str) -> Result<Vec<ImageRef>, DockerError> {
-        let filters = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
-        let options = ListImagesOptions { filters: Some(filters), ..ListImagesOptions::default() };
+        let options = ListImagesOptions { filters: Some(with_label(label)), ..ListImagesOptions::default() };
         let list = self.call("list", "images", LIST, self.client().list_images(Some(options))).await?;
         Ok(list.into_iter().flat_map(|image| image.repo_tags).filter_map(|tag| ImageRef::new(tag).ok()).collect())
     }

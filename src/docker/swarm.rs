@@ -2,13 +2,15 @@
 
 use super::client::{CREATE, Changes, Docker, LIST, READ, REMOVE};
 use super::error::DockerError;
+use super::plain::with_label;
+use super::write;
 use crate::domain::ids::ImageRef;
 use bollard::models::{
     LocalNodeState, ServiceSpec, ServiceSpecMode, ServiceSpecModeReplicated, ServiceSpecUpdateConfig,
     ServiceSpecUpdateConfigOrderEnum, ServiceUpdateStatusStateEnum, TaskSpec, TaskSpecContainerSpec,
 };
 use bollard::query_parameters::{InspectServiceOptions, ListServicesOptions, UpdateServiceOptions};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// How long a task that runs is looked at before the next one's turn, in nanoseconds: as short as can be said (0 means 5 s).
 const MONITOR: i64 = 1;
@@ -39,7 +41,7 @@ impl Changes {
         environment: &BTreeMap<String, String>,
         tasks: u32,
     ) -> Result<(), DockerError> {
-        let labels: HashMap<_, _> = labels.clone().into_iter().collect();
+        let labels = write::unsorted(labels);
         let container = TaskSpecContainerSpec {
             image: Some(image.to_string()),
             env: Some(lines(environment)),
@@ -84,8 +86,7 @@ impl Changes {
         if !self.is_swarm_manager().await? {
             return Ok(());
         }
-        let filters = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
-        let options = ListServicesOptions { filters: Some(filters), ..ListServicesOptions::default() };
+        let options = ListServicesOptions { filters: Some(with_label(label)), ..ListServicesOptions::default() };
         for service in self.call("list", "services", LIST, self.client().list_services(Some(options))).await? {
             let Some(id) = service.id else { continue };
             self.call("remove service", &id, REMOVE, self.client().delete_service(&id)).await?;

@@ -14,7 +14,7 @@ use crate::domain::event::EventKind;
 use crate::domain::fleet::State;
 use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
 use crate::domain::labels::{ROLE, Role};
-use crate::domain::lock::{self, Holder, LEASE, LOOK_AGAIN, RENEW, START_AFTER, STILLBORN, Subject, UNSTARTED};
+use crate::domain::lock::{self, Holder, LEASE, LOOK_AGAIN, PLACE, RENEW, START_AFTER, STILLBORN, Subject, UNSTARTED};
 use futures_util::future::join_all;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -424,11 +424,14 @@ async fn released(release: &mut watch::Receiver<bool>) {
     let _ = release.wait_for(|release| *release).await;
 }
 
-/// Removes locks of dead consoles where an operation has nothing to do, and so takes none itself.
+/// Removes locks of dead consoles where an operation has nothing to do, and so takes none itself. What only holds an address is
+/// left alone: many are made before the first of them is started.
 pub(super) async fn tidy(docker: &Certain) -> Result<(), DockerError> {
     for container in docker.labelled(&format!("{ROLE}={}", Role::Lock.as_str())).await? {
         let Ok(name) = ObjectName::new(&*container.name) else { continue };
-        if let Some(seen) = docker.lock(&name).await? {
+        if !name.as_str().starts_with(PLACE)
+            && let Some(seen) = docker.lock(&name).await?
+        {
             bury(docker, &seen).await?;
         }
     }

@@ -41,7 +41,7 @@ impl Teller {
             op: self.op.clone(),
             seq: self.seq,
             at: clock::wall(),
-            elapsed_ms: clock::since(self.started),
+            elapsed_ms: self.elapsed_ms(),
             kind,
         };
         self.seq += 1;
@@ -69,7 +69,7 @@ impl Teller {
 
     /// Writes down what can't be taken back, and is to be waited for.
     pub fn intend(&self, intent: Intent) -> Option<Pending> {
-        self.recorder.as_ref()?.intent(self.seq, clock::wall(), clock::since(self.started), intent)
+        self.recorder.as_ref()?.intent(self.seq, clock::wall(), self.elapsed_ms(), intent)
     }
 
     /// Why the record is not complete, as soon as that is so.

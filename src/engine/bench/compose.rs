@@ -18,13 +18,10 @@ use tokio::sync::watch;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The plugin of the docker command, or the program of its own: whatever is there first.
-const PROGRAMS: [&[&str]; 2] = [&["docker", "compose"], &["docker-compose"]];
+const PROGRAMS: [Program; 2] = [&["docker", "compose"], &["docker-compose"]];
 
-/// Compose, as it is called here.
-pub(super) struct Compose {
-    program: &'static [&'static str],
-    version: usize,
-}
+/// A program, and the words behind it by which it is called.
+pub(super) type Program = &'static [&'static str];
 
 impl Bench {
     /// Its services, each with one container; left out where there is no Compose.
@@ -32,8 +29,8 @@ impl Bench {
         let host = self.session.info().host.clone();
         for program in PROGRAMS {
             if run(program, &host, &["version"], "").await.is_ok_and(|output| output.status.success()) {
-                self.compose = Some(Compose { program, version: 0 });
-                self.call(&["up", "-d"]).await?;
+                self.compose = Some(program);
+                self.call(0, &["up", "-d"]).await?;
                 for number in 1..=self.wish.instances {
                     let at = self.composed_at(number).await?;
                     self.composed.push(watch::Sender::new(at));
@@ -47,12 +44,10 @@ impl Bench {
 
     /// The other version, one service after the other.
     pub(super) async fn compose(&mut self, steps: &mut Steps) -> Result<(), Error> {
-        if let Some(compose) = &mut self.compose {
-            compose.version = 1 - compose.version;
-        }
+        let version = self.other_version("compose");
         for number in 1..=self.wish.instances {
             let began = clock::instant();
-            self.call(&["up", "-d", "--no-deps", &service(number)]).await?;
+            self.call(version, &["up", "-d", "--no-deps", &service(number)]).await?;
             note(steps, "up", began);
             let began = clock::instant();
             let at = self.composed_at(number).await?;
@@ -76,8 +71,9 @@ impl Bench {
         Ok(at)
     }
 
-    async fn call(&self, arguments: &[&str]) -> Result<(), Error> {
-        let Some(Compose { program, version }) = &self.compose else { return Ok(()) };
+    /// With the file in that version.
+    async fn call(&self, version: usize, arguments: &[&str]) -> Result<(), Error> {
+        let Some(program) = self.compose else { return Ok(()) };
         let services: serde_json::Map<_, _> = (1..=self.wish.instances)
             .map(|number| {
                 let one = json!({

@@ -9,7 +9,6 @@ mod compose;
 mod swarm;
 mod ways;
 
-use self::compose::Compose;
 use super::{Control, Error, Operator, Request, Session, clock};
 use crate::docker::sandbox_image::{AppImage, app_archive};
 use crate::docker::{DockerError, Failure};
@@ -56,15 +55,8 @@ pub struct Wish {
     pub probe: ProbeSpec,
     /// The project's file in two versions, which differ in one variable of the environment.
     pub versions: [ProjectSpec; 2],
-    /// What else is measured where it is there.
-    pub with: BTreeSet<Other>,
-}
-
-/// Others' tools.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Other {
-    Compose,
-    Swarm,
+    /// Others' ways that are measured where they are there.
+    pub with: BTreeSet<Way>,
 }
 
 /// The scene of a benchmark, set up.
@@ -77,9 +69,10 @@ pub struct Bench {
     warm: Vec<watch::Sender<SocketAddr>>,
     plain: Vec<Plain>,
     floor: Vec<Floor>,
-    compose: Option<Compose>,
+    /// How Compose is called here.
+    compose: Option<compose::Program>,
     composed: Vec<watch::Sender<SocketAddr>>,
-    /// Which of the two versions of a service runs.
+    /// Which of the two versions of each runs, a service or another's way.
     running_version: BTreeMap<&'static str, usize>,
     /// Names that are used up.
     count: u32,
@@ -248,6 +241,13 @@ impl Bench {
             return Err(failed(&words));
         }
         Ok(Operated { finished, steps })
+    }
+
+    /// Of the two versions the one that does not run; it is taken to run from now on.
+    fn other_version(&mut self, of: &'static str) -> usize {
+        let version = self.running_version.entry(of).or_default();
+        *version = 1 - *version;
+        *version
     }
 
     fn create(&self, service: &str) -> Request {

@@ -21,23 +21,21 @@ impl Bench {
             return Ok(());
         }
         docker.create_service(&name(), &self.wish.image, &marked(), &version(0), self.wish.instances).await?;
-        self.until_tasks_answer(None).await
+        self.until_tasks_answer(false).await
     }
 
     /// The other version.
     pub(super) async fn swarm(&mut self) -> Result<(), Error> {
-        let running = self.running_version.entry("swarm").or_default();
-        *running = 1 - *running;
-        let wanted = version(*running);
+        let wanted = version(self.other_version("swarm"));
         self.operator.changes().update_service(&name(), &wanted).await?;
-        self.until_tasks_answer(Some(&wanted)).await
+        self.until_tasks_answer(true).await
     }
 
     /// Until the update is complete, where there is one, and every task answers.
-    async fn until_tasks_answer(&self, updated: Option<&BTreeMap<String, String>>) -> Result<(), Error> {
+    async fn until_tasks_answer(&self, updated: bool) -> Result<(), Error> {
         let done = async {
             let docker = self.operator.changes();
-            while updated.is_some() && !docker.service_is_updated(&name()).await? {
+            while updated && !docker.service_is_updated(&name()).await? {
                 tokio::time::sleep(PAUSE).await;
             }
             loop {

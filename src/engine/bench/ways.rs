@@ -2,7 +2,7 @@
 
 use super::super::clock;
 use super::client::Clients;
-use super::{Bench, Error, Floor, LABEL, MADE, Operated, Other, PROJECT, Plain, Request, WARM, WEB, failed, ms, named};
+use super::{Bench, Error, Floor, LABEL, MADE, Operated, PROJECT, Plain, Request, WARM, WEB, failed, ms, named};
 use crate::docker::{AppCreation, SandboxCreation};
 use crate::domain::bench::{Sample, Way};
 use crate::domain::budget::MinAvailable;
@@ -37,11 +37,11 @@ impl Bench {
             self.answers(at).await?;
             self.floor.push(Floor { sandbox, app, address: watch::Sender::new(at) });
         }
-        for other in self.wish.with.clone() {
-            match other {
-                Other::Compose => self.set_up_compose().await?,
-                Other::Swarm => self.set_up_swarm().await?,
-            }
+        if self.wish.with.contains(&Way::Compose) {
+            self.set_up_compose().await?;
+        }
+        if self.wish.with.contains(&Way::Swarm) {
+            self.set_up_swarm().await?;
         }
         Ok(())
     }
@@ -126,12 +126,11 @@ impl Bench {
 
     /// The other version, in place.
     async fn deploy(&mut self, service: &'static str, batch: u32, steps: &mut Steps) -> Result<(), Error> {
-        let version = self.running_version.entry(service).or_default();
-        *version = 1 - *version;
+        let version = self.other_version(service);
         let request = Request::Deploy {
             app: format!("{PROJECT}/{service}"),
             image: None,
-            project: Some(self.wish.versions[*version].clone()),
+            project: Some(self.wish.versions[version].clone()),
             options: Options { batch: Some(BatchSize::Count(batch)), ..every_one() },
         };
         *steps = timed(&self.operate(&request).await?);

@@ -75,6 +75,22 @@ fn where_there_is_nothing_to_do_a_dead_console_s_lock_is_removed_all_the_same() 
 }
 
 #[test]
+fn what_another_operation_is_about_to_hold_addresses_with_is_no_dead_console_s_lock() {
+    let life = stage(Play::Deploy, 1, true);
+    let labels = ["role\":\"lock", "project\":\"crm", "app\":\"db", "instance\":\"0", "operation\":\"1"];
+    let labels = labels.map(|label| format!("\"io.pitstop.{label}\"")).join(",");
+    let place = "pitstop-place-1-1-1";
+    life.plainly(
+        &format!("POST /v1.41/containers/create?name={place}"),
+        &format!("{{\"Image\":\"web:1\",\"Labels\":{{{labels}}}}}"),
+    );
+    life.pass(Duration::from_secs(6));
+    let idle = life.ask(deploy("web:1"), |_| false);
+    assert!(succeeded(&idle) && idle.steps == Some(0), "{:?}", idle.events.last());
+    assert!(life.control().world().contains_key(place), "{:?}", life.control().world().keys());
+}
+
+#[test]
 fn an_engine_that_can_t_run_locks_is_worked_on_without_and_that_is_said() {
     let life = stage(Play::Deploy, 1, true);
     let control = life.control();
