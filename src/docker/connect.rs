@@ -229,16 +229,19 @@ fn engine_info(
     (major, minor): ApiVersion,
 ) -> EngineInfo {
     let text = |text: Option<String>| clean(&text.unwrap_or_default());
+    let podman = version.components.iter().flatten().any(|part| part.name.starts_with("Podman"));
     EngineInfo {
         host: clean(&location.host),
         context: location.context.as_deref().map(clean),
         name: text(info.name),
+        // Podman makes up another one for each answer.
+        id: text(info.id.filter(|_| !podman)),
         version: text(version.version),
         api_version: format!("{major}.{minor}"),
         os: text(version.os),
         arch: text(version.arch),
         kernel: text(version.kernel_version),
-        podman: version.components.iter().flatten().any(|part| part.name.starts_with("Podman")),
+        podman,
         cpus: info.ncpu.and_then(|n| u32::try_from(n).ok()).unwrap_or(1).max(1),
         memory: info.mem_total.and_then(|n| u64::try_from(n).ok()).unwrap_or_default(),
         live_restore: info.live_restore_enabled.unwrap_or_default(),

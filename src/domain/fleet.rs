@@ -26,6 +26,9 @@ pub struct EngineInfo {
     pub context: Option<String>,
     /// The machine's own name.
     pub name: String,
+    /// The engine's own, which no other one has; empty where it has none that stays.
+    #[serde(skip)]
+    pub id: String,
     pub version: String,
     /// The version spoken, e.g. `1.41`.
     pub api_version: String,
