@@ -2,6 +2,7 @@
 //!
 //! Counts and judges nothing: that is [`Progress`]'s. Adds only the time that has passed since the last event.
 
+use super::engine::EngineId;
 use super::words::{self, Word};
 use crate::domain::duration::{human, millis};
 use crate::domain::event::{OpEvent, Outcome};
@@ -15,6 +16,8 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct OpView {
     pub id: OpId,
+    /// Where it was begun from here; `None` for one that is only read of.
+    pub engine: Option<EngineId>,
     pub progress: Progress,
     /// The console's time when its last event came.
     heard: Duration,
@@ -49,9 +52,10 @@ impl OpView {
         if verdict == Verdict::Kept && self.progress.is_new(instance) { Word { word: "new", ..word } } else { word }
     }
 
-    pub fn new(id: OpId, now: Duration) -> Self {
+    pub fn new(id: OpId, engine: Option<EngineId>, now: Duration) -> Self {
         Self {
             id,
+            engine,
             progress: Progress::default(),
             heard: now,
             view: View::Instances,

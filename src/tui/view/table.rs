@@ -49,8 +49,6 @@ pub struct Style<'a> {
     pub selected: Option<usize>,
     /// The pane has the focus.
     pub focused: bool,
-    /// Everything in the role of old news.
-    pub stale: bool,
     /// Titles of the column that decides the order, and whether it is turned round.
     pub sorted: &'static [&'static str],
     pub reversed: bool,
@@ -94,7 +92,7 @@ pub fn draw(
                 (arrow.to_owned(), Role::Key),
             ];
         }
-        cell(pen, left, area.top(), *place, columns, &title, false);
+        cell(pen, left, area.top(), *place, columns, &title);
     }
     for (line, row) in (from..).zip(&rows).skip(first - from).take(height) {
         let y = area.top() + 1 + u16::try_from(line - first).unwrap_or(0);
@@ -104,7 +102,7 @@ pub fn draw(
             pen.tint(Rect::new(area.left(), y, area.width, 1), role);
         }
         for place in &places {
-            cell(pen, left, y, *place, columns, &row[place.0], style.stale);
+            cell(pen, left, y, *place, columns, &row[place.0]);
         }
     }
     scrollbar(pen, area, first, height, len);
@@ -200,7 +198,6 @@ fn cell(
     (index, offset, width): (usize, usize, usize),
     columns: &[Column],
     spans: &[(String, Role)],
-    stale: bool,
 ) {
     let column = columns[index];
     let to = |n: usize| left.saturating_add(u16::try_from(n).unwrap_or(u16::MAX));
@@ -214,9 +211,7 @@ fn cell(
             break;
         }
         let cut = if column.image { text::image(content, room, dots) } else { text::head(content, room, dots) };
-        // Loud stays loud: a changed address is news even on an old screen.
-        let role = if stale && *role != Role::Loud { Role::Stale } else { *role };
-        x = pen.put(x, y, end, &cut, role);
+        x = pen.put(x, y, end, &cut, *role);
     }
 }
 
