@@ -166,7 +166,7 @@ mod tests {
         for (name, replicas) in [("web", 2), ("db", 1)] {
             project.apps.insert(name.into(), AppEntry { replicas, ..AppEntry::default() });
         }
-        let mut services = Services::new(Box::new(project), None);
+        let mut services = Services::new(EngineId::default(), Box::new(project), None);
         assert_eq!(services.chosen(), Ok((vec![], vec![])));
         services.scale(true);
         assert_eq!(services.chosen(), Ok((vec![], vec![("web".to_owned(), 3)])));

@@ -18,6 +18,8 @@ pub struct OpView {
     pub id: OpId,
     /// Where it was begun from here; `None` for one that is only read of.
     pub engine: Option<EngineId>,
+    /// ` on ops1`, where another engine could be meant.
+    pub on: String,
     pub progress: Progress,
     /// The console's time when its last event came.
     heard: Duration,
@@ -56,6 +58,7 @@ impl OpView {
         Self {
             id,
             engine,
+            on: String::new(),
             progress: Progress::default(),
             heard: now,
             view: View::Instances,
@@ -117,10 +120,10 @@ impl OpView {
         }
     }
 
-    /// `deploy shop/web`.
+    /// `deploy shop/web`, and where.
     pub fn title(&self) -> String {
         let planned = self.progress.planned.as_ref();
-        planned.map_or_else(|| self.id.to_string(), |planned| format!("{} {}", planned.kind, planned.app))
+        planned.map_or_else(|| self.id.to_string(), |planned| format!("{} {}{}", planned.kind, planned.app, self.on))
     }
 
     /// Rows by instance: first the steps of none, where there are such.

@@ -261,16 +261,12 @@ fn what_was_left_is_told_in_a_sentence() {
         let want = format!("restart of shop/web left half-done {ago} by anna@ops1");
         assert_eq!(one.sentence(at(seconds)), want);
     }
-    let engine = |host: &str, name: &str| crate::domain::fleet::EngineInfo {
-        host: host.into(),
-        name: name.into(),
-        ..crate::domain::fleet::EngineInfo::default()
-    };
+    let engine = |host: &str, name: &str| EngineInfo { host: host.into(), name: name.into(), ..EngineInfo::default() };
     one.engine = Engine { host: "unix:///run/docker.sock".into(), name: "ops1".into(), ..Engine::default() };
     assert!(one.is_on(&engine("ssh://ops1", "ops1")) && !one.is_on(&engine("unix:///run/docker.sock", "ops2")));
     // Two engines of one machine.
     one.engine.id = "A".into();
-    let with_id = |id: &str| crate::domain::fleet::EngineInfo { id: id.into(), ..engine("ssh://ops1", "ops1") };
+    let with_id = |id: &str| EngineInfo { id: id.into(), ..engine("ssh://ops1", "ops1") };
     assert!(one.is_on(&with_id("A")) && one.is_on(&with_id("")) && !one.is_on(&with_id("B")));
     one.engine.name = String::new();
     assert!(one.is_on(&engine("unix:///run/docker.sock", "ops2")) && !one.is_on(&engine("ssh://ops1", "ops1")));

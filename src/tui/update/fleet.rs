@@ -143,6 +143,12 @@ pub fn settle(model: &mut Model) {
     model.list.marks.retain(|mark| engines.get(mark.engine()).is_some_and(|engine| may_be_there(engine, mark)));
 }
 
+/// The engine here does not answer, nor does any that something is marked on.
+pub fn all_is_lost(model: &Model) -> bool {
+    let lost = |mark: &RowId| model.engines.get(mark.engine()).is_none_or(Engine::is_stale);
+    model.here().is_stale() && model.list.marks.iter().all(lost)
+}
+
 /// It is in the last fleet known, or there is none.
 fn may_be_there(engine: &Engine, mark: &RowId) -> bool {
     let app = mark.app().and_then(|key| engine.app(key));
@@ -254,9 +260,7 @@ fn group_here(model: &Model) -> Option<RowId> {
 
 /// Folds every app and group, or unfolds all when any is folded.
 fn fold_all(model: &mut Model) {
-    if !model.list.shown.folded.is_empty() {
-        model.list.shown.folded.clear();
-    } else {
+    if model.list.shown.folded.is_empty() {
         let (shown, wide) = (&model.list.shown, model.is_wide());
         let mut folded = BTreeSet::new();
         for engine in model.engines.iter() {
@@ -270,6 +274,8 @@ fn fold_all(model: &mut Model) {
             }
         }
         model.list.shown.folded = folded;
+    } else {
+        model.list.shown.folded.clear();
     }
     // Its row may have gone below a fold: its heading has it then.
     if let Some(group) = group_here(model).filter(|group| model.list.shown.folded.contains(group)) {

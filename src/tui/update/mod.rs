@@ -274,7 +274,7 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
         }
         Action::Resync => lost::resync(model),
         // There is nothing else that this key could do now.
-        Action::Restart if model.place() == Place::Fleet && model.here().is_stale() => lost::resync(model),
+        Action::Restart if model.place() == Place::Fleet && fleet::all_is_lost(model) => lost::resync(model),
         Action::Suspend => suspend(model),
         action => match model.place() {
             Place::Fleet => fleet::act(model, action),

@@ -15,7 +15,10 @@ use crate::engine::Request;
 /// An operation was started here: it takes the screen.
 pub fn began(model: &mut Model, engine: EngineId, id: OpId) -> Vec<Command> {
     model.beginning = model.beginning.saturating_sub(1);
-    model.operations.push(OpView::new(id.clone(), Some(engine), model.now));
+    let on = model.on(engine);
+    let mut op = OpView::new(id.clone(), Some(engine), model.now);
+    op.on = on;
+    model.operations.push(op);
     super::history::settle(model);
     if model.together > 0 {
         model.together -= 1;

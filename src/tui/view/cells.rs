@@ -9,7 +9,7 @@ use super::super::words::{self, Word};
 use super::pen::{Pen, Spans};
 use super::table::Cells;
 use crate::domain::balancer::Standing;
-use crate::domain::fleet::{App, EngineInfo, FleetState, Instance};
+use crate::domain::fleet::{App, FleetState, Instance};
 
 fn said(pen: &Pen<'_>, word: Word) -> Spans {
     vec![(format!("{} {}", word.symbol.of(pen.glyphs()), word.word), word.role)]
@@ -26,28 +26,34 @@ fn marker(pen: &Pen<'_>, model: &Model, id: &RowId) -> (String, Role) {
 }
 
 /// A heading with what is below it.
-fn heading(pen: &Pen<'_>, model: &Model, row: &Row<'_>, name: &str, count: usize, role: Role) -> Spans {
+fn heading(pen: &Pen<'_>, model: &Model, row: &Row<'_>, name: &str, count: Option<usize>, role: Role) -> Spans {
     let sign = if model.list.shown.folded.contains(&row.id()) { pen.glyphs().shut } else { pen.glyphs().open };
-    vec![(format!("{sign} {name}"), role), (format!("  {count}"), Role::Dim)]
+    let mut spans = vec![(format!("{sign} {name}"), role)];
+    spans.extend(count.map(|count| (format!("  {count}"), Role::Dim)));
+    spans
 }
 
-/// An engine's heading: what it is called, and whether it is there.
-fn engine_heading(pen: &Pen<'_>, model: &Model, row: &Row<'_>, engine: &Engine) -> [Spans; 2] {
+/// An engine's heading: what it is called, whether it is there, and what is amiss on it.
+fn engine_heading(pen: &Pen<'_>, model: &Model, row: &Row<'_>, engine: &Engine) -> Spans {
     let role = if model.is_production(engine.id) { Role::Loud } else { Role::Brand };
-    let apps = engine.fleet().map_or(0, |fleet| fleet.apps.len());
-    [heading(pen, model, row, engine.place(), apps, role), vec![connection(pen, model, engine)]]
+    let apps = || engine.fleet().into_iter().flat_map(|fleet| &fleet.apps);
+    let count = engine.fleet().map(|fleet| fleet.apps.len());
+    let mut spans = heading(pen, model, row, engine.place(), count, role);
+    let (state, role) = connection(pen, engine);
+    spans.push((format!("  {state}"), role));
+    let amiss: usize = apps().map(|app| app.instances.len() - app.ready()).sum();
+    spans.extend((amiss > 0).then(|| (format!("  {amiss} not ready"), Role::Warn)));
+    spans
 }
 
 /// Whether an engine is there, in a word.
-pub fn connection(pen: &Pen<'_>, model: &Model, engine: &Engine) -> (String, Role) {
+pub fn connection(pen: &Pen<'_>, engine: &Engine) -> (String, Role) {
     match &engine.state {
         FleetState::Loading => ("connecting".to_owned(), Role::Dim),
         FleetState::Live(_) => (format!("{} live", pen.glyphs().ready), Role::Good),
-        FleetState::Stale { fleet, since, .. } => {
-            let for_ms = model.wall.as_millisecond().saturating_sub(since.as_millisecond());
-            let seconds = text::seconds(u64::try_from(for_ms).unwrap_or(0) / 1000);
+        FleetState::Stale { fleet, .. } => {
             let what = if fleet.is_some() { "stale" } else { "away" };
-            (format!("{} {what} {seconds}", pen.glyphs().stale), Role::Warn)
+            (format!("{} {what}", pen.glyphs().stale), Role::Warn)
         }
     }
 }
@@ -70,11 +76,11 @@ pub fn app(pen: &Pen<'_>, model: &Model, row: &Row<'_>) -> Cells {
     let mut cells = vec![Spans::new(); 5];
     let engine = match row {
         Row::Engine(engine) => {
-            [cells[0], cells[1]] = engine_heading(pen, model, row, engine);
+            cells[0] = engine_heading(pen, model, row, engine);
             return cells;
         }
         Row::Group(engine, name, count) => {
-            cells[0] = heading(pen, model, row, name, *count, Role::Title);
+            cells[0] = heading(pen, model, row, name, Some(*count), Role::Title);
             engine
         }
         Row::App(engine, app) | Row::Instance(engine, app, _) => {
@@ -226,16 +232,11 @@ pub fn tree(pen: &Pen<'_>, model: &Model, row: &Row<'_>) -> Cells {
     };
     let engine = match row {
         Row::Engine(engine) => {
-            [cells[0], cells[1]] = engine_heading(pen, model, row, engine);
-            if let Some(fleet) = engine.fleet() {
-                let EngineInfo { host, version, .. } = &fleet.engine;
-                cells[2] = vec![(host.clone(), Role::Dim)];
-                cells[7] = vec![(format!("{} {version}", fleet.engine.product()), Role::Dim)];
-            }
+            cells[0] = engine_heading(pen, model, row, engine);
             return cells;
         }
         Row::Group(engine, name, count) => {
-            cells[0] = heading(pen, model, row, name, *count, Role::Title);
+            cells[0] = heading(pen, model, row, name, Some(*count), Role::Title);
             engine
         }
         Row::App(engine, app) => {

@@ -77,9 +77,10 @@ pub fn engine(pen: &mut Pen<'_>, model: &Model, engine: &Engine, area: Rect) {
             lines.push(vec![(format!("{label:<LABEL$}"), Role::Dim), (part, role)]);
         }
     };
-    let (state, role) = cells::connection(pen, model, engine);
+    let (state, role) = cells::connection(pen, engine);
     say("", &state, role);
-    if let FleetState::Stale { error, .. } = &engine.state {
+    if let FleetState::Stale { error, since, .. } = &engine.state {
+        say("since", &since.to_zoned(model.zone.clone()).strftime("%H:%M:%S").to_string(), Role::Text);
         say("why", error, Role::Bad);
         say("", &engine.next_try(model.now).unwrap_or_default(), Role::Dim);
     }

@@ -177,10 +177,8 @@ fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
     if named {
         facts.push((here.place().to_owned(), Role::Title));
     }
-    if let Some(Fleet { engine, .. }) = here.fleet() {
-        if !engine.version.is_empty() {
-            facts.push((format!("{} {}", engine.product(), engine.version), Role::Dim));
-        }
+    if let Some(Fleet { engine, .. }) = here.fleet().filter(|fleet| !fleet.engine.version.is_empty()) {
+        facts.push((format!("{} {}", engine.product(), engine.version), Role::Dim));
     }
     // Right behind which engine this is: it must not be the part that gives way.
     let first = what + usize::from(named);

@@ -101,11 +101,21 @@ pub fn draw(
             let role = if style.focused { Role::Selected } else { Role::Idle };
             pen.tint(Rect::new(area.left(), y, area.width, 1), role);
         }
+        if is_heading(row) {
+            let (width, heading) = (usize::from(area.width).saturating_sub(2), columns[0]);
+            cell(pen, left, y, (0, 0, width), &[Column { image: false, right: false, ..heading }], &row[0]);
+            continue;
+        }
         for place in &places {
             cell(pen, left, y, *place, columns, &row[place.0]);
         }
     }
     scrollbar(pen, area, first, height, len);
+}
+
+/// A row that has its first cell only: that may be as wide as the row, and decides about no column.
+fn is_heading(row: &Cells) -> bool {
+    row.iter().skip(1).all(|cell| spans_width(cell) == 0)
 }
 
 /// Where the window over `len` lines begins so that `selected` is inside, in its middle where possible.
@@ -142,7 +152,8 @@ fn place(
         .iter()
         .enumerate()
         .map(|(index, column)| {
-            let content = rows.iter().map(|row| spans_width(&row[index])).max().unwrap_or(0);
+            let cells = rows.iter().filter(|row| !is_heading(row)).map(|row| &row[index]);
+            let content = cells.map(|cell| spans_width(cell)).max().unwrap_or(0);
             (index, content.max(text::width(column.title) + usize::from(arrow(index))).min(column.most))
         })
         .filter(|(index, _)| !hidden.contains(&columns[*index].title))

@@ -4,6 +4,7 @@
 
 mod any_size;
 mod ending;
+mod engines;
 mod frozen;
 mod history;
 mod journeys;
