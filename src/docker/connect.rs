@@ -234,8 +234,9 @@ fn engine_info(
         host: clean(&location.host),
         context: location.context.as_deref().map(clean),
         name: text(info.name),
-        // Podman makes up another one for each answer.
-        id: text(info.id.filter(|_| !podman)),
+        // Engines of one machine may share the key in /etc/docker that the id comes from (20.10), never their data. Podman makes
+        // up another id for each answer.
+        id: [info.id.filter(|_| !podman), info.docker_root_dir].map(text).join(" ").trim().to_owned(),
         version: text(version.version),
         api_version: format!("{major}.{minor}"),
         os: text(version.os),

@@ -26,7 +26,7 @@ pub struct EngineInfo {
     pub context: Option<String>,
     /// The machine's own name.
     pub name: String,
-    /// The engine's own, which no other one has; empty where it has none that stays.
+    /// The engine's own id and where it keeps its data, which no two engines have in common; empty where it tells neither.
     #[serde(skip)]
     pub id: String,
     pub version: String,

@@ -59,7 +59,7 @@ pub struct Header {
 pub struct Engine {
     pub host: String,
     pub name: String,
-    /// Its own; empty where it has none that stays, and in old records.
+    /// As [`EngineInfo`] has it; empty in old records.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub id: String,
     pub version: String,

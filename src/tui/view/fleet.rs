@@ -61,8 +61,8 @@ const OTHER: [Column; 12] = [
 const APPS: [Column; 5] = [
     Column::new("APP", 12, 32, 0),
     Column::new("READY", 6, 12, 0),
-    Column::images("IMAGE", 9, 1),
-    Column::figures("REV", 4, 2),
+    Column::images("IMAGE", 9, 2),
+    Column::figures("REV", 4, 3),
     Column::new("HELD", 10, 10, 0),
 ];
 
