@@ -2,12 +2,14 @@
 
 use super::chosen::Chosen;
 use crate::domain::fleet::{Container, Instance};
+use crate::domain::hook::Hooks;
 use crate::domain::labels::Role;
 use crate::domain::plan::{Refusal, StepId, Task};
 use crate::domain::recipe::draft::{Draft, Slot, known, object_name, stop};
 use crate::domain::recipe::hooks;
 use crate::domain::recipe::traffic::{self, Places};
 use crate::domain::spec::RestartPolicy;
+use std::collections::BTreeMap;
 
 impl Chosen<'_> {
     /// Back: what was to take its place goes, and it runs again as it did.
@@ -19,6 +21,10 @@ impl Chosen<'_> {
             let wanted = self.half_s_addresses();
             reserve = (!wanted.is_empty()).then(|| self.reserve(draft, at, &wanted, &needs));
             needs.extend(reserve);
+        } else {
+            let (container, addresses) = (Some(known(self.old)), BTreeMap::new());
+            let task = Task::Preflight { container, sandbox: None, watch: None, addresses };
+            needs = vec![draft.main(at, task, &needs, "it serves, and its identity is read")];
         }
         let spec = self.half.and_then(|half| half.app.as_ref()?.own.as_ref()?.spec.as_ref());
         let restart = spec.map(|spec| spec.container.restart.clone());
@@ -40,6 +46,17 @@ impl Chosen<'_> {
             needs = vec![self.start_again(draft, at, restart, reserve, &needs)];
         }
         let sandbox = self.half.and_then(|half| half.sandbox.as_ref()).map(known);
+        if !down {
+            let task = Task::Verify { container: known(self.old), sandbox: None, rivals: Vec::new() };
+            let verify = draft.main(at, task, &needs, "nothing of it was touched");
+            let hooks = self.own_hooks();
+            // It was told that its sessions end.
+            needs = vec![if places.is_empty() {
+                verify
+            } else {
+                hooks::post_ready(draft, at, &hooks, &known(self.old), verify)
+            }];
+        }
         if let Some(back) = places.attach(draft, at, sandbox.as_ref(), &needs) {
             needs = self.clear(draft, at, vec![back])?;
         }
@@ -78,6 +95,11 @@ impl Chosen<'_> {
         Ok(needs)
     }
 
+    /// Those that its file named when it was adopted.
+    fn own_hooks(&self) -> Hooks {
+        self.half.and_then(|half| half.app.as_ref()).map(hooks::of).unwrap_or_default()
+    }
+
     /// It runs again as it did; the step that proves it.
     fn start_again(
         &self,
@@ -91,8 +113,7 @@ impl Chosen<'_> {
         let start = draft.main(at, task, needs, "it serves again");
         let readiness = self.as_it_was(draft.options);
         let ready = draft.main(at, readiness.task(known(self.old), None, draft.options), &[start], readiness.cause());
-        let hooks = self.half.and_then(|half| half.app.as_ref()).map(hooks::of).unwrap_or_default();
-        let ready = hooks::post_ready(draft, at, &hooks, &known(self.old), ready);
+        let ready = hooks::post_ready(draft, at, &self.own_hooks(), &known(self.old), ready);
         let verify = Task::Verify { container: known(self.old), sandbox: None, rivals: Vec::new() };
         let verify = draft.main(at, verify, &[ready], "its identity is read");
         if let Some(places) = reserve {
