@@ -301,6 +301,8 @@ impl Console {
             _ if self.model.running() > 0 || self.model.replay.as_ref().is_some_and(Replay::follows) => fast,
             _ if self.model.replay.as_ref().is_some_and(|replay| replay.summary.running) => slow,
             FleetState::Stale { .. } => slow,
+            // Other consoles may begin or end something there.
+            _ if self.model.screen == super::model::Screen::History => slow,
             _ => idle,
         }
     }

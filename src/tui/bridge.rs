@@ -192,6 +192,7 @@ impl Bridge {
             Command::Contexts => shelf::contexts(self.tell.clone()),
             Command::Context(name) => return vec![Msg::Switched(self.switch(name))],
             Command::History => shelf::list(self.reach.records.clone(), self.tell.clone()),
+            Command::HistoryIfChanged(known) => shelf::list_again(self.reach.records.clone(), known, self.tell.clone()),
             Command::Record(op) => shelf::read(self.reach.records.clone(), op, self.tell.clone()),
             Command::Resync => self.resync.notify_one(),
             Command::Inspect { ticket, app, sandbox } => self.inspect(ticket, app, sandbox),

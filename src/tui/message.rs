@@ -42,7 +42,7 @@ pub enum Msg {
     Loads(Loads),
     /// Operations that were left half-done, the oldest first.
     LeftOpen(Vec<Summary>),
-    /// The answer to [`Command::History`]: all records, or why there is no list.
+    /// The answer to [`Command::History`], and to [`Command::HistoryIfChanged`] where it has: all records, or why there is no list.
     History(Result<Vec<Listed>, String>),
     /// The answer to [`Command::Record`]: what was read, and whether a console is writing it.
     Record {
@@ -142,6 +142,8 @@ pub enum Command {
     Run(Box<Plan>, Box<Request>),
     /// Read all records.
     History,
+    /// Read all records if there are others than these, or one of those that were being written is no more.
+    HistoryIfChanged(Vec<(OpId, Option<bool>)>),
     /// Read that operation's record.
     Record(OpId),
     /// Look for Compose files in that directory; empty: the current one.
