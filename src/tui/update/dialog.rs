@@ -202,7 +202,7 @@ pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) ->
             vec![Command::Run(Box::new(plan), request)]
         }
         (Ok(plan), shown) => {
-            let typed = must_type(&plan, &request).map(|wanted| (Line::default(), wanted));
+            let typed = must_type(&plan, &request, model.is_production()).map(|wanted| (Line::default(), wanted));
             let changed = shown.is_some();
             let confirm = Confirm { request, plan, typed, missed: false, scroll: 0, checking: false, changed };
             model.dialog = Some(Dialog::Confirm(Box::new(confirm)));
@@ -223,14 +223,15 @@ pub fn not_begun(model: &mut Model, refusal: Refusal) -> Vec<Command> {
     Vec::new()
 }
 
-/// What has to be typed grows with what may break: nothing for one instance, their number for many, the app's name for
-/// volumes. Creating breaks nothing.
-fn must_type(plan: &Plan, request: &Request) -> Option<String> {
+/// What has to be typed grows with what may break: nothing for one instance, their number for many and in production, the
+/// app's name for volumes. Creating breaks nothing.
+fn must_type(plan: &Plan, request: &Request, production: bool) -> Option<String> {
     if matches!(request, Request::Remove { volumes: true, .. }) {
         return Some(plan.app.clone());
     }
     let instances = plan.batch_sizes().sum::<usize>();
-    (instances > 1 && plan.kind != Kind::Create).then(|| instances.to_string())
+    let freely = if production { 0 } else { 1 };
+    (instances > freely && plan.kind != Kind::Create).then(|| instances.to_string())
 }
 
 /// Changes how a rollout is done, and asks for its plan anew. What is typed to confirm one is a number, so letters are free.
