@@ -6,7 +6,7 @@ mod any_size;
 mod ending;
 mod frozen;
 mod history;
-mod journeys;
+pub mod journeys;
 mod keys;
 mod logs;
 mod notices;
