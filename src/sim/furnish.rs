@@ -128,7 +128,7 @@ fn furnish_instance(
     let test = app.healthcheck.as_ref().map(|command| json!(["CMD-SHELL", command]));
     let container = json!({
         "restart": "unless-stopped", "environment": environment, "mounts": app.mounts.iter().map(|text| mount(text)).collect::<Vec<_>>(),
-        "healthcheck": test.map(|test| json!({"test": test, "interval_ms": CHECKED.as_millis() as u64})),
+        "healthcheck": test.map(|test| json!({"test": test, "interval_ms": CHECKED_MS})),
     });
     let spec = json!({"image": image, "container": container, "sandbox": {"networks": networks}, "rollout": {"probe": app.probe}});
     let mut labels = labels("app", spec);
@@ -145,12 +145,12 @@ fn furnish_instance(
     Ok((sandbox, id))
 }
 
-/// Between two checks of health.
-const CHECKED: Duration = Duration::from_secs(5);
+/// Between two checks of health, in milliseconds.
+const CHECKED_MS: u64 = 5_000;
 
 /// A health check as the engine has it.
 fn check(command: &str) -> Value {
-    json!({"Test": ["CMD-SHELL", command], "Interval": CHECKED.as_nanos() as u64})
+    json!({"Test": ["CMD-SHELL", command], "Interval": CHECKED_MS * 1_000_000})
 }
 
 /// `NAME=value`

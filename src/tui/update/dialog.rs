@@ -230,8 +230,8 @@ fn must_type(plan: &Plan, request: &Request, production: bool) -> Option<String>
         return Some(plan.app.clone());
     }
     let instances = plan.batch_sizes().sum::<usize>();
-    let freely = if production { 0 } else { 1 };
-    (instances > freely && plan.kind != Kind::Create).then(|| instances.to_string())
+    let counts = instances > 1 || (production && instances == 1);
+    (counts && plan.kind != Kind::Create).then(|| instances.to_string())
 }
 
 /// Changes how a rollout is done, and asks for its plan anew. What is typed to confirm one is a number, so letters are free.

@@ -36,14 +36,12 @@ impl Chosen<'_> {
         if places.is_empty() {
             needs = self.clear(draft, at, needs)?;
         }
-        if !down {
-            // An engine that died has started it again by itself, parked or not.
-            if let Some(restart) = restart {
-                let task = Task::Unpark { container: known(self.old), restart };
-                needs.push(draft.main(at, task, &needs.clone(), "it has its restart policy back"));
-            }
-        } else {
+        if down {
             needs = vec![self.start_again(draft, at, restart, reserve, &needs)];
+        } else if let Some(restart) = restart {
+            // An engine that died has started it again by itself, parked or not.
+            let task = Task::Unpark { container: known(self.old), restart };
+            needs.push(draft.main(at, task, &needs.clone(), "it has its restart policy back"));
         }
         let sandbox = self.half.and_then(|half| half.sandbox.as_ref()).map(known);
         if !down {

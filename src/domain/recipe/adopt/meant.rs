@@ -149,7 +149,7 @@ fn number(old: &Container, app: &AppId, fleet: &Fleet, chosen: &[Becoming<'_>]) 
     let is_free = |number: &u32| {
         there().all(|instance| instance.number != *number) && chosen.iter().all(|one| one.number != *number)
     };
-    (1..).find(is_free).unwrap_or(u32::MAX)
+    (1..=u32::MAX).find(is_free).unwrap_or(u32::MAX)
 }
 
 /// What a creation left whose answer was lost: it holds nothing and has done nothing.

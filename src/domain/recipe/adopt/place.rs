@@ -102,7 +102,7 @@ impl Chosen<'_> {
         let grace = draft.options.stop_grace.or(own).unwrap_or(Duration::from_secs(10));
         let hooks = self.rollout().hooks;
         let own = [Moment::PreDrain, Moment::PreStop, Moment::PostReady].iter().filter_map(|moment| hooks.at(*moment));
-        let file_s = own.map(Hook::timeout).fold(draft.drain.0, |sum, time| sum.saturating_add(time));
+        let file_s = own.map(Hook::timeout).fold(draft.drain.0, Duration::saturating_add);
         let file_s = if self.service.is_some() { file_s } else { Duration::ZERO };
         let lease = (file_s + grace + draft.options.ready_timeout * 2 + LEASE).min(LONGEST);
         let task = Task::Reserve { app: self.app.clone(), addresses: addresses.clone(), lease };
