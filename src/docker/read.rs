@@ -381,6 +381,7 @@ fn pools(ipam: Option<Ipam>) -> Vec<Subnet> {
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+    use std::sync::Arc;
 
     fn read<T: serde::de::DeserializeOwned>(json: Value) -> T {
         serde_json::from_value(json).unwrap()
@@ -516,7 +517,7 @@ mod tests {
         .unwrap();
         assert!(seen.networks.is_empty(), "a joined container has none of its own");
         assert_eq!(seen.joined(), Some("cd"));
-        let detail = seen.detail.unwrap();
+        let detail = Arc::unwrap_or_clone(seen.detail.unwrap());
         assert!(detail.started_at.is_some() && detail.finished_at.is_none());
         assert_eq!((detail.exit_code, detail.oom_killed, detail.restart_count, detail.pid), (137, true, 2, 0));
         assert_eq!(&*detail.error, "no way");
@@ -543,7 +544,7 @@ mod tests {
         })))
         .unwrap();
         assert_eq!(seen.networks.len(), 3);
-        let detail = seen.detail.unwrap();
+        let detail = Arc::unwrap_or_clone(seen.detail.unwrap());
         let pinned: Vec<_> =
             detail.pinned.iter().map(|(network, pin)| (network.as_str(), pin.ipv4.as_deref())).collect();
         assert_eq!(pinned, [("a", Some("10.1.0.2"))]);

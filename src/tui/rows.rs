@@ -129,7 +129,7 @@ impl Sort {
     /// Smaller comes first; names decide between equals.
     fn key(self, app: &App, instances: &[&Instance], loads: &Loads) -> (u64, String) {
         let most = |of: fn(&Load) -> u64| {
-            let taken = instances.iter().filter_map(|one| loads.get(&one.app.as_ref()?.id)).map(of).sum::<u64>();
+            let taken = instances.iter().filter_map(|one| loads.get(&one.app.as_deref()?.id)).map(of).sum::<u64>();
             (u64::MAX - taken, String::new())
         };
         let first = instances.first();
@@ -152,7 +152,7 @@ impl Sort {
             Self::Memory => most(|load| load.memory),
             Self::Image => {
                 let image =
-                    first.and_then(|one| one.app.as_ref()).map(super::super::domain::fleet::Container::image_name);
+                    first.and_then(|one| one.app.as_deref()).map(super::super::domain::fleet::Container::image_name);
                 (0, image.unwrap_or_default().to_owned())
             }
             Self::Revision => {
@@ -161,7 +161,7 @@ impl Sort {
             }
             // What started last is on top: it is what somebody has just done.
             Self::Up => {
-                let started = instances.iter().filter_map(|one| one.app.as_ref()?.started_at()).max();
+                let started = instances.iter().filter_map(|one| one.app.as_deref()?.started_at()).max();
                 let seconds = started.and_then(|at| u64::try_from(at.as_second()).ok());
                 (u64::MAX - seconds.unwrap_or(0), String::new())
             }
@@ -173,6 +173,10 @@ impl AppKey {
     pub fn of(app: &App) -> Self {
         Self { managed: app.managed, id: app.id.clone() }
     }
+
+    fn is(&self, app: &App) -> bool {
+        app.managed == self.managed && app.id == self.id
+    }
 }
 
 impl Row<'_> {
@@ -181,6 +185,16 @@ impl Row<'_> {
             Self::App(app) => RowId::App(AppKey::of(app)),
             Self::Instance(app, instance) => RowId::Instance(AppKey::of(app), instance.name.clone()),
             Self::Group(name, _) => RowId::Group((*name).to_owned()),
+        }
+    }
+
+    /// Whether it is about that; among thousands of rows, cheaper than to name each.
+    pub fn is(&self, id: &RowId) -> bool {
+        match (self, id) {
+            (Self::App(app), RowId::App(key)) => key.is(app),
+            (Self::Instance(app, instance), RowId::Instance(key, name)) => instance.name == *name && key.is(app),
+            (Self::Group(name, _), RowId::Group(other)) => name == other,
+            _ => false,
         }
     }
 }
@@ -276,5 +290,5 @@ fn sorted<'a>(app: &'a App, filter: &Filter, shown: &Shown, loads: &Loads) -> Ve
 
 /// The app with that key.
 pub fn app<'a>(fleet: &'a Fleet, key: &AppKey) -> Option<&'a App> {
-    fleet.apps.iter().find(|app| app.managed == key.managed && app.id == key.id)
+    fleet.apps.iter().find(|app| key.is(app))
 }

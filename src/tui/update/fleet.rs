@@ -116,46 +116,42 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
 
 /// Puts the cursor where it was, or where its row was, after rows have changed; forgets marks of what has gone.
 pub fn settle(model: &mut Model) {
-    let ids: Vec<RowId> = model.rows().iter().map(Row::id).collect();
-    if ids.is_empty() {
+    let rows = model.rows();
+    let place = |id: &RowId| rows.iter().position(|row| row.is(id));
+    let Some(last) = rows.len().checked_sub(1) else {
         // In a pane whose app has gone: back to the apps, where its place was.
         if matches!(model.list.cursor, Some(RowId::Instance(..))) && model.fleet().is_some() {
             model.list.cursor = None;
-            return settle_among_apps(model);
+            go_to(model, model.list.place.min(model.rows().len().saturating_sub(1)));
         }
         return;
-    }
-    if let Some(at) = model.list.cursor.as_ref().and_then(|cursor| ids.iter().position(|id| id == cursor)) {
+    };
+    let cursor = model.list.cursor.as_ref();
+    if let Some(at) = cursor.and_then(place) {
         model.list.place = at;
     } else {
-        let parent = model.list.cursor.as_ref().and_then(RowId::app).cloned().map(RowId::App);
-        let at = parent
-            .and_then(|parent| ids.iter().position(|id| *id == parent))
-            .unwrap_or_else(|| model.list.place.min(ids.len() - 1));
-        model.list.place = at;
-        model.list.cursor = Some(ids[at].clone());
+        let parent = cursor.and_then(RowId::app).cloned().map(RowId::App);
+        let at = parent.as_ref().and_then(place).unwrap_or_else(|| model.list.place.min(last));
+        let id = rows[at].id();
+        (model.list.place, model.list.cursor) = (at, Some(id));
     }
-    if let Some(fleet) = model.fleet() {
-        let there: BTreeSet<RowId> = fleet
-            .apps
-            .iter()
-            .flat_map(|app| {
-                let key = AppKey::of(app);
-                let instances: Vec<RowId> =
-                    app.instances.iter().map(|instance| RowId::Instance(key.clone(), instance.name.clone())).collect();
-                std::iter::once(RowId::App(key)).chain(instances)
-            })
-            .collect();
-        model.list.marks.retain(|mark| there.contains(mark));
-    }
+    forget_marks(model);
 }
 
-fn settle_among_apps(model: &mut Model) {
-    let ids: Vec<RowId> = model.rows().iter().map(Row::id).collect();
-    if let Some(last) = ids.len().checked_sub(1) {
-        model.list.place = model.list.place.min(last);
-        model.list.cursor = Some(ids[model.list.place].clone());
-    }
+/// Of what has gone.
+fn forget_marks(model: &mut Model) {
+    let Some(fleet) = model.state.fleet().filter(|_| !model.list.marks.is_empty()) else { return };
+    let there: BTreeSet<RowId> = fleet
+        .apps
+        .iter()
+        .flat_map(|app| {
+            let key = AppKey::of(app);
+            let instances: Vec<RowId> =
+                app.instances.iter().map(|instance| RowId::Instance(key.clone(), instance.name.clone())).collect();
+            std::iter::once(RowId::App(key)).chain(instances)
+        })
+        .collect();
+    model.list.marks.retain(|mark| there.contains(mark));
 }
 
 /// Goes on with what was left half-done, or takes it back.
@@ -337,7 +333,7 @@ fn shell(model: &mut Model) -> Vec<Command> {
         say(model, "this console is read-only: a shell could change anything", Role::Warn);
         return Vec::new();
     }
-    let runs = |instance: &Instance| instance.app.as_ref().is_some_and(Container::is_running);
+    let runs = |instance: &Instance| instance.app.as_deref().is_some_and(Container::is_running);
     let here = model.instance().map(|(_, one)| one);
     let instance = here.or_else(|| model.app()?.instances.iter().find(|one| runs(one)));
     let Some(instance) = instance else {

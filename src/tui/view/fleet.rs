@@ -220,7 +220,7 @@ pub fn line(model: &Model) -> Option<String> {
 
 fn selected(model: &Model, rows: &[Row<'_>]) -> Option<usize> {
     let cursor = model.list.cursor.as_ref()?;
-    rows.iter().position(|row| row.id() == *cursor)
+    rows.iter().position(|row| row.is(cursor))
 }
 
 /// In the pane of apps, an instance's app counts as selected.
@@ -229,7 +229,7 @@ fn selected_app(model: &Model, rows: &[Row<'_>]) -> Option<usize> {
         RowId::Instance(key, _) => RowId::App(key.clone()),
         other => other.clone(),
     };
-    rows.iter().position(|row| row.id() == cursor)
+    rows.iter().position(|row| row.is(&cursor))
 }
 
 /// Filter, sort and marks, when they are not as usual.
@@ -257,7 +257,7 @@ pub fn list_notes(model: &Model) -> Spans {
 pub fn watched(model: &Model) -> Vec<ContainerId> {
     const MOST: usize = 200;
     let FleetState::Live(fleet) = &model.state else { return Vec::new() };
-    let of = |instance: &Instance| instance.app.as_ref().filter(|app| app.is_running()).map(|app| app.id.clone());
+    let of = |instance: &Instance| instance.app.as_deref().filter(|app| app.is_running()).map(|app| app.id.clone());
     if let Screen::Instance(key, name) = &model.screen {
         let app = rows::app(fleet, key);
         return app.into_iter().flat_map(|app| &app.instances).filter(|one| one.name == *name).filter_map(of).collect();

@@ -21,6 +21,7 @@ use pitstop::domain::spec::{AppSpec, MountKind, RestartPolicy};
 use pitstop::tui::instance::Seen;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The moment all samples are seen at.
 pub fn now() -> Timestamp {
@@ -109,7 +110,7 @@ pub fn instance(app: &AppId, number: u32, image: &str, revision: u32, ip: &str, 
         protocol: "tcp".into(),
         host: Some(("0.0.0.0".into(), u16::try_from(18_080 + number).unwrap())),
     }];
-    let detail = sandbox.detail.as_mut().unwrap();
+    let detail = Arc::make_mut(sandbox.detail.as_mut().unwrap());
     detail.pinned = BTreeMap::from([(network, address(ip))]);
     detail.netns = "/var/run/docker/netns/4f1c2a".into();
     detail.hostname = app.sandbox_name(number).as_str().into();
@@ -149,10 +150,10 @@ pub fn fleet() -> Fleet {
     all.extend(instance(&api, 1, "shop/api:41", 41, "172.18.0.10", Some(200_000)));
     all.extend(instance(&api, 2, "shop/api:40", 40, "172.18.0.11", Some(400_000)));
     let [sandbox, mut failed] = instance(&api, 3, "shop/api:41", 41, "172.18.0.12", None);
-    failed.detail.as_mut().unwrap().exit_code = 137;
+    Arc::make_mut(failed.detail.as_mut().unwrap()).exit_code = 137;
     all.extend([sandbox, failed]);
     let [mut sandbox, app] = instance(&db, 1, "postgres:16", 3, "172.18.0.20", Some(900_000));
-    sandbox.detail.as_mut().unwrap().pinned.clear();
+    Arc::make_mut(sandbox.detail.as_mut().unwrap()).pinned.clear();
     all.extend([sandbox, app]);
 
     let mail = AppId::new("office", "mail");
@@ -166,7 +167,7 @@ pub fn fleet() -> Fleet {
 
     all.push(stranger("redis", "redis:7-alpine", "172.17.0.2", Some(172_000)));
     let mut runner = stranger("ci-runner-7", "ghcr.io/acme/ci/runner:3.11", "172.17.0.4", None);
-    runner.detail.as_mut().unwrap().exit_code = 1;
+    Arc::make_mut(runner.detail.as_mut().unwrap()).exit_code = 1;
     all.push(runner);
     for n in 1..=2 {
         let mut container = stranger(&format!("blog-ghost-{n}"), "ghost:5", &format!("172.20.0.{}", n + 1), Some(30));

@@ -53,8 +53,8 @@ pub(super) fn take_away(draft: &mut Draft<'_>, at: &Slot, half: &Instance, after
     let why = "an earlier adoption was left here";
     let mut needs = after.to_vec();
     let is_app = |one: &&Container| one.own.as_ref().is_some_and(|own| own.role == Role::App);
-    let apps = half.app.iter().chain(&half.others).filter(is_app);
-    for container in apps.chain(&half.sandbox) {
+    let apps = half.but_sandbox().filter(is_app);
+    for container in apps.chain(half.sandbox.as_deref()) {
         if container.is_alive() {
             needs = vec![draft.main(at, stop(known(container), draft.options), &needs, why)];
         }

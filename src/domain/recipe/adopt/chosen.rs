@@ -157,5 +157,5 @@ fn never_ran(instance: &Instance) -> bool {
 fn adopts(instance: &Instance, old: &Container) -> bool {
     let of =
         |sandbox: &Container| sandbox.detail.as_ref().is_some_and(|detail| detail.adopts.as_ref() == Some(&old.id));
-    instance.sandbox.as_ref().is_some_and(of)
+    instance.sandbox.as_deref().is_some_and(of)
 }

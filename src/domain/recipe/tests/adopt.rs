@@ -13,6 +13,7 @@ use crate::domain::plan::{Kind, Lane, Plan, Refusal, Task};
 use crate::domain::project::Subnet;
 use crate::domain::spec::{AppSpec, NetworkAttach, RestartPolicy, SandboxSpec};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A container `name` at `ip` on `shop_default`, of a project if it has one.
 fn stranger(n: u32, name: &str, ip: &str, compose: Option<(&str, &str, u32)>) -> Container {
@@ -21,7 +22,7 @@ fn stranger(n: u32, name: &str, ip: &str, compose: Option<(&str, &str, u32)>) ->
     old.network_mode = "shop_default".into();
     old.compose = compose.map(|(project, service, number)| (project.into(), service.into(), number));
     if let Some(detail) = &mut old.detail {
-        detail.restart = RestartPolicy::Always;
+        Arc::make_mut(detail).restart = RestartPolicy::Always;
     }
     old
 }

@@ -9,6 +9,7 @@ use crate::domain::plan::{Lane, Plan, Refusal, RevisionRecord, Step, Target, Tas
 use crate::domain::probe::ProbeSpec;
 use crate::domain::spec::Mount;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One line per step: `id lane instance action <- needs`.
 pub fn shape(plan: &Plan) -> Vec<String> {
@@ -441,7 +442,7 @@ fn a_restart_that_can_not_help_is_refused() {
 #[test]
 fn a_container_that_its_stop_would_remove_is_not_restarted() {
     let mut passing = stranger(1, "passing", &[("shop_default", "10.0.0.2")]);
-    passing.detail.as_mut().unwrap().auto_remove = true;
+    Arc::make_mut(passing.detail.as_mut().unwrap()).auto_remove = true;
     let world = facts(vec![passing, stranger(2, "staying", &[("shop_default", "10.0.0.3")])]);
     let (usage, text) = refused(restart(&["staying".into(), "passing".into()], &world, &Options::default()));
     assert!(!usage && text.contains("passing was run with --rm"), "{text}");

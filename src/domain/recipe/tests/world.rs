@@ -12,6 +12,7 @@ use crate::domain::spec::{AppSpec, Mount, MountKind, NetworkAttach, PublishedPor
 use jiff::Timestamp;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub const SERVICES: [&str; 3] = ["web", "api", "db"];
 pub const IMAGES: [&str; 4] = ["web:v1", "web:v2", "reg/web:latest", "gone:v9"];
@@ -133,7 +134,7 @@ impl Seed {
             let mut sandbox = container(sandbox_number, &id.sandbox_name(number), state);
             sandbox.own = Some(own(Role::Sandbox, 0, None));
             sandbox.networks = at(&ip);
-            if let Some(detail) = &mut sandbox.detail {
+            if let Some(detail) = sandbox.detail.as_mut().map(Arc::make_mut) {
                 detail.guest = crate::domain::warm::GUEST;
                 let started = if self.orphaned { 20 } else { 5 };
                 detail.started_at = Some(Timestamp::from_second(started).unwrap());
@@ -165,7 +166,7 @@ impl Seed {
                     read_only: false,
                 },
             ];
-            app.detail = Some(Box::new(Detail {
+            app.detail = Some(Arc::new(Detail {
                 started_at: Some(Timestamp::from_second(10).unwrap()),
                 environment: BTreeMap::from([("TOKEN".to_owned(), "hush".to_owned())]).into(),
                 restart: crate::domain::spec::RestartPolicy::Always,
