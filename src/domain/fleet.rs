@@ -7,6 +7,7 @@ mod assemble;
 
 use super::clean::Clean;
 use super::environment::Environment;
+use super::few::Few;
 use super::identity::{Address, Hold, Identity, Verdict};
 use super::ids::{AppId, ContainerId, InstanceName};
 use super::labels::OwnLabels;
@@ -115,9 +116,9 @@ pub struct Container {
     /// Compose's project, service and number.
     pub compose: Option<(Clean, Clean, u32)>,
     /// Those that are not pitstop's own.
-    pub labels: BTreeMap<Clean, Clean>,
+    pub labels: Few<Clean, Clean>,
     /// By network name; an exited container's may be stale.
-    pub networks: BTreeMap<String, Address>,
+    pub networks: Few<String, Address>,
     pub ports: Vec<BoundPort>,
     pub mounts: Vec<MountSeen>,
     /// `bridge`, `host`, `none`, a network's name, or `container:<id>`.
@@ -147,7 +148,7 @@ pub struct Detail {
     /// Values are secrets: for plans, never for display without asking.
     pub environment: Environment,
     /// Addresses asked for at creation, by network.
-    pub pinned: BTreeMap<String, Address>,
+    pub pinned: Few<String, Address>,
     /// Of an app container: the addresses its sandbox was pinned to when it was made, by network.
     pub former: BTreeMap<String, String>,
     /// Of a sandbox: the container whose place it was made to take.
@@ -337,7 +338,7 @@ impl Instance {
             }
         }
         Some(Identity {
-            networks: owner.networks.clone(),
+            networks: owner.networks.iter().map(|(name, now)| (name.clone(), now.clone())).collect(),
             netns: Some(detail.netns.clone()).filter(|netns| !netns.is_empty()),
             hostname: Some(detail.hostname.to_string()).filter(|hostname| !hostname.is_empty()),
             ports: ports

@@ -88,6 +88,7 @@ impl Unfinished {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::few::Few;
     use crate::domain::fleet::EngineInfo;
     use crate::domain::ids::ContainerId;
     use crate::domain::labels::OwnLabels;
@@ -117,8 +118,8 @@ mod tests {
                 replaces: None,
             }),
             compose: None,
-            labels: std::collections::BTreeMap::new(),
-            networks: std::collections::BTreeMap::new(),
+            labels: Few::default(),
+            networks: Few::default(),
             ports: Vec::new(),
             mounts: Vec::new(),
             network_mode: "bridge".into(),

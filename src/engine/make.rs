@@ -247,9 +247,10 @@ async fn gate(context: &Context, step: StepId, draft: &AppDraft, image: &ImageRe
 
 /// The label by which an app container remembers the addresses its sandbox is pinned to.
 async fn remembered(docker: &Certain, sandbox: &ContainerId) -> Result<Option<(String, String)>, Failed> {
-    let pinned = docker.inspect(sandbox).await?.and_then(|seen| seen.detail).map(|detail| detail.pinned.clone());
-    let addresses: BTreeMap<String, String> =
-        pinned.into_iter().flatten().filter_map(|(network, pin)| Some((network, pin.ipv4?))).collect();
+    let detail = docker.inspect(sandbox).await?.and_then(|seen| seen.detail);
+    let pinned = detail.iter().flat_map(|detail| &detail.pinned);
+    let addresses: BTreeMap<&String, &String> =
+        pinned.filter_map(|(network, pin)| Some((network, pin.ipv4.as_ref()?))).collect();
     let text = (!addresses.is_empty()).then(|| serde_json::to_string(&addresses).ok()).flatten();
     Ok(text.map(|text| (labels::ADDRESSES.to_owned(), text)))
 }

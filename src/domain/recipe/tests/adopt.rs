@@ -5,6 +5,7 @@ use super::engine::Engine;
 use super::world::{at, container, image_id};
 use crate::domain::adopt::Original;
 use crate::domain::facts::Facts;
+use crate::domain::few::Few;
 use crate::domain::fleet::{Container, Fleet, NetworkSeen, State};
 use crate::domain::identity::Address;
 use crate::domain::labels::Role;
@@ -12,7 +13,6 @@ use crate::domain::options::Options;
 use crate::domain::plan::{Kind, Lane, Plan, Refusal, Task};
 use crate::domain::project::Subnet;
 use crate::domain::spec::{AppSpec, NetworkAttach, RestartPolicy, SandboxSpec};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A container `name` at `ip` on `shop_default`, of a project if it has one.
@@ -148,7 +148,7 @@ fn what_becomes_of_an_address_is_said() {
     let bridge = said(&|facts| {
         let mut old = stranger(1, "web", "10.0.0.4", None);
         old.networks =
-            BTreeMap::from([("bridge".to_owned(), Address { ipv4: Some("10.0.0.4".into()), ..Address::default() })]);
+            Few::from([("bridge".to_owned(), Address { ipv4: Some("10.0.0.4".into()), ..Address::default() })]);
         *facts = world(vec![old]);
         facts.networks[0].name = "bridge".into();
         let attach = NetworkAttach { network: "bridge".into(), ..NetworkAttach::default() };

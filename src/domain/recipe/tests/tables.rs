@@ -2,6 +2,7 @@
 
 use super::super::{deploy, restart, rollback, scale};
 use super::world::{IMAGES, Seed, at, container, facts, file, image_id, spec, web};
+use crate::domain::few::Few;
 use crate::domain::fleet::State;
 use crate::domain::ids::{AppId, InstanceName};
 use crate::domain::options::{BatchSize, OnFailure, Options, PullPolicy};
@@ -371,9 +372,8 @@ fn the_plan_says_what_ready_means_as_far_as_it_knows() {
 /// A stranger on these networks.
 fn stranger(n: u32, name: &str, networks: &[(&str, &str)]) -> crate::domain::fleet::Container {
     let mut one = container(n, name, State::Running);
-    for (network, ip) in networks {
-        one.networks.insert((*network).to_owned(), at(ip).remove("shop_default").unwrap());
-    }
+    let address = |ip: &str| at(ip).get("shop_default").unwrap().clone();
+    one.networks = networks.iter().map(|(network, ip)| ((*network).to_owned(), address(ip))).collect();
     one
 }
 
@@ -382,7 +382,7 @@ fn strangers_on_one_network_restart_one_after_the_other() {
     let mut joined = stranger(4, "joined", &[]);
     joined.network_mode = format!("container:{:064x}", 3).as_str().into();
     let mut hosted = stranger(5, "hosted", &[]);
-    hosted.networks = BTreeMap::from([("host".to_owned(), crate::domain::identity::Address::default())]);
+    hosted.networks = Few::from([("host".to_owned(), crate::domain::identity::Address::default())]);
     let mut world = facts(vec![
         stranger(1, "a", &[("shop_default", "10.0.0.2")]),
         stranger(2, "b", &[("shop_default", "10.0.0.4"), ("back", "10.1.0.2")]),

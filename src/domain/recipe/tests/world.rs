@@ -2,6 +2,7 @@
 
 use crate::domain::balancer::{Admin, BalancerSeen, BalancerSpec, Place, Server, Traffic};
 use crate::domain::facts::{Facts, ImageSeen};
+use crate::domain::few::Few;
 use crate::domain::fleet::{Container, Detail, EngineInfo, Fleet, Instance, MountSeen, NetworkSeen, State, VolumeSeen};
 use crate::domain::identity::Address;
 use crate::domain::ids::{AppId, ContainerId, ServerName};
@@ -30,8 +31,8 @@ pub fn container(n: u32, name: &str, state: State) -> Container {
         created: None,
         own: None,
         compose: None,
-        labels: BTreeMap::new(),
-        networks: BTreeMap::new(),
+        labels: Few::default(),
+        networks: Few::default(),
         ports: Vec::new(),
         mounts: Vec::new(),
         network_mode: "bridge".into(),
@@ -45,8 +46,8 @@ pub fn image_id(reference: &str) -> String {
 }
 
 /// An address on the network of project `shop`.
-pub fn at(ip: &str) -> BTreeMap<String, Address> {
-    BTreeMap::from([("shop_default".to_owned(), Address { ipv4: Some(ip.into()), ..Address::default() })])
+pub fn at(ip: &str) -> Few<String, Address> {
+    Few::from([("shop_default".to_owned(), Address { ipv4: Some(ip.into()), ..Address::default() })])
 }
 
 /// A spec with one port range, one named volume and one secret.
@@ -339,15 +340,15 @@ pub fn any_facts() -> impl Strategy<Value = Facts> {
                 let mut one = container(5000 + u32::try_from(index).unwrap(), &format!("stranger-{index}"), state);
                 one.networks = at(&format!("10.0.0.{}", 200 + index));
                 if bridge {
-                    let address = one.networks.pop_first().unwrap().1;
-                    one.networks.insert("bridge".into(), address);
+                    let address = one.networks.values().next().unwrap().clone();
+                    one.networks = Few::from([("bridge".to_owned(), address)]);
                 }
                 if compose {
                     one.compose = Some(("old".into(), "shop".into(), u32::try_from(index).unwrap()));
                 }
                 // An earlier one: the engine makes no circles.
                 if let Some(owner) = joined.filter(|owner| *owner < index) {
-                    one.networks.clear();
+                    one.networks = Few::default();
                     one.network_mode = format!("container:{:064x}", 5000 + owner).as_str().into();
                 }
                 containers.push(one);
