@@ -6,6 +6,7 @@
 use super::client::{Docker, READ};
 use super::error::{DockerError, Failure};
 use super::read;
+use crate::domain::address::mac_of;
 use crate::domain::adopt::Original;
 use crate::domain::clean::clean;
 use crate::domain::environment::Environment;
@@ -314,13 +315,10 @@ fn sandbox(
     }
 }
 
-/// The engine's own (up to 27) follows from the address; any other is asked for again.
+/// The one that goes with the address comes with it; any other is asked for again.
 fn own_mac(end: &EndpointSettings) -> Option<String> {
     let mac = some(end.mac_address.as_ref())?;
-    let derived = some(end.ip_address.as_ref())
-        .and_then(|ip| ip.parse::<std::net::Ipv4Addr>().ok())
-        .map(|ip| ip.octets())
-        .map(|[a, b, c, d]| format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}"));
+    let derived = some(end.ip_address.as_ref()).and_then(|ip| ip.parse().ok()).map(mac_of);
     (derived.as_deref() != Some(&mac)).then_some(mac)
 }
 
