@@ -124,7 +124,7 @@ pub(super) fn original(seen: ContainerInspectResponse, image: &ImageConfig, defa
     let mut losses = Losses::default();
 
     let container = container(&config, &host, image, &seen.mounts.unwrap_or_default(), defaults, &mut losses);
-    let sandbox = sandbox(&config, &host, &endpoints, &id, &mut losses);
+    let sandbox = sandbox(&config, &host, &endpoints, [name, &id], &mut losses);
     let mut now = sandbox.clone();
     now.hostname = some(config.hostname.as_ref());
     now.ports = bound(&settings.ports.unwrap_or_default());
@@ -258,7 +258,7 @@ fn sandbox(
     config: &ContainerConfig,
     host: &HostConfig,
     endpoints: &HashMap<String, EndpointSettings>,
-    id: &str,
+    [name, id]: [&str; 2],
     losses: &mut Losses,
 ) -> SandboxSpec {
     if host.links.as_ref().is_some_and(|links| !links.is_empty()) {
@@ -287,9 +287,10 @@ fn sandbox(
         }
         let asked = end.ipam_config.clone().unwrap_or_default();
         let mut aliases: Vec<String> = Vec::new();
-        // A service's own name is its sandbox's anyway.
+        // A service's own name is its sandbox's anyway, and Compose v2 names each container as an alias of its own: no wish of the file's.
         let service = config.labels.as_ref().and_then(|labels| labels.get(COMPOSE_SERVICE));
-        for alias in end.aliases.iter().flatten().filter(|alias| *alias != short && Some(*alias) != service) {
+        let is_wish = |alias: &&String| *alias != short && *alias != name && Some(*alias) != service;
+        for alias in end.aliases.iter().flatten().filter(is_wish) {
             if !aliases.contains(alias) {
                 aliases.push(clean(alias));
             }
