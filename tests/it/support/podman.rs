@@ -23,6 +23,16 @@ pub struct Podman {
 }
 
 impl Podman {
+    /// [`Podman::start`], or `None`, said on standard error, where there is no podman.
+    #[track_caller]
+    pub fn if_there() -> Option<Self> {
+        if Command::new("podman").arg("--version").output().is_ok_and(|answer| answer.status.success()) {
+            return Some(Self::start());
+        }
+        eprintln!("passed over: podman is missing, run scripts/setup");
+        None
+    }
+
     /// Starts it with nothing in it, and waits until it answers. Needs root.
     #[track_caller]
     pub fn start() -> Self {
