@@ -1,6 +1,7 @@
 //! Keys of the history screen, and what is read for it.
 
-use super::super::history::History;
+use super::super::engine::Engine;
+use super::super::history::{AGAIN, History};
 use super::super::keymap::Action;
 use super::super::message::Command;
 use super::super::model::{Dialog, Model, Screen};
@@ -23,9 +24,20 @@ pub fn begin(model: &mut Model) -> Vec<Command> {
     vec![Command::History]
 }
 
+/// Looks, after a while, whether other consoles have begun or ended something; only while the list is looked at.
+pub fn look_again(model: &mut Model) -> Option<Command> {
+    let (now, shown) = (model.now, model.screen == Screen::History);
+    let history = model.history.as_mut().filter(|history| shown && now >= history.looked + AGAIN)?;
+    let known = history.listed.as_ref()?.iter();
+    let known = known.map(|one| (one.op.clone(), one.read.as_ref().ok().map(|summary| summary.running)));
+    history.looked = now;
+    Some(Command::HistoryIfChanged(known.collect()))
+}
+
 /// The list was read.
 pub fn listed(model: &mut Model, listed: Result<Vec<Listed>, String>) {
     let Some(history) = &mut model.history else { return };
+    history.looked = model.now;
     (history.listed, history.failed) = match listed {
         Ok(listed) => (Some(listed), None),
         Err(why) => (history.listed.take(), Some(why)),
@@ -127,6 +139,13 @@ pub fn go_on(model: &mut Model, forward: bool) -> Vec<Command> {
     let rows = history.rows(&model.operations);
     let Some(entry) = rows.iter().find(|entry| Some(entry.op) == history.cursor.as_ref()) else { return Vec::new() };
     let (op, options, open) = (entry.op.clone(), model.options.clone(), entry.open);
+    // An engine that is not on screen says itself that it was not there.
+    let own = model.operations.iter().find(|own| own.id == op).and_then(|own| own.engine);
+    let read = entry.read.as_ref().ok();
+    let was = |engine: &&Engine| {
+        engine.fleet().zip(read).is_some_and(|(fleet, read)| read.is_on(&fleet.engine)) || own == Some(engine.id)
+    };
+    let engine = model.engines.iter().find(was).unwrap_or(model.here()).id;
     let Ok(one) = &entry.read else {
         say(model, "its record can't be read, so nobody knows what it was", Role::Warn);
         return Vec::new();
@@ -149,7 +168,7 @@ pub fn go_on(model: &mut Model, forward: bool) -> Vec<Command> {
         }
         (_, true) => (Request::Retry { op, options }, format!("try the {title} again")),
     };
-    dialog::plan(model, request, what)
+    dialog::plan(model, engine, request, what)
 }
 
 /// Only what fits those words is shown.
