@@ -62,9 +62,8 @@ fn command(place: &Path) -> Command {
 
 impl Drop for Podman {
     fn drop(&mut self) {
-        for args in [&["rm", "--all", "--force", "--time=0"][..], &["network", "prune", "--force"]] {
-            let _ = command(self.place.path()).args(args).output();
-        }
+        // Networks are every Podman's of this machine: those of a project go with its guard, and no one else's are pruned.
+        let _ = command(self.place.path()).args(["rm", "--all", "--force", "--time=0"]).output();
         let _ = self.service.kill();
         let _ = self.service.wait();
         // What is mounted there goes with its containers; its storage is a mount of its own.
