@@ -25,6 +25,7 @@ use crate::domain::spec::RestartPolicy;
 use crate::domain::warm::{self, HoldAt};
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OnceCell, mpsc, watch};
 
@@ -440,7 +441,7 @@ async fn look(
     };
     let (app, sandbox) = tokio::try_join!(read(app), read(sandbox))?;
     let name = job.instance.clone().unwrap_or_else(|| InstanceName(String::new()));
-    Ok(Instance { name, number: 0, sandbox, app, others: Vec::new() })
+    Ok(Instance { name, number: 0, sandbox: sandbox.map(Arc::new), app: app.map(Arc::new), others: Vec::new() })
 }
 
 /// What can fail fails here, before anything is touched: the parts are there, the sandbox runs, the identity is read,
@@ -519,7 +520,7 @@ async fn no_rival(docker: &Certain, job: &Job, container: &Target, rivals: &[Tar
 async fn verify(docker: &Certain, job: &Job, container: &Target, sandbox: Option<&Target>) -> Outcome {
     let (app, owner) = (job.container(container)?, job.sandbox(sandbox)?);
     let instance = look(docker, job, Some(&app), owner.as_ref()).await?;
-    let after = instance.app.as_ref().filter(|app| app.is_running()).and_then(|_| instance.identity());
+    let after = instance.app.as_deref().filter(|app| app.is_running()).and_then(|_| instance.identity());
     let hold = instance.hold().unwrap_or(if sandbox.is_some() { Hold::Orphaned } else { Hold::Loose });
     let judgement = judge(job.before.as_ref(), after.as_ref(), hold);
     let detail = format!("{} {}", instance.address().unwrap_or("no address"), judgement.verdict.as_str());

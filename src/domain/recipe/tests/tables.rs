@@ -2,6 +2,7 @@
 
 use super::super::{deploy, restart, rollback, scale};
 use super::world::{IMAGES, Seed, at, container, facts, file, image_id, spec, web};
+use crate::domain::few::Few;
 use crate::domain::fleet::State;
 use crate::domain::ids::{AppId, InstanceName};
 use crate::domain::options::{BatchSize, OnFailure, Options, PullPolicy};
@@ -9,6 +10,7 @@ use crate::domain::plan::{Lane, Plan, Refusal, RevisionRecord, Step, Target, Tas
 use crate::domain::probe::ProbeSpec;
 use crate::domain::spec::Mount;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One line per step: `id lane instance action <- needs`.
 pub fn shape(plan: &Plan) -> Vec<String> {
@@ -370,9 +372,8 @@ fn the_plan_says_what_ready_means_as_far_as_it_knows() {
 /// A stranger on these networks.
 fn stranger(n: u32, name: &str, networks: &[(&str, &str)]) -> crate::domain::fleet::Container {
     let mut one = container(n, name, State::Running);
-    for (network, ip) in networks {
-        one.networks.insert((*network).to_owned(), at(ip).remove("shop_default").unwrap());
-    }
+    let address = |ip: &str| at(ip).get("shop_default").unwrap().clone();
+    one.networks = networks.iter().map(|(network, ip)| ((*network).to_owned(), address(ip))).collect();
     one
 }
 
@@ -381,7 +382,7 @@ fn strangers_on_one_network_restart_one_after_the_other() {
     let mut joined = stranger(4, "joined", &[]);
     joined.network_mode = format!("container:{:064x}", 3).as_str().into();
     let mut hosted = stranger(5, "hosted", &[]);
-    hosted.networks = BTreeMap::from([("host".to_owned(), crate::domain::identity::Address::default())]);
+    hosted.networks = Few::from([("host".to_owned(), crate::domain::identity::Address::default())]);
     let mut world = facts(vec![
         stranger(1, "a", &[("shop_default", "10.0.0.2")]),
         stranger(2, "b", &[("shop_default", "10.0.0.4"), ("back", "10.1.0.2")]),
@@ -441,7 +442,7 @@ fn a_restart_that_can_not_help_is_refused() {
 #[test]
 fn a_container_that_its_stop_would_remove_is_not_restarted() {
     let mut passing = stranger(1, "passing", &[("shop_default", "10.0.0.2")]);
-    passing.detail.as_mut().unwrap().auto_remove = true;
+    Arc::make_mut(passing.detail.as_mut().unwrap()).auto_remove = true;
     let world = facts(vec![passing, stranger(2, "staying", &[("shop_default", "10.0.0.3")])]);
     let (usage, text) = refused(restart(&["staying".into(), "passing".into()], &world, &Options::default()));
     assert!(!usage && text.contains("passing was run with --rm"), "{text}");
