@@ -2,9 +2,13 @@
 
 use pitstop::cli::args::Cli;
 use pitstop::{cli, tui};
+use std::time::Duration;
 
 /// What waits for an engine needs no thread for each core, and each has memory of its own.
 const WORKERS: usize = 2;
+
+/// For what is said on the normal screen when the console has ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 fn main() {
     let code = cli::guarded(|| match cli::parse(std::env::args_os()) {
@@ -61,7 +65,7 @@ async fn console(mut start: cli::console::Start) -> u8 {
         }),
     };
     let ended = Box::pin(tui::run(settings)).await;
-    cli::console_ended(ended.map_err(|error| error.0).map(|ended| {
+    let ended = ended.map_err(|error| error.0).map(|ended| {
         let end = match ended.why {
             tui::Why::Asked => cli::console::End::Asked,
             tui::Why::Signal(number) => cli::console::End::Signal(number),
@@ -69,5 +73,14 @@ async fn console(mut start: cli::console::Start) -> u8 {
             tui::Why::Fault => cli::console::End::Fault(ended.fault.unwrap_or_default()),
         };
         (end, ended.summary)
-    }))
+    });
+    // A terminal that takes nothing holds up no end.
+    let code = cli::console_code(&ended);
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        cli::console_ended(ended);
+        let _ = tell.send(());
+    });
+    let _ = told.recv_timeout(LAST_WORDS);
+    code
 }

@@ -235,6 +235,7 @@ fn files(verb: &Verb) -> &[std::path::PathBuf] {
     match verb {
         Verb::Create(args) => &args.file.files,
         Verb::Deploy(args) => &args.files,
+        Verb::Adopt(args) => &args.files,
         _ => &[],
     }
 }

@@ -251,8 +251,11 @@ pub fn simulated(start: &mut console::Start) -> Result<Option<demo::simulated::S
     }
 }
 
-/// Tells how the console ended, on the normal screen; returns the exit code. The error: sentences why it did not start.
-pub fn console_ended(ended: Result<(console::End, Vec<String>), Vec<String>>) -> u8 {
+/// How the console ended, and what it has to say of that; the error: sentences why it did not start.
+pub type Ended = Result<(console::End, Vec<String>), Vec<String>>;
+
+/// Tells how the console ended, on the normal screen.
+pub fn console_ended(ended: Ended) {
     let mut out = plain_output();
     match ended {
         Ok((end, summary)) => {
@@ -263,13 +266,14 @@ pub fn console_ended(ended: Result<(console::End, Vec<String>), Vec<String>>) ->
             if let console::End::Fault(said) = &end {
                 out.error(&fault::error(said));
             }
-            console::code(&end)
         }
-        Err(why) => {
-            out.error(&CliError::usage(why.join("\n")).hint(WITHOUT_CONSOLE));
-            exit::USAGE
-        }
+        Err(why) => out.error(&CliError::usage(why.join("\n")).hint(WITHOUT_CONSOLE)),
     }
+}
+
+/// The exit code of a console that ended like that.
+pub fn console_code(ended: &Ended) -> u8 {
+    ended.as_ref().map_or(exit::USAGE, |(end, _)| console::code(end))
 }
 
 fn plain_output() -> Output {

@@ -144,9 +144,12 @@ pub fn request(verb: &Verb, options: Options) -> Result<Request, CliError> {
             Request::Restart { targets: args.targets.clone(), options: Options { warm, ..options } }
         }
         Verb::Adopt(args) => {
+            let (app, file) = files::of_adoption(args)?;
             let wish = Wish {
                 targets: args.targets.clone(),
                 project: args.project.clone(),
+                app,
+                file,
                 accept_changes: args.accept_changes,
                 keep_old: args.keep_old,
             };
@@ -183,6 +186,7 @@ pub fn request(verb: &Verb, options: Options) -> Result<Request, CliError> {
 fn warnings(request: &Request) -> &[String] {
     match request {
         Request::Create { project, .. } | Request::Deploy { project: Some(project), .. } => &project.warnings,
+        Request::Adopt { wish, .. } => wish.file.as_ref().map_or(&[], |file| &file.warnings),
         _ => &[],
     }
 }

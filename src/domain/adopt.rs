@@ -38,11 +38,17 @@ pub struct Adoption {
     pub places: Option<usize>,
 }
 
-/// Which app and instance a container becomes: Compose's own, else by its name in `project`. The error is a sentence.
-pub fn named(name: &str, compose: Option<(&str, &str, u32)>, project: Option<&str>) -> Result<(AppId, u32), String> {
+/// Which app and instance a container becomes: Compose's own, else by its name; in `project`, else in Compose's own, else in
+/// `plain`. The error is a sentence.
+pub fn named(
+    name: &str,
+    compose: Option<(&str, &str, u32)>,
+    project: Option<&str>,
+    plain: &str,
+) -> Result<(AppId, u32), String> {
     let (own, app, number) = match compose {
         Some((project, service, number)) => (project, service, number.max(1)),
-        None => (PROJECT, name, 1),
+        None => (plain, name, 1),
     };
     let project = project.unwrap_or(own);
     if !is_project_name(project) {
@@ -62,10 +68,11 @@ mod tests {
 
     #[test]
     fn compose_names_its_own_and_a_plain_container_goes_by_its_name() {
-        assert_eq!(named("shop_web_2", Some(("shop", "web", 2)), None), Ok((AppId::new("shop", "web"), 2)));
-        assert_eq!(named("redis", None, None), Ok((AppId::new("adopted", "redis"), 1)));
-        assert_eq!(named("redis", None, Some("cache")), Ok((AppId::new("cache", "redis"), 1)));
-        assert!(named("redis", None, Some("Not/One")).is_err());
-        assert!(named(&"x".repeat(80), None, None).is_err());
+        let compose = Some(("shop", "web", 2));
+        assert_eq!(named("shop_web_2", compose, None, PROJECT), Ok((AppId::new("shop", "web"), 2)));
+        assert_eq!(named("redis", None, None, PROJECT), Ok((AppId::new("adopted", "redis"), 1)));
+        assert_eq!(named("redis", None, Some("cache"), PROJECT), Ok((AppId::new("cache", "redis"), 1)));
+        assert!(named("redis", None, Some("Not/One"), PROJECT).is_err());
+        assert!(named(&"x".repeat(80), None, None, PROJECT).is_err());
     }
 }

@@ -10,6 +10,8 @@ use crate::domain::fleet::{App, Container, Fleet, NetworkSeen};
 use crate::domain::ids::{AppId, ContainerId, ImageRef, InstanceName, ObjectName};
 use crate::domain::labels::OwnLabels;
 use crate::domain::plan::RevisionRecord;
+use crate::domain::recipe::{self, Becoming};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The facts for `request`; `trusts_labels`: commands that containers' labels name may be run here.
@@ -21,7 +23,7 @@ pub(super) async fn facts(docker: &Docker, request: &Request, trusts_labels: boo
         docker.volumes(),
         images_for(docker, request, &apps),
         revisions_for(docker, request, &apps),
-        traffic_of(docker, request, &apps, trusts_labels),
+        traffic_of(docker, request, &fleet, &apps, trusts_labels),
         originals_of(docker, request, &apps),
     )?;
     let mut facts =
@@ -65,7 +67,9 @@ fn concerns(request: &Request, fleet: &Fleet, app: &App) -> bool {
         }
         Request::Adopt { wish, .. } | Request::GiveBack { wish, .. } => {
             // A managed half goes by the name that the container is to have.
-            let of_wish = wish.project.as_ref().is_some_and(|project| app.id.project == *project);
+            let of_wish = wish.project.as_ref().is_some_and(|project| app.id.project == *project)
+                || wish.app.as_ref().is_some_and(|id| app.id == *id)
+                || wish.file.as_ref().is_some_and(|file| app.id.project == file.name);
             let of_name = app.id.project == adopt::PROJECT && wish.targets.contains(&app.id.app);
             let named_here = |target: &String| {
                 let is_container = |container: &Container| *container.name == **target;
@@ -216,23 +220,39 @@ type Traffic = (BalancersSeen, BTreeMap<InstanceName, Vec<Place>>);
 async fn traffic_of(
     docker: &Docker,
     request: &Request,
+    fleet: &Fleet,
     apps: &[&App],
     trusts_labels: bool,
 ) -> Result<Traffic, DockerError> {
     let mut trust = Trust { labels: trusts_labels, file: Vec::new() };
+    let mut managed: Vec<Cow<'_, App>> = apps.iter().filter(|app| app.managed).map(|app| Cow::Borrowed(*app)).collect();
+    if let Request::Adopt { wish, .. } | Request::GiveBack { wish, .. } = request {
+        join(&mut managed, &recipe::becoming(wish, fleet));
+    }
     let mut balanced = Vec::new();
-    for app in apps.iter().filter(|app| app.managed) {
+    for app in &managed {
         let in_file = request.spec_in_file(&app.id).map_or(&[][..], |spec| &spec.rollout.balancers);
         trust.file.extend_from_slice(in_file);
         let specs = balancer::distinct(in_file.iter().chain(&balancer::of_app(app)));
         if !specs.is_empty() {
-            balanced.push((*app, specs));
+            balanced.push((&**app, specs));
         }
     }
     let apps: Vec<_> = balanced.iter().map(|(app, _)| *app).collect();
     let left = balancers::left_drained(docker, &apps, &trust);
     let (seen, left) = tokio::join!(balancers::look(balanced, &trust), left);
     Ok((seen, left?))
+}
+
+/// Containers that become instances of apps stand among their instances: balancers know them already.
+fn join(managed: &mut Vec<Cow<'_, App>>, becoming: &[Becoming<'_>]) {
+    for one in becoming {
+        let at = managed.iter().position(|app| app.id == one.app).unwrap_or_else(|| {
+            managed.push(Cow::Owned(App { id: one.app.clone(), managed: true, instances: Vec::new() }));
+            managed.len() - 1
+        });
+        managed[at].to_mut().instances.push(one.instance());
+    }
 }
 
 /// The images of recorded revisions that are still there, by id.

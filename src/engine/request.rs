@@ -131,7 +131,10 @@ impl Request {
             | Self::TakeBack { app, .. } => app.clone(),
             Self::Restart { targets, .. } | Self::Repair { targets, .. } => targets.join(", "),
             Self::Remove { apps, .. } => apps.join(", "),
-            Self::Adopt { wish, .. } | Self::GiveBack { wish, .. } => wish.targets.join(", "),
+            Self::Adopt { wish, .. } | Self::GiveBack { wish, .. } => match &wish.file {
+                Some(file) if wish.targets.is_empty() => file.name.clone(),
+                _ => wish.targets.join(", "),
+            },
             Self::Resume { op, .. } | Self::Abort { op, .. } | Self::Retry { op, .. } => op.to_string(),
         }
     }
@@ -151,6 +154,7 @@ impl Request {
         let project = match self {
             Self::Create { project, .. } => Some(project),
             Self::Deploy { project, .. } => project.as_ref(),
+            Self::Adopt { wish, .. } | Self::GiveBack { wish, .. } => wish.file.as_ref(),
             _ => None,
         };
         let entry = project.filter(|project| project.name == app.project)?.apps.get(&app.app)?;

@@ -7,7 +7,7 @@ use super::{Records, Request};
 use crate::config::compose::{self, LoadOptions};
 use crate::domain::event::Outcome;
 use crate::domain::fleet::{EngineInfo, Fleet};
-use crate::domain::ids::OpId;
+use crate::domain::ids::{AppId, OpId};
 use crate::domain::options::Options;
 use crate::domain::plan::{Action, Plan, Refusal, Task};
 use crate::domain::progress::Progress;
@@ -103,11 +103,11 @@ pub(super) fn wanted(record: &Record) -> Option<Goal> {
 fn on(goal: Goal, record: &Record, options: Options, fleet: &Fleet) -> Result<Next, Refusal> {
     let request = match goal {
         Goal::Create { project, files, services, scale } => {
-            Request::Create { project: file(&files, &project)?, services, scale, options }
+            Request::Create { project: file(&files, Some(&project))?, services, scale, options }
         }
         Goal::Deploy { app, image, files, .. } => {
             let project = app.split('/').next().unwrap_or_default().to_owned();
-            let project = if files.is_empty() { None } else { Some(file(&files, &project)?) };
+            let project = if files.is_empty() { None } else { Some(file(&files, Some(&project))?) };
             Request::Deploy { app, image, project, options }
         }
         Goal::Restart => {
@@ -134,7 +134,7 @@ fn on(goal: Goal, record: &Record, options: Options, fleet: &Fleet) -> Result<Ne
             }
             Request::Remove { apps, volumes, options }
         }
-        Goal::Adopt { .. } => match wish(goal, fleet) {
+        Goal::Adopt { .. } => match wish(goal, fleet)? {
             Some(wish) => Request::Adopt { wish, options },
             None => return Ok(Next::Nothing("the old containers are gone: it is done".into())),
         },
@@ -172,7 +172,7 @@ fn back(goal: Goal, record: &Record, title: &str, options: Options, fleet: &Flee
             }
             Request::Restart { targets, options }
         }
-        Goal::Adopt { .. } => match wish(goal, fleet) {
+        Goal::Adopt { .. } => match wish(goal, fleet)? {
             Some(wish) => Request::GiveBack { wish, options },
             None => {
                 return Ok(Next::Nothing("the old containers are gone, so nothing can be given back to them".into()));
@@ -194,8 +194,8 @@ fn back(goal: Goal, record: &Record, title: &str, options: Options, fleet: &Flee
 }
 
 /// What was to be adopted, as far as it is still there; `None`: nothing is.
-fn wish(goal: Goal, fleet: &Fleet) -> Option<Wish> {
-    let Goal::Adopt { targets, project, accept_changes, keep_old } = goal else { return None };
+fn wish(goal: Goal, fleet: &Fleet) -> Result<Option<Wish>, Refusal> {
+    let Goal::Adopt { targets, project, app, files, accept_changes, keep_old } = goal else { return Ok(None) };
     let strangers = || fleet.apps.iter().filter(|app| !app.managed).flat_map(|app| &app.instances);
     let is_there = |target: &String| strangers().any(|one| one.app.iter().any(|seen| *seen.name == **target));
     // One that was put aside while its sandbox took its name.
@@ -203,11 +203,17 @@ fn wish(goal: Goal, fleet: &Fleet) -> Option<Wish> {
         if is_there(&target) { target } else { format!("{target}.old") }
     };
     let targets: Vec<String> = targets.into_iter().map(aside).filter(is_there).collect();
-    (!targets.is_empty()).then_some(Wish { targets, project, accept_changes, keep_old })
+    if targets.is_empty() {
+        return Ok(None);
+    }
+    let app = app.as_deref().and_then(|app| app.split_once('/')).map(|(project, app)| AppId::new(project, app));
+    let of = app.as_ref().map(|app| &app.project).or(project.as_ref());
+    let file = if files.is_empty() { None } else { Some(file(&files, of.map(String::as_str))?) };
+    Ok(Some(Wish { targets, project, app, file, accept_changes, keep_old }))
 }
 
 /// The files as they are now, with this process's environment.
-fn file(files: &[String], project: &str) -> Result<ProjectSpec, Refusal> {
+fn file(files: &[String], project: Option<&str>) -> Result<ProjectSpec, Refusal> {
     if files.is_empty() {
         return Err(Refusal::Refused(
             "its file came from standard input and is not kept; run the same command again".into(),
@@ -217,7 +223,7 @@ fn file(files: &[String], project: &str) -> Result<ProjectSpec, Refusal> {
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
     let options = LoadOptions {
-        project: Some(project.to_owned()),
+        project: project.map(str::to_owned),
         // Which services were meant is known by name.
         profiles: vec!["*".into()],
         env: env.collect(),
@@ -269,6 +275,13 @@ pub(super) fn goal(request: &Request, plan: &Plan) -> Option<Goal> {
         Request::Adopt { wish, .. } => Goal::Adopt {
             targets: adopted(plan),
             project: wish.project.clone(),
+            app: wish.app.as_ref().map(ToString::to_string),
+            files: match &wish.file {
+                // A file that can't be named can't be read again.
+                Some(file) if file.files.is_empty() => return None,
+                Some(file) => file.files.clone(),
+                None => Vec::new(),
+            },
             accept_changes: wish.accept_changes,
             keep_old: wish.keep_old,
         },

@@ -28,6 +28,8 @@ pub struct Behaviour {
     pub log_every_ms: Option<u64>,
     /// What it says when it ends by itself.
     pub last_words: Option<String>,
+    /// What its health check prints while it answers.
+    pub healthy: Option<String>,
     /// Memory it takes, in bytes.
     pub memory: u64,
     /// CPU it takes, in thousandths of one.
@@ -48,6 +50,7 @@ impl Default for Behaviour {
             stubborn: false,
             log_every_ms: None,
             last_words: None,
+            healthy: None,
             memory: 24 << 20,
             cpu_milli: 5,
             guest: false,

@@ -8,6 +8,7 @@ use super::routes::{add_image, arch, make_container, make_network};
 use super::scenario::{AppAtFirst, ImageAtFirst, Scenario, ScenarioError};
 use super::world::{Image, Network, World, hex64, scramble};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +50,11 @@ impl Engine {
             }
             let body = json!({
                 "Image": wanted.image, "Labels": wanted.labels,
-                "HostConfig": {"NetworkMode": wanted.network, "RestartPolicy": {"Name": wanted.restart}, "PortBindings": ports},
+                "Env": variables(&wanted.environment), "Healthcheck": wanted.healthcheck.as_deref().map(check),
+                "HostConfig": {
+                    "NetworkMode": wanted.network, "RestartPolicy": {"Name": wanted.restart}, "PortBindings": ports,
+                    "Mounts": mounted(&wanted.mounts),
+                },
             });
             let id = make_container(self, world, &wanted.name, &body)?;
             started.extend(self.has_run(world, &id, wanted.up_s, wanted.exited)?);
@@ -118,15 +123,57 @@ fn furnish_instance(
         }}},
     });
     let sandbox = make_container(engine, world, &name, &sandbox)?;
-    let spec = json!({"image": image, "container": {"restart": "unless-stopped"}, "sandbox": {"networks": networks}, "rollout": {"probe": app.probe}});
+    // Values of variables are in the container alone.
+    let environment: BTreeMap<&String, &str> = app.environment.keys().map(|name| (name, "")).collect();
+    let test = app.healthcheck.as_ref().map(|command| json!(["CMD-SHELL", command]));
+    let container = json!({
+        "restart": "unless-stopped", "environment": environment, "mounts": app.mounts.iter().map(|text| mount(text)).collect::<Vec<_>>(),
+        "healthcheck": test.map(|test| json!({"test": test, "interval_ms": CHECKED_MS})),
+    });
+    let spec = json!({"image": image, "container": container, "sandbox": {"networks": networks}, "rollout": {"probe": app.probe}});
     let mut labels = labels("app", spec);
     labels["io.pitstop.revision"] = json!(revision.to_string());
     let body = json!({
         "Image": image, "Labels": labels,
-        "HostConfig": {"NetworkMode": format!("container:{sandbox}"), "RestartPolicy": {"Name": "unless-stopped"}},
+        "Env": variables(&app.environment), "Healthcheck": app.healthcheck.as_deref().map(check),
+        "HostConfig": {
+            "NetworkMode": format!("container:{sandbox}"), "RestartPolicy": {"Name": "unless-stopped"},
+            "Mounts": mounted(&app.mounts),
+        },
     });
     let id = make_container(engine, world, &format!("{name}.r{revision}"), &body)?;
     Ok((sandbox, id))
+}
+
+/// Between two checks of health, in milliseconds.
+const CHECKED_MS: u64 = 5_000;
+
+/// A health check as the engine has it.
+fn check(command: &str) -> Value {
+    json!({"Test": ["CMD-SHELL", command], "Interval": CHECKED_MS * 1_000_000})
+}
+
+/// `NAME=value`
+fn variables(environment: &BTreeMap<String, String>) -> Vec<String> {
+    environment.iter().map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+/// A mount as a spec has it.
+fn mount(text: &str) -> Value {
+    let parts: Vec<&str> = text.split(':').collect();
+    let (source, target) = (parts.first().copied().unwrap_or_default(), parts.get(1).copied().unwrap_or_default());
+    let kind = if source.starts_with('/') { "bind" } else { "volume" };
+    json!({"kind": kind, "source": source, "target": target, "read_only": parts.get(2) == Some(&"ro")})
+}
+
+/// The same as the engine has them.
+fn mounted(mounts: &[String]) -> Vec<Value> {
+    let asked = mounts.iter().map(|text| mount(text));
+    asked
+        .map(|mount| {
+            json!({"Type": mount["kind"], "Source": mount["source"], "Target": mount["target"], "ReadOnly": mount["read_only"]})
+        })
+        .collect()
 }
 
 /// The three networks that every engine has.

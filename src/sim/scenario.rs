@@ -73,6 +73,11 @@ pub struct ContainerAtFirst {
     pub image: String,
     pub network: Option<String>,
     pub labels: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, String>,
+    /// `volume:/path` or `/host/path:/path`, with `:ro` behind it where it may not be written.
+    pub mounts: Vec<String>,
+    /// A command that the engine asks it by.
+    pub healthcheck: Option<String>,
     /// `8080:80`, host and container.
     pub ports: Vec<String>,
     pub restart: Option<String>,
@@ -95,6 +100,11 @@ pub struct AppAtFirst {
     pub address: Option<Ipv4Addr>,
     /// `tcp:8080`
     pub probe: String,
+    pub environment: BTreeMap<String, String>,
+    /// As a container's.
+    pub mounts: Vec<String>,
+    /// A command that the engine asks it by.
+    pub healthcheck: Option<String>,
     pub revision: u32,
     pub up_s: u64,
     /// Its instances that have ended: their numbers, and with which code.

@@ -98,7 +98,8 @@ fn last_probe(seen: &Container, clock: Clock, now: Instant) -> Option<Value> {
     let since_last = Duration::from_nanos(u64::try_from(age.as_nanos() % interval.as_nanos().max(1)).unwrap_or(0));
     let last = now.checked_sub(since_last).filter(|last| *last > started)?;
     let at = clock.wall_at(last).to_string();
-    let (code, said) = if seen.answers(last) { (0, "200 OK") } else { (1, "connection refused") };
+    let well = seen.behaviour.healthy.as_deref().unwrap_or("200 OK");
+    let (code, said) = if seen.answers(last) { (0, well) } else { (1, "connection refused") };
     Some(json!({"Start": at, "End": at, "ExitCode": code, "Output": said}))
 }
 

@@ -19,11 +19,11 @@ use super::look::{self, Wanted};
 use super::message::{Command, Msg};
 use super::model::{Dialog, Model};
 use super::replay::Replay;
-use super::signals::{SIGCONT, SIGTSTP, SIGWINCH, Signals};
+use super::signals::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH, Signals};
 use super::terminal::{self, Screen};
 use super::tour::{Next, Script, Tour};
 use super::update::update;
-use super::{columns, fault, own_log, view};
+use super::{columns, fault, outlet, own_log, view};
 use crate::config;
 use crate::config::kept::Kept;
 use crate::config::settings::{Notify, OnHangup};
@@ -140,6 +140,12 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
     let (keys, wrong) = keys.map_or_else(|wrong| (None, wrong), |keys| (keys, Vec::new()));
     let io = |error: io::Error| StartError(vec![format!("cannot take the terminal over: {error}")]);
     let signals = Signals::new().map_err(io)?;
+    // Heard beside the console's own thread, which may be waiting for the terminal.
+    let mut of_the_end = Signals::of_the_end().map_err(io)?;
+    tokio::spawn(async move {
+        of_the_end.next().await;
+        outlet::hurry();
+    });
     let size = crossterm::terminal::size().map_err(io)?;
     let mut model = Model::new(look, keys.unwrap_or_default(), size);
     if !wrong.is_empty() {
@@ -219,7 +225,7 @@ impl Console {
             let now = clock::instant();
             if dirty.is_some_and(|pause| now >= drawn + pause) {
                 if self.frame().is_err() {
-                    return Why::HungUp;
+                    return self.not_heard().await;
                 }
                 (drawn, dirty) = (clock::instant(), None);
                 #[cfg(debug_assertions)]
@@ -281,7 +287,7 @@ impl Console {
             for command in std::mem::take(&mut self.queue) {
                 match command {
                     Command::Redraw if self.screen.clear().is_err() => return Why::HungUp,
-                    Command::Copy(text) if Screen::copy(&text).is_err() => return Why::HungUp,
+                    Command::Copy(text) if Screen::copy(&text).is_err() => return self.not_heard().await,
                     Command::Suspend => {
                         if let Some(why) = self.suspend().await {
                             return why;
@@ -302,6 +308,18 @@ impl Console {
         }
     }
 
+    /// Why the terminal took nothing: it is gone, or a signal came while it was waited for.
+    async fn not_heard(&mut self) -> Why {
+        if !outlet::is_hurried() {
+            return Why::HungUp;
+        }
+        loop {
+            if let number @ (SIGTERM | SIGHUP | SIGINT) = self.signals.next().await {
+                return Why::Signal(number);
+            }
+        }
+    }
+
     fn tick(&self) -> Duration {
         let [fast, slow, idle] = TICKS;
         match () {
@@ -309,6 +327,8 @@ impl Console {
             () if self.model.running() > 0 || self.model.replay.as_ref().is_some_and(Replay::follows) => fast,
             () if self.model.replay.as_ref().is_some_and(|replay| replay.summary.running) => slow,
             () if self.model.engines.iter().any(Engine::is_stale) => slow,
+            // Other consoles may begin or end something there.
+            () if self.model.screen == super::model::Screen::History => slow,
             () => idle,
         }
     }

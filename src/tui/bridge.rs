@@ -191,6 +191,7 @@ impl Bridge {
             Command::Contexts => shelf::contexts(self.tell.clone()),
             Command::Engines(names) => return vec![Msg::Switched(self.switch(&names))],
             Command::History => shelf::list(self.reach.records.clone(), self.tell.clone()),
+            Command::HistoryIfChanged(known) => shelf::list_again(self.reach.records.clone(), known, self.tell.clone()),
             Command::Record(op) => shelf::read(self.reach.records.clone(), op, self.tell.clone()),
             Command::Resync => self.links.iter().for_each(Link::resync),
             Command::Inspect { ticket, engine, app, sandbox } => self.inspect(ticket, engine, app, sandbox),

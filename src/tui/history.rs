@@ -16,6 +16,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Between looks whether the list has changed.
+pub const AGAIN: Duration = Duration::from_secs(1);
 
 /// The history screen's state.
 #[derive(Debug, Default)]
@@ -29,6 +33,8 @@ pub struct History {
     pub cursor: Option<OpId>,
     /// Its place when it was last seen.
     pub place: usize,
+    /// When it was looked at last whether the list has changed, on the console's clock.
+    pub looked: Duration,
     /// The record that is being read, and at so many hundredths of its speed it is to be played at once.
     pub opening: Option<(OpId, Option<u64>)>,
 }

@@ -38,7 +38,7 @@ pub enum Msg {
     },
     /// What is new of that engine.
     Engine(EngineId, News),
-    /// The answer to [`Command::History`]: all records, or why there is no list.
+    /// The answer to [`Command::History`], and to [`Command::HistoryIfChanged`] where it has: all records, or why there is no list.
     History(Result<Vec<Listed>, String>),
     /// The answer to [`Command::Record`]: what was read, and whether a console is writing it.
     Record {
@@ -156,6 +156,8 @@ pub enum Command {
     },
     /// Read all records.
     History,
+    /// Read all records if there are others than these, or one of those that were being written is no more.
+    HistoryIfChanged(Vec<(OpId, Option<bool>)>),
     /// Read that operation's record.
     Record(OpId),
     /// Look for Compose files in that directory; empty: the current one.

@@ -46,6 +46,7 @@ pub mod message;
 pub mod model;
 pub mod notices;
 pub mod operation;
+mod outlet;
 pub mod own_log;
 pub mod palette;
 pub mod pattern;

@@ -2,9 +2,10 @@
 //!
 //! Modes are put back however it ends: by the guard's drop, or by whoever ends the console.
 
+use super::outlet;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
@@ -38,9 +39,7 @@ impl Raw {
 
     /// Shows what the shell wrote.
     pub fn show(bytes: &[u8]) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(bytes)?;
-        out.flush()
+        Ok(outlet::write(bytes)?)
     }
 }
 
@@ -48,7 +47,7 @@ impl Drop for Raw {
     fn drop(&mut self) {
         self.over.store(true, Ordering::SeqCst);
         // A terminal that is gone can't be put back.
-        let _ = Self::show(OFF);
+        let _ = outlet::write_last(OFF);
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
     }
 }

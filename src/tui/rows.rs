@@ -180,7 +180,12 @@ impl AppKey {
     }
 
     fn is(&self, engine: &Engine, app: &App) -> bool {
-        engine.id == self.engine && app.managed == self.managed && app.id == self.id
+        engine.id == self.engine && self.names(app)
+    }
+
+    /// That app, on whatever engine.
+    pub fn names(&self, app: &App) -> bool {
+        app.managed == self.managed && app.id == self.id
     }
 }
 
@@ -198,8 +203,10 @@ impl Row<'_> {
     pub fn is(&self, id: &RowId) -> bool {
         match (self, id) {
             (Self::App(engine, app), RowId::App(key)) => key.is(engine, app),
-            (Self::Instance(engine, app, one), RowId::Instance(key, name)) => one.name == *name && key.is(engine, app),
-            (Self::Group(engine, name, _), RowId::Group(on, other)) => engine.id == *on && name == other,
+            (Self::Instance(engine, app, instance), RowId::Instance(key, name)) => {
+                instance.name == *name && key.is(engine, app)
+            }
+            (Self::Group(engine, name, _), RowId::Group(of, other)) => engine.id == *of && name == other,
             (Self::Engine(engine), RowId::Engine(id)) => engine.id == *id,
             _ => false,
         }

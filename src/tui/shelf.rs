@@ -24,6 +24,18 @@ pub fn list(records: Option<Records>, tell: Sender<Msg>) {
     });
 }
 
+/// Reads all records, if there are others than these or what is known of one has changed.
+pub fn list_again(records: Option<Records>, known: Vec<(OpId, Option<bool>)>, tell: Sender<Msg>) {
+    let Some(records) = records else { return };
+    tokio::task::spawn_blocking(move || {
+        if records.has_changed(&known) {
+            let listed = records.all().map_err(|error| clean(&error.to_string()));
+            // A console that has gone needs no answer.
+            let _ = tell.blocking_send(Msg::History(listed));
+        }
+    });
+}
+
 /// Reads one record.
 pub fn read(records: Option<Records>, op: OpId, tell: Sender<Msg>) {
     tokio::task::spawn_blocking(move || {

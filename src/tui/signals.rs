@@ -15,18 +15,26 @@ pub const SIGWINCH: i32 = 28;
 pub struct Signals(Vec<(i32, Signal)>);
 
 impl Signals {
+    /// Listens to those that ask for the end.
+    pub fn of_the_end() -> io::Result<Self> {
+        Self::of(&[SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()])
+    }
+
     /// Listens to those that mean something here.
     pub fn new() -> io::Result<Self> {
-        let kinds = [
+        Self::of(&[
             SignalKind::terminate(),
             SignalKind::hangup(),
             SignalKind::interrupt(),
             SignalKind::window_change(),
             SignalKind::from_raw(SIGTSTP),
             SignalKind::from_raw(SIGCONT),
-        ];
-        let take = |kind: SignalKind| signal(kind).map(|signal| (kind.as_raw_value(), signal));
-        kinds.into_iter().map(take).collect::<io::Result<_>>().map(Self)
+        ])
+    }
+
+    fn of(kinds: &[SignalKind]) -> io::Result<Self> {
+        let take = |kind: &SignalKind| signal(*kind).map(|signal| (kind.as_raw_value(), signal));
+        kinds.iter().map(take).collect::<io::Result<_>>().map(Self)
     }
 
     /// The next one.

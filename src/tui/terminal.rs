@@ -2,9 +2,10 @@
 //!
 //! Every way out leads through one idempotent [`restore`]: the guard's drop, a panic on the console's thread, the signals
 //! that the loop turns into an end, and a stop. It writes constant bytes past all buffers and puts back the modes that
-//! were there, and a terminal that is gone makes it neither fail nor print. A frame is collected in memory and leaves in
+//! were there, and a terminal that is gone, or takes nothing, makes it neither fail nor print nor wait. A frame is collected in memory and leaves in
 //! one write, inside a synchronized update; one that changes nothing leaves no byte.
 
+use super::outlet::{write, write_last};
 use crate::config::settings::Notify;
 use crate::domain::clean::clean;
 use crossterm::clipboard::CopyToClipboard;
@@ -14,7 +15,6 @@ use ratatui::Frame;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
-use rustix::io::Errno;
 use rustix::process::{Signal, kill_current_process_group};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::cell::RefCell;
@@ -170,23 +170,11 @@ fn enter() -> io::Result<()> {
 pub fn restore() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         // A terminal that is gone can't be restored, and nobody can be told.
-        let _ = write(LEAVE);
+        let _ = write_last(LEAVE);
         if let Some(modes) = modes().as_ref() {
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, modes);
         }
     }
-}
-
-/// Past the standard library's buffer and its lock: whoever panicked may hold it.
-fn write(mut bytes: &[u8]) -> Result<(), Errno> {
-    while !bytes.is_empty() {
-        match rustix::io::write(io::stdout(), bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// Whether the terminal listens to us: another group of its session may be in the foreground.

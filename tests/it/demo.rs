@@ -3,7 +3,8 @@
 use crate::support::daemon::{Options, PrivateDockerd};
 use crate::support::docker::Engine;
 use crate::support::pitstop::Pitstop;
-use crate::support::term::{Key, Term};
+use crate::support::term::Term;
+use crate::tui::journeys::deploy_web;
 use std::path::Path;
 use std::process::Command;
 
@@ -60,56 +61,17 @@ fn without_docker_the_console_opens_and_a_deployment_works() {
     let pitstop = nowhere();
     let mut term = pitstop.terminal(120, 36, &["demo"]);
     deploys(&mut term);
-    term.press(Key::Esc);
+    term.keys("<esc>");
     term.wait_for("Last operation");
     // What there is to create is embedded.
-    term.press(Key::Char('C'));
+    term.keys("C");
     term.wait_for("cafe.yaml");
-    term.press(Key::Esc);
+    term.keys("<esc>");
     term.wait_for_absence("cafe.yaml");
-    term.press(Key::Char('q'));
+    term.keys("q");
     assert_eq!((term.exit(), term.modes()), (Some(0), (false, true)));
     assert!(term.text().contains("deployed shop/web"), "{}", term.text());
     assert!(!pitstop.run(&["history"]).stdout.contains("shop/web"), "nothing simulated is in the records");
-}
-
-#[test]
-fn what_a_line_asked_for_is_in_the_history_and_is_played_again() {
-    let pitstop = nowhere();
-    let mut term = pitstop.terminal(120, 36, &["demo"]);
-    term.wait_for("live");
-    term.press(Key::Char(':'));
-    term.wait_for("Apps and instances as the engine has them now");
-    term.type_text("restart shop/we");
-    term.press(Key::Tab);
-    term.wait_for(":restart shop/web");
-    term.press(Key::Enter);
-    term.wait_for("type 4 to run it");
-    term.type_text("4");
-    term.press(Key::Enter);
-    term.wait_for("succeeded");
-    // An escape and a letter at once would be one key.
-    term.press(Key::Esc);
-    term.wait_for("Last operation");
-    term.press(Key::Char('H'));
-    term.wait_for("1 operation");
-    term.press(Key::Enter);
-    term.wait_for("the end");
-    term.press(Key::Char(' '));
-    term.wait_for("playing");
-    term.press(Key::Char(' '));
-    term.wait_for("held");
-    term.press(Key::End);
-    term.wait_for("the end");
-    // The line is still there to be typed again.
-    term.press(Key::Char(':'));
-    term.wait_for("tab completes");
-    term.press(Key::Up);
-    term.wait_for(":restart shop/web");
-    term.press(Key::Esc);
-    term.wait_for_absence(":restart shop/web");
-    term.press(Key::Char('q'));
-    assert_eq!(term.exit(), Some(0));
 }
 
 /// The console opens, and deploys an app of four.
@@ -119,18 +81,7 @@ fn deploys(term: &mut Term) {
     for there in ["shop/web", "shop/api", "tools/rep", "crm/db"] {
         term.wait_for(there);
     }
-    term.press(Key::Char('/'));
-    term.type_text("shop/web");
-    term.press(Key::Enter);
-    term.wait_for_absence("tools/rep");
-    term.press(Key::Char('D'));
-    term.wait_for("image to deploy in place");
-    term.press(Key::Backspace);
-    term.type_text("9");
-    term.press(Key::Enter);
-    term.wait_for("type 4 to run it");
-    term.type_text("4");
-    term.press(Key::Enter);
+    deploy_web(term, "1.9");
     term.wait_for("identity kept 4/4");
     term.wait_for("succeeded");
 }
@@ -158,9 +109,9 @@ fn in_a_root_with_nothing_else_the_console_opens_and_a_deployment_works() {
     let env = [("TERM", "xterm-256color"), ("LANG", "C.UTF-8")].map(|(name, value)| (name.into(), value.into()));
     let mut term = Term::start("/usr/sbin/chroot", &[path, "/pitstop", "demo"], &env, Path::new("/"), (120, 36));
     deploys(&mut term);
-    term.press(Key::Esc);
+    term.keys("<esc>");
     term.wait_for("Last operation");
-    term.press(Key::Char('q'));
+    term.keys("q");
     assert_eq!((term.exit(), term.modes()), (Some(0), (false, true)));
     assert_eq!(std::fs::read_dir(root.path().join("tmp")).expect("tmp").count(), 0, "nothing stays behind");
 }

@@ -147,6 +147,11 @@ fn the_demo_s_engine_has_apps_of_every_kind_and_its_next_versions_can_be_deploye
     assert_eq!((trouble.len(), &trouble[0]["name"]), (1, &json!("tools/report-2")), "{trouble:?}");
     let kept = |one: &Value| one["identity"] == "kept";
     assert!(managed.iter().flat_map(|app| of(app)).all(|one| kept(&one) || one["state"] != "running"), "{shown}");
+    let volumes = |one: &Value| one["volumes"].as_object().is_some_and(|volumes| !volumes.is_empty());
+    assert!(managed.iter().flat_map(|app| of(app)).all(|one| volumes(&one)), "{shown}");
+    let healthy = apps.iter().flat_map(of).filter(|one| one["health"] == "healthy").count();
+    assert_eq!(healthy, 3 + 2 + 1, "api, ghost and the CRM's database are asked by the engine: {shown}");
+    assert!(!shown.to_string().contains("51c0ffee"), "{shown}");
     let before = identities(&of(managed.iter().find(|app| app["app"] == "web").unwrap()));
 
     let deploy = ["deploy", "shop/web", "--image", "registry.paddock.lan/shop/web:1.9"];

@@ -23,6 +23,7 @@ Examples:
   pitstop deploy shop/web --image web:v2 --dry-run
   pitstop restart shop/web-1 redis          instances, apps and plain containers
   pitstop adopt shop redis                  a Compose project and a plain container get sandboxes
+  pitstop adopt -f compose.yaml             the same, drained at the load balancers that the file names
   pitstop rollback shop/web                 back to the revision before
   pitstop go shop/web                       past the gate of an operation that runs in another terminal
   pitstop ps --json | jq '.apps[].instances[].addresses'
@@ -250,12 +251,19 @@ pub struct RestartArgs {
 
 #[derive(Debug, Args)]
 pub struct AdoptArgs {
-    /// Containers by name, Compose services (project/service) or whole Compose projects
-    #[arg(value_name = "APP|CONTAINER", required = true)]
+    /// Containers by name, Compose services (project/service) or whole Compose projects; with -f, all of its services without
+    #[arg(value_name = "APP|CONTAINER", required_unless_present = "files")]
     pub targets: Vec<String>,
-    /// The project that they are to belong to [default: Compose's own; `adopted` for plain containers]
+    /// Handle them as this Compose file says: drained at its load balancers, asked by its probe, with its hooks. What runs
+    /// stays as it is. Several are merged in order
+    #[arg(short, long = "file", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The project that they are to belong to [default: Compose's own; the file's, else `adopted`, for plain containers]
     #[arg(short, long, value_name = "NAME")]
     pub project: Option<String>,
+    /// The app that the containers named become instances of, in the order named
+    #[arg(long = "as", value_name = "PROJECT/APP", conflicts_with = "project", requires = "targets")]
+    pub app: Option<String>,
     /// Go on where not everything can be kept: an address on the default bridge, links … (--dry-run names it)
     #[arg(long)]
     pub accept_changes: bool,

@@ -6,24 +6,35 @@
 
 mod back;
 mod chosen;
+mod meant;
 mod place;
 mod steps;
 
-use self::chosen::{Chosen, chosen};
+pub use self::meant::{Becoming, becoming};
+
+use self::chosen::Chosen;
+use self::meant::meant;
 use super::super::facts::Facts;
+use super::super::ids::AppId;
 use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
+use super::super::project::ProjectSpec;
 use super::super::spec::Rollout;
 use super::draft::{Draft, Slot, known};
+use super::traffic;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wish {
-    /// Apps, projects and containers by name.
+    /// Apps, projects and containers by name; none: every container that runs a service of the file.
     pub targets: Vec<String>,
     /// Instead of Compose's own, or of the project for plain containers.
     pub project: Option<String>,
+    /// What all of them become instances of, whatever they are called.
+    pub app: Option<AppId>,
+    /// How their apps are handled: probe, load balancers, hooks. What runs is not changed to what it says.
+    pub file: Option<ProjectSpec>,
     /// What can't be kept may be lost.
     pub accept_changes: bool,
     /// The old containers stay, stopped.
@@ -35,20 +46,26 @@ const REVISION: u32 = 1;
 
 /// Plans it.
 pub fn adopt(wish: &Wish, facts: &Facts, options: &Options) -> Result<Plan, Refusal> {
-    let (chosen, ours) = chosen(wish, facts)?;
-    let mut draft = Draft::new(Kind::Adopt, subject(wish, &chosen), &Rollout::default(), facts, options);
+    let meant = meant(wish, &facts.fleet)?;
+    let chosen: Vec<_> = meant.containers.into_iter().map(|one| Chosen::of(one, wish, facts)).collect();
+    let mut draft = Draft::new(Kind::Adopt, subject(wish, &chosen), &rollout(&chosen), facts, options);
     let mut stops: Vec<String> = Vec::new();
     for one in &chosen {
+        one.in_file(wish)?;
         one.may_be(wish, facts, &mut stops);
     }
     if !stops.is_empty() {
         return Err(Refusal::Refused(stops.join("\n  ")));
+    }
+    for one in &chosen {
+        traffic::reachable(&one.app, facts, options)?;
     }
     let mut after: Vec<StepId> = Vec::new();
     let mut done = Vec::new();
     for (index, one) in chosen.iter().enumerate() {
         let at = Slot { instance: one.app.instance(one.number), batch: index + 1 };
         draft.plan.batches.push(vec![at.instance.clone()]);
+        draft.drain_as(&one.rollout());
         let (verify, park) = if one.old.is_alive() {
             one.take_place(&mut draft, &at, wish, &after)?
         } else {
@@ -67,7 +84,10 @@ pub fn adopt(wish: &Wish, facts: &Facts, options: &Options) -> Result<Plan, Refu
             draft.main(&at, task, &parked, "its place is taken, and that is proven");
         }
     }
-    for target in ours {
+    for app in meant.absent {
+        draft.note(format!("no container runs {app}; `pitstop create -f FILE` makes it"));
+    }
+    for target in meant.ours {
         draft.note(format!("{target} is pitstop's already: its sandboxes hold its addresses, nothing to do"));
     }
     note_compose(&mut draft, &chosen);
@@ -76,7 +96,8 @@ pub fn adopt(wish: &Wish, facts: &Facts, options: &Options) -> Result<Plan, Refu
 
 /// Plans to give their places back to the containers that were there before.
 pub fn give_back(wish: &Wish, facts: &Facts, options: &Options) -> Result<Plan, Refusal> {
-    let (chosen, _) = chosen(wish, facts)?;
+    let meant = meant(wish, &facts.fleet)?;
+    let chosen: Vec<_> = meant.containers.into_iter().map(|one| Chosen::of(one, wish, facts)).collect();
     let mut draft = Draft::new(Kind::Adopt, subject(wish, &chosen), &Rollout::default(), facts, options);
     let mut after: Vec<StepId> = Vec::new();
     for one in chosen.iter().filter(|one| one.half.is_some() || one.own_name() != *one.old.name) {
@@ -88,6 +109,14 @@ pub fn give_back(wish: &Wish, facts: &Facts, options: &Options) -> Result<Plan, 
         draft.note("nothing of an adoption is left half-done: nothing to do");
     }
     Ok(draft.finish())
+}
+
+/// How an operation on a single app is handled, as its file says; one on several is handled as the options say.
+fn rollout(chosen: &[Chosen<'_>]) -> Rollout {
+    match chosen {
+        [first, others @ ..] if others.iter().all(|one| one.app == first.app) => first.rollout(),
+        _ => Rollout::default(),
+    }
 }
 
 fn subject(wish: &Wish, chosen: &[Chosen<'_>]) -> String {

@@ -68,12 +68,18 @@ impl<'a> Draft<'a> {
                 "a rollback is not rolled back: when an instance fails, that one is put back and the rest waits".into(),
             );
         }
+        let mut draft = Self { facts, options, plan, drain: Default::default(), undo: BTreeMap::new() };
+        draft.drain_as(rollout);
+        draft
+    }
+
+    /// From now on sessions get the time that this app wishes, unless the options say otherwise.
+    pub fn drain_as(&mut self, rollout: &Rollout) {
         let own = rollout.drain_timeout_ms.map(Duration::from_millis);
-        let drain = (
-            options.drain_timeout.or(own).unwrap_or(DRAIN_TIMEOUT),
-            options.on_drain_timeout.or(rollout.on_drain_timeout).unwrap_or_default(),
+        self.drain = (
+            self.options.drain_timeout.or(own).unwrap_or(DRAIN_TIMEOUT),
+            self.options.on_drain_timeout.or(rollout.on_drain_timeout).unwrap_or_default(),
         );
-        Self { facts, options, plan, drain, undo: BTreeMap::new() }
     }
 
     /// Adds a sentence the user should read, once.

@@ -36,6 +36,11 @@ impl Before {
         Self { own: running.map(|container| (of(container), known(container))), written: Vec::new() }
     }
 
+    /// Of a container that runs and was made without any: those its app's file names.
+    pub fn named(hooks: Hooks, container: &Container) -> Self {
+        Self { own: Some((hooks, known(container))), written: Vec::new() }
+    }
+
     /// Writes the hook of that moment, which waits for `needs`; gives what others wait for from now on.
     pub fn write(&mut self, draft: &mut Draft<'_>, at: &Slot, moment: Moment, needs: Vec<StepId>) -> Vec<StepId> {
         let Some((hooks, container)) = &self.own else { return needs };

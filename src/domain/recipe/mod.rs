@@ -31,7 +31,7 @@ mod traffic;
 mod unmanaged;
 mod warm;
 
-pub use adopt::{Wish, adopt, give_back};
+pub use adopt::{Becoming, Wish, adopt, becoming, give_back};
 pub use create::create;
 pub use deploy::deploy;
 pub use finish::{finish, take_back};

@@ -19,7 +19,7 @@ pub fn remove(apps: &[String], volumes: bool, facts: &Facts, options: &Options) 
     let mut gone: Vec<&App> = Vec::new();
     for target in apps {
         let app = managed(target, "rm", facts)?;
-        traffic::reachable(app, facts, options)?;
+        traffic::reachable(&app.id, facts, options)?;
         if !gone.iter().any(|one| one.id == app.id) {
             gone.push(app);
         }

@@ -173,7 +173,7 @@ fn proof(draft: &mut Draft<'_>, instance: &Instance, container: &Container, at: 
     let rivals = rivals(instance, Some(container));
     let task = Task::Verify { container: known(container), sandbox: sandbox.clone(), rivals };
     let verify = draft.main(at, task, &[ready], "the identity is read again and compared");
-    traffic::left(draft, instance).attach(draft, at, sandbox.as_ref(), &[verify]).unwrap_or(verify)
+    traffic::left(draft, &instance.name).attach(draft, at, sandbox.as_ref(), &[verify]).unwrap_or(verify)
 }
 
 /// A new container of the same revision, from the old one's own spec and environment, in a sandbox at the former address.

@@ -41,7 +41,7 @@ pub fn restart(targets: &[String], facts: &Facts, options: &Options) -> Result<P
     let mut rounds: Vec<Vec<&Instance>> = Vec::new();
     let mut done = BTreeSet::new();
     for (app, _) in managed.iter().filter(|(app, _)| done.insert(&app.id)) {
-        traffic::reachable(app, facts, options)?;
+        traffic::reachable(&app.id, facts, options)?;
         let of_app: Vec<_> = managed.iter().filter(|(one, _)| one.id == app.id).map(|(_, one)| *one).collect();
         of_app.iter().try_for_each(|instance| restartable(app, instance))?;
         rounds.extend(batches(&mut draft, app, &of_app, &beside(app, &of_app), &rollout_of(app), false)?);

@@ -103,7 +103,7 @@ impl Roll<'_> {
             }
             return Ok(draft.finish());
         }
-        traffic::reachable(self.app, self.facts, self.options)?;
+        traffic::reachable(&self.app.id, self.facts, self.options)?;
         let mut swapped = self.prove_again(&mut draft, &unproven);
         let mut replaced = Vec::new();
         if !todo.is_empty() {
@@ -168,7 +168,7 @@ impl Roll<'_> {
             let rivals = rivals(instance, instance.app.as_deref());
             let task = Task::Verify { container, sandbox: Some(sandbox.clone()), rivals };
             let verify = draft.main(&at, task, &[ready], "nobody has judged its identity yet");
-            let left = traffic::left(draft, instance);
+            let left = traffic::left(draft, &instance.name);
             let verify =
                 left.attach(draft, &at, instance.sandbox.as_deref().map(known).as_ref(), &[verify]).unwrap_or(verify);
             let replaced = instance.others.iter().map(|one| known(one)).collect();

@@ -26,7 +26,7 @@ pub fn scale(app: &str, replicas: u32, facts: &Facts, options: &Options) -> Resu
     let rollout = spec.as_ref().map(|spec| spec.rollout.clone()).unwrap_or_default();
     let mut draft = Draft::new(Kind::Scale, app.id.to_string(), &rollout, facts, options);
     if (replicas as usize) != there {
-        traffic::reachable(app, facts, options)?;
+        traffic::reachable(&app.id, facts, options)?;
     }
     if (replicas as usize) < there {
         down(&mut draft, app, replicas as usize);

@@ -7,6 +7,7 @@ use super::super::balancer::{self, BalancerSpec, Place, Server, Wanted as Known}
 use super::super::converge::Seen;
 use super::super::facts::Facts;
 use super::super::fleet::{App, Instance};
+use super::super::ids::{AppId, InstanceName};
 use super::super::options::Options;
 use super::super::plan::{Refusal, StepId, Target, Task};
 use super::draft::{Draft, Slot, known};
@@ -21,13 +22,12 @@ pub(super) const ATTACH: Duration = Duration::from_secs(60);
 pub(super) struct Places(Vec<Place>);
 
 /// A balancer that can't be asked is a refusal: nothing of its app is touched, unless no session is to be waited for anyway.
-pub(super) fn reachable(app: &App, facts: &Facts, options: &Options) -> Result<(), Refusal> {
-    let seen = facts.balancers.get(&app.id).map_or(&[][..], Vec::as_slice);
+pub(super) fn reachable(app: &AppId, facts: &Facts, options: &Options) -> Result<(), Refusal> {
+    let seen = facts.balancers.get(app).map_or(&[][..], Vec::as_slice);
     match seen.iter().find_map(|balancer| balancer.servers.as_ref().err()) {
         Some(why) if options.drain_timeout != Some(Duration::ZERO) => Err(Refusal::Refused(format!(
-            "a load balancer of {} can't be asked, so no session of it could be spared: {why}; nothing was touched; \
-             `--drain-timeout 0s` goes on without",
-            app.id
+            "a load balancer of {app} can't be asked, so no session of it could be spared: {why}; nothing was touched; \
+             `--drain-timeout 0s` goes on without"
         ))),
         _ => Ok(()),
     }
@@ -35,20 +35,29 @@ pub(super) fn reachable(app: &App, facts: &Facts, options: &Options) -> Result<(
 
 /// Finds the instance in its app's balancers, and says where it is not, or stays out.
 pub(super) fn places(draft: &mut Draft<'_>, instance: &Instance) -> Places {
-    find(draft, instance, true)
+    find(draft, owner(draft, instance), instance, true)
+}
+
+/// The same of one that is about to be an instance of that app.
+pub(super) fn places_of(draft: &mut Draft<'_>, app: &AppId, instance: &Instance) -> Places {
+    find(draft, Some(app.clone()), instance, true)
 }
 
 /// The same of one beside which another serves before it is taken out.
 pub(super) fn places_beside(draft: &mut Draft<'_>, instance: &Instance) -> Places {
-    find(draft, instance, false)
+    find(draft, owner(draft, instance), instance, false)
 }
 
-fn find(draft: &mut Draft<'_>, instance: &Instance, may_be_last: bool) -> Places {
-    let mut places = Vec::new();
+fn owner(draft: &Draft<'_>, instance: &Instance) -> Option<AppId> {
     let owner = |app: &&App| app.instances.iter().any(|one| one.name == instance.name);
-    let Some(app) = draft.facts.fleet.apps.iter().find(owner) else { return Places::default() };
+    draft.facts.fleet.apps.iter().find(owner).map(|app| app.id.clone())
+}
+
+fn find(draft: &mut Draft<'_>, app: Option<AppId>, instance: &Instance, may_be_last: bool) -> Places {
+    let mut places = Vec::new();
+    let Some(app) = app else { return Places::default() };
     let left: &[Place] = draft.facts.left_drained.get(&instance.name).map_or(&[], Vec::as_slice);
-    for seen in draft.facts.balancers.get(&app.id).map_or(&[][..], Vec::as_slice) {
+    for seen in draft.facts.balancers.get(&app).map_or(&[][..], Vec::as_slice) {
         let servers = match &seen.servers {
             Ok(servers) => servers.as_slice(),
             Err(why) => {
@@ -81,13 +90,13 @@ fn find(draft: &mut Draft<'_>, instance: &Instance, may_be_last: bool) -> Places
 }
 
 /// Where an earlier operation took it out and nobody has put it back since.
-pub(super) fn left(draft: &Draft<'_>, instance: &Instance) -> Places {
-    Places(draft.facts.left_drained.get(&instance.name).cloned().unwrap_or_default())
+pub(super) fn left(draft: &Draft<'_>, instance: &InstanceName) -> Places {
+    Places(draft.facts.left_drained.get(instance).cloned().unwrap_or_default())
 }
 
 /// What of the instance decides what it needs.
 pub(super) fn seen(draft: &Draft<'_>, instance: &Instance) -> Seen {
-    Seen::of(instance, !left(draft, instance).0.is_empty())
+    Seen::of(instance, !left(draft, &instance.name).0.is_empty())
 }
 
 /// It serves (or would, if it were up), or an earlier operation of ours took it out.
@@ -100,6 +109,17 @@ fn alone(server: &Server, servers: &[Server]) -> bool {
 }
 
 impl Places {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// These, and those of the others that are not among them.
+    pub fn and(mut self, others: Self) -> Self {
+        let new: Vec<_> = others.0.into_iter().filter(|other| self.0.iter().all(|one| !one.is(other))).collect();
+        self.0.extend(new);
+        self
+    }
+
     /// Writes the drain, which waits for `needs`; its way back is the last of the instance's undo lane.
     pub fn drain(
         &self,

@@ -46,6 +46,11 @@ pub enum Goal {
     Adopt {
         targets: Vec<String>,
         project: Option<String>,
+        /// What all of them become instances of.
+        #[serde(default)]
+        app: Option<String>,
+        #[serde(default)]
+        files: Vec<String>,
         accept_changes: bool,
         keep_old: bool,
     },

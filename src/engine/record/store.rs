@@ -13,7 +13,7 @@ use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock, fstat, openat};
 use std::fmt::Display;
 use std::fs::{DirBuilder, File};
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -74,7 +74,7 @@ impl Records {
         let file = openat(&directory, file_name(op), flags, Mode::RUSR | Mode::WUSR)
             .map_err(|error| RecordError::file(&path, error))?;
         // Whoever reads it sees by this that its console lives. Where there are no locks, it looks broken off meanwhile.
-        let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        let _ = alone(&file);
         let mut file = File::from(file);
         let line = ExtraLine::new(op.clone(), 0, clock::wall(), 0, Extra::Recorded(header)).line();
         file.write_all(&line.unwrap_or_default()).map_err(|error| RecordError::file(&path, error))?;
@@ -90,6 +90,23 @@ impl Records {
         // What tells no time of its own stands where its id belongs: that begins with the time.
         all.sort_by(|a, b| b.op.cmp(&a.op));
         Ok(all)
+    }
+
+    /// Whether a list that was read shows what is there no more: a record has come or gone, or a console has come to its end.
+    /// Reads names, and no record. Blocks on the disk. `known`: each with whether a console was writing it; `None`: it could not
+    /// be read.
+    pub fn has_changed(&self, known: &[(OpId, Option<bool>)]) -> bool {
+        let Ok(ids) = self.ids() else { return true };
+        let mut names: Vec<&OpId> = known.iter().map(|(op, _)| op).collect();
+        names.sort();
+        if !names.into_iter().eq(&ids) {
+            return true;
+        }
+        let doubtful = known.iter().filter(|(_, running)| *running != Some(false));
+        let written =
+            |op: &OpId| self.open(false).and_then(|open| self.file(&open, op)).is_ok_and(|file| is_written(&file));
+        // One that was just begun can't be read yet.
+        doubtful.into_iter().any(|(op, running)| written(op) != running.unwrap_or(false))
     }
 
     /// All that can be read, the newest first. Blocks on the disk.
@@ -168,8 +185,7 @@ impl Records {
         let path = self.path(op);
         let file = self.file(&self.open(false)?, op)?;
         // Before the content: an operation that ends in between is running, not broken off.
-        let running = flock(&file, FlockOperation::NonBlockingLockShared).is_err();
-        let _ = flock(&file, FlockOperation::Unlock);
+        let running = is_written(&file);
         let record = parse(file, &path)?;
         if record.op != *op {
             return Err(RecordError::file(&path, format!("is the record of {}", record.op)));
@@ -202,15 +218,8 @@ impl Records {
         let wrong = |error: std::io::Error| RecordError::file(&path, error);
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = openat(&directory, file_name(op), flags, Mode::empty()).map_err(|error| wrong(error.into()))?;
-        // Who reads it has it for a moment.
-        let mut tries = 0;
-        while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            if tries == READERS {
-                return Err(RecordError::file(&path, "its operation is still running"));
-            }
-            tries += 1;
-            #[expect(clippy::disallowed_methods, reason = "on a thread that may block, which waits for no event")]
-            std::thread::sleep(READING);
+        if !alone(&file) {
+            return Err(RecordError::file(&path, "its operation is still running"));
         }
         let mut file = regular(file, &path)?;
         let mut bytes = Vec::new();
@@ -265,6 +274,26 @@ impl Records {
         }
         Ok(directory)
     }
+}
+
+/// Whether a console is writing it at this moment.
+fn is_written(file: impl AsFd) -> bool {
+    let taken = flock(&file, FlockOperation::NonBlockingLockShared).is_err();
+    let _ = flock(&file, FlockOperation::Unlock);
+    taken
+}
+
+/// Takes it for this process alone; not, where another one writes it. Who reads it has it for a moment.
+fn alone(file: impl AsFd) -> bool {
+    for _ in 0..READERS {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => {}
+            done => return done.is_ok(),
+        }
+        #[expect(clippy::disallowed_methods, reason = "on a thread that may block, which waits for no event")]
+        std::thread::sleep(READING);
+    }
+    false
 }
 
 /// A record in a file that a person names, wherever it is. Blocks on the disk.

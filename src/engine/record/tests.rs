@@ -222,3 +222,23 @@ fn a_killed_writer_has_lost_nothing_that_it_said_was_on_disk() {
     }
     println!("{rounds} writers killed, {synced} intents said to be on disk, 0 of them lost; {torn} torn lines");
 }
+
+#[tokio::test]
+async fn a_list_that_is_known_has_changed_when_something_came_went_or_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let records = Records::at(directory.path().join("records"));
+    assert!(!records.has_changed(&[]), "there is none");
+    let (first, second) = (op("20261122-101502-3f2a01"), op("20261122-101502-3f2a02"));
+    let (file, _) = records.begin(&first, header()).unwrap();
+    assert!(records.has_changed(&[]), "one has come");
+    assert!(!records.has_changed(&[(first.clone(), Some(true))]));
+    assert!(records.has_changed(&[(first.clone(), None)]), "it could not be read yet, and is written");
+    drop(file);
+    assert!(records.has_changed(&[(first.clone(), Some(true))]), "its console is gone");
+    assert!(!records.has_changed(&[(first.clone(), Some(false))]) && !records.has_changed(&[(first.clone(), None)]));
+    drop(records.begin(&second, header()).unwrap());
+    // In whatever order.
+    assert!(!records.has_changed(&[(second.clone(), Some(false)), (first.clone(), Some(false))]));
+    records.remove(&first).unwrap();
+    assert!(records.has_changed(&[(second, Some(false)), (first, Some(false))]), "one has gone");
+}

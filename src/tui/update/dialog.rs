@@ -218,7 +218,7 @@ pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) ->
             vec![Command::Run { engine, plan: Box::new(plan), request }]
         }
         (Ok(plan), shown) => {
-            let typed = must_type(&plan, &request).map(|wanted| (Line::default(), wanted));
+            let typed = must_type(&plan, &request, model.is_production(engine)).map(|wanted| (Line::default(), wanted));
             let changed = shown.is_some();
             let confirm = Confirm { engine, request, plan, typed, missed: false, scroll: 0, checking: false, changed };
             model.dialog = Some(Dialog::Confirm(Box::new(confirm)));
@@ -239,14 +239,15 @@ pub fn not_begun(model: &mut Model, refusal: Refusal) -> Vec<Command> {
     Vec::new()
 }
 
-/// What has to be typed grows with what may break: nothing for one instance, their number for many, the app's name for
-/// volumes. Creating breaks nothing.
-fn must_type(plan: &Plan, request: &Request) -> Option<String> {
+/// What has to be typed grows with what may break: nothing for one instance, their number for many and in production, the
+/// app's name for volumes. Creating breaks nothing.
+fn must_type(plan: &Plan, request: &Request, production: bool) -> Option<String> {
     if matches!(request, Request::Remove { volumes: true, .. }) {
         return Some(plan.app.clone());
     }
     let instances = plan.batch_sizes().sum::<usize>();
-    (instances > 1 && plan.kind != Kind::Create).then(|| instances.to_string())
+    let counts = instances > 1 || (production && instances == 1);
+    (counts && plan.kind != Kind::Create).then(|| instances.to_string())
 }
 
 /// Changes how a rollout is done, and asks for its plan anew. What is typed to confirm one is a number, so letters are free.

@@ -1,7 +1,7 @@
 //! Keys of the history screen, and what is read for it.
 
 use super::super::engine::Engine;
-use super::super::history::History;
+use super::super::history::{AGAIN, History};
 use super::super::keymap::Action;
 use super::super::message::Command;
 use super::super::model::{Dialog, Model, Screen};
@@ -24,9 +24,20 @@ pub fn begin(model: &mut Model) -> Vec<Command> {
     vec![Command::History]
 }
 
+/// Looks, after a while, whether other consoles have begun or ended something; only while the list is looked at.
+pub fn look_again(model: &mut Model) -> Option<Command> {
+    let (now, shown) = (model.now, model.screen == Screen::History);
+    let history = model.history.as_mut().filter(|history| shown && now >= history.looked + AGAIN)?;
+    let known = history.listed.as_ref()?.iter();
+    let known = known.map(|one| (one.op.clone(), one.read.as_ref().ok().map(|summary| summary.running)));
+    history.looked = now;
+    Some(Command::HistoryIfChanged(known.collect()))
+}
+
 /// The list was read.
 pub fn listed(model: &mut Model, listed: Result<Vec<Listed>, String>) {
     let Some(history) = &mut model.history else { return };
+    history.looked = model.now;
     (history.listed, history.failed) = match listed {
         Ok(listed) => (Some(listed), None),
         Err(why) => (history.listed.take(), Some(why)),

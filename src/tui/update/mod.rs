@@ -76,6 +76,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             let mut commands = if ended { logs::settle(model) } else { Vec::new() };
             commands.extend(instance::look_again(model));
             commands.extend(replay::look_again(model));
+            commands.extend(history::look_again(model));
             commands
         }
         Msg::Engine(engine, news) => heard(model, engine, news),

@@ -205,7 +205,7 @@ fn container_cell(instance: &Instance) -> Spans {
 
 /// CPU and memory, where they are looked at.
 fn load_cells(engine: &Engine, instance: &Instance) -> [Spans; 2] {
-    let load = instance.app.as_ref().filter(|app| app.is_running()).and_then(|app| engine.loads.get(&app.id));
+    let load = instance.app.as_deref().filter(|app| app.is_running()).and_then(|app| engine.loads.get(&app.id));
     let Some(load) = load else { return [Vec::new(), Vec::new()] };
     let cpu = load.cpu.map_or_else(Vec::new, |milli| {
         let percent = (milli + 5) / 10;

@@ -403,3 +403,26 @@ fn a_console_whose_terminal_goes_ends_at_a_safe_point_or_finishes_as_wished() {
         assert_eq!(site.all_outside(3), before);
     }
 }
+
+#[test]
+fn the_console_s_list_shows_what_other_consoles_begin_and_how_it_ends() {
+    let engine = Engine::machine();
+    let site = Site::open(&engine, &images::app(&engine, "v1"), 1);
+    let mut term = site.pitstop.terminal(120, 36, &[]);
+    term.wait_for("live");
+    term.keys("H");
+    term.wait_for("1 operation");
+    let gated = ["restart", &site.web(), "--stop-grace", "1s"];
+    site.pitstop.run(&gated).expect_code(0);
+    term.wait_for("2 operations");
+    // One whose console is killed: nothing but its lock goes.
+    let v2 = images::slow_boot(&engine, "v2", 60_000);
+    let running = site.pitstop.start(&["deploy", &site.web(), "--image", &v2, "--json"]);
+    term.wait_for("3 operations");
+    term.wait_for("running");
+    running.signal(Signal::KILL);
+    running.wait();
+    term.wait_for_absence("running");
+    term.keys("q");
+    assert_eq!(term.exit(), Some(0));
+}

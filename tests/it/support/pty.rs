@@ -151,6 +151,18 @@ impl Pty {
         status.code()
     }
 
+    /// Waits for the program's end, while nobody reads what it writes: its exit code.
+    #[track_caller]
+    pub fn exit_unread(&mut self) -> Option<i32> {
+        let mut child = self.child.take().expect("started");
+        wait_for("the program's end, unread", PATIENCE, || child.try_wait().expect("our child")).code()
+    }
+
+    /// Takes in all that was written and not read.
+    pub fn read_all(&mut self) {
+        self.pump();
+    }
+
     /// The terminal goes away with all that holds it, as when a line is dropped. Waits for the program's end: its exit code,
     /// and how long it has used a processor in all.
     #[track_caller]

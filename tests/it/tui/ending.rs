@@ -3,8 +3,9 @@
 use crate::support::docker::Engine;
 use crate::support::pitstop::Pitstop;
 use crate::support::pty::{HangUp, Pty};
+use crate::support::wait::wait_until;
 use rustix::process::{Pid, Signal, kill_process};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A console that shows the fleet, and the modes of its terminal before.
 fn open(pitstop: &Pitstop, hang_up: HangUp) -> (Pty, String) {
@@ -132,4 +133,38 @@ fn in_a_pid_namespace_without_its_session_it_lives_and_ends_as_anywhere() {
     pty.send(b"q");
     assert_eq!(pty.exit(), Some(0));
     given_back(&pty, &before);
+}
+
+/// Makes the console draw until the terminal holds all that it can, and the next frame waits.
+fn freeze(pty: &mut Pty) {
+    let mut keys = 0;
+    wait_until("the console waits for the terminal", Duration::from_secs(60), || {
+        keys += 1;
+        pty.send(if keys % 2 == 0 { b"?" } else { b"\x1b[24~?" });
+        pty.send(b"\x0c");
+        waits_for_the_terminal(pty.pid())
+    });
+}
+
+/// Its first thread has been in `poll` with nobody reading its frames.
+fn waits_for_the_terminal(pid: i32) -> bool {
+    let poll = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    // poll(2) and ppoll(2), by their numbers on x86-64 and aarch64; its other waits are epoll and futex.
+    ["7 ", "271 ", "73 "].iter().any(|number| poll.starts_with(number))
+}
+
+#[test]
+fn a_terminal_that_takes_nothing_holds_up_no_end_and_hears_of_it_later() {
+    let pitstop = Pitstop::on(&Engine::machine());
+    for how in [Signal::TERM, Signal::HUP] {
+        let (mut pty, before) = open(&pitstop, HangUp::Default);
+        freeze(&mut pty);
+        let since = Instant::now();
+        signal(pty.pid(), how);
+        assert_eq!(pty.exit_unread(), Some(143), "{how:?}");
+        assert!(since.elapsed() < Duration::from_secs(5), "{how:?}: {:?}", since.elapsed());
+        assert_eq!(pty.modes(), before);
+        pty.read_all();
+        given_back(&pty, &before);
+    }
 }

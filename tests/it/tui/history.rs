@@ -247,3 +247,23 @@ fn a_record_that_is_being_written_is_followed_until_somebody_looks_elsewhere() {
     assert!(text(&model).contains("succeeded") && text(&model).contains("the end"), "{}", text(&model));
     assert!(!again(&mut model, 9_000));
 }
+
+#[test]
+fn the_list_is_looked_at_again_after_a_while_and_only_while_it_is_shown() {
+    let mut model = history((120, 36));
+    let again = |model: &mut Model, ms| {
+        let now = std::time::Duration::from_millis(ms);
+        let commands = update(model, Msg::Clock { wall: sample::now(), now });
+        commands.into_iter().find_map(|command| match command {
+            Command::HistoryIfChanged(known) => Some(known),
+            _ => None,
+        })
+    };
+    let known = again(&mut model, 1_100).expect("a second has passed");
+    assert_eq!(known.len(), listed().len());
+    assert!(known.iter().any(|(_, running)| running.is_none()), "one could not be read");
+    assert!(again(&mut model, 1_500).is_none(), "not at every tick");
+    assert!(again(&mut model, 2_200).is_some());
+    press(&mut model, "<esc>");
+    assert!(again(&mut model, 9_000).is_none(), "nobody looks");
+}

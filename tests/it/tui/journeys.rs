@@ -320,22 +320,47 @@ fn in_a_log() {
     play(&mut term, LOGS);
 }
 
+/// Deploys that tag of the demo's app of four.
+pub fn deploy_web(term: &mut Term, tag: &str) {
+    term.keys("fshop/web<enter>");
+    sees(term, "jumped", &["▸ shop/web"]);
+    term.keys("D");
+    term.wait_for("image to deploy in place");
+    // What stands there: the image it runs, whose tag has three characters.
+    term.keys(&format!("<backspace><backspace><backspace>{tag}<enter>"));
+    term.wait_for("type 4 to run it");
+    term.keys("4<enter>");
+}
+
+/// A line is completed, asks for what it says, and is there to be typed again.
+#[test]
+fn by_a_line() {
+    let (_served, pitstop) = scene();
+    let mut term = console(&pitstop);
+    term.keys(":");
+    sees(&mut term, "what there is", &["Apps and instances as the engine has them now"]);
+    term.keys("restart shop/we<tab>");
+    sees(&mut term, "completed", &[":restart shop/web"]);
+    term.keys("<enter>");
+    sees(&mut term, "asked", &["type 4 to run it"]);
+    term.keys("4<enter>");
+    sees(&mut term, "done", &["succeeded"]);
+    term.keys("<esc>");
+    sees(&mut term, "the fleet", &["Last operation"]);
+    term.keys(":");
+    sees(&mut term, "another line", &["tab completes"]);
+    term.keys("<up>");
+    sees(&mut term, "the line before", &[":restart shop/web"]);
+    term.keys("<esc>");
+    sees(&mut term, "no line", &["!:restart shop/web"]);
+}
+
 /// An operation from its question to its end, and afterwards: every key that works there.
 #[test]
 fn in_an_operation_and_after() {
     let (_served, pitstop) = scene();
     let mut term = console(&pitstop);
-    term.keys("fshop/web<enter>");
-    sees(&mut term, "jumped", &["▸ shop/web"]);
-    let deploy = |term: &mut Term, tag: &str| {
-        term.keys("D");
-        term.wait_for("image to deploy in place");
-        // What stands there: the image it runs, whose tag has three characters.
-        term.keys(&format!("<backspace><backspace><backspace>{tag}<enter>"));
-        term.wait_for("type 4 to run it");
-        term.keys("4<enter>");
-    };
-    deploy(&mut term, "1.9");
+    deploy_web(&mut term, "1.9");
     sees(&mut term, "it runs", &["deploy shop/web", "▸ running"]);
     for key in keys("operation", "pause") {
         term.press_named(&key);
@@ -367,7 +392,7 @@ fn in_an_operation_and_after() {
         term.keys("<esc>");
         sees(&mut term, "no rollback", &["!type 4"]);
     }
-    deploy(&mut term, "1.10-rc1");
+    deploy_web(&mut term, "1.10-rc1");
     sees(&mut term, "it fails", &["DATABASE_URL is not set", "R retry"]);
     for key in keys("operation", "retry") {
         term.press_named(&key);
@@ -380,7 +405,7 @@ fn in_an_operation_and_after() {
     sees(&mut term, "the fleet", &["APP / INSTANCE"]);
     for (section, action) in [("notices", "acknowledge"), ("notices", "acknowledge_all")] {
         for key in keys(section, action) {
-            deploy(&mut term, "1.10-rc1");
+            deploy_web(&mut term, "1.10-rc1");
             sees(&mut term, "it runs", &["▸ running"]);
             term.keys("<esc>");
             sees(&mut term, "the badge", &["deploy shop/web failed"]);

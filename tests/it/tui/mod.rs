@@ -7,7 +7,7 @@ mod ending;
 mod engines;
 mod frozen;
 mod history;
-mod journeys;
+pub mod journeys;
 mod keys;
 mod logs;
 mod notices;

@@ -38,6 +38,46 @@ fn production_is_said_in_the_title_and_where_a_change_is_confirmed() {
 }
 
 #[test]
+fn in_production_a_single_instance_is_typed_for_too_and_elsewhere_enter_is_enough() {
+    let mut plan = sample::deploy_plan();
+    plan.batches = vec![plan.batches[0][..1].to_vec()];
+    for (context, typed) in [("prod-eu", true), ("test-eu", false)] {
+        let mut model = on((120, 36), context, &["prod-*"]);
+        press(&mut model, "/web<enter>");
+        let commands = press(&mut model, "r");
+        let [Command::Plan { ticket, .. }] = &commands[..] else { panic!("{commands:?}") };
+        update(&mut model, Msg::Planned { ticket: *ticket, answer: Ok(plan.clone()) });
+        assert_eq!(text(&model).contains("type 1 to run it"), typed, "{}", text(&model));
+        let commands = press(&mut model, "<enter>");
+        assert_eq!(commands.is_empty(), typed, "{context}: {commands:?}");
+        if typed {
+            assert!(text(&model).contains("that is not 1"), "{}", text(&model));
+            let commands = press(&mut model, "1<enter>");
+            assert!(matches!(commands[..], [Command::Plan { .. }]), "{commands:?}");
+        }
+    }
+}
+
+#[test]
+fn the_settings_say_what_is_production_and_one_restart_there_is_typed_for() {
+    let served = Served::with(Scenario::demo().unwrap());
+    let pitstop = served.pitstop();
+    std::fs::create_dir_all(pitstop.home().join("config/pitstop")).unwrap();
+    pitstop.file("config/pitstop/config.toml", "[console]\nproduction = ['unix:*']\n");
+    let mut term = pitstop.terminal(120, 36, &[]);
+    term.wait_for("PRODUCTION");
+    term.keys(":restart blog/ghost-1<enter>");
+    term.wait_for("type 1 to run it");
+    term.keys("<enter>");
+    term.wait_for("that is not 1");
+    term.keys("1<enter>");
+    term.wait_for("1 operation");
+    term.wait_for("restarted");
+    term.keys("q");
+    assert_eq!(term.exit(), Some(0));
+}
+
+#[test]
 fn a_console_that_may_change_nothing_says_so_in_its_title() {
     let mut model = on((80, 24), "default", &[]);
     assert!(!text(&model).contains("read-only"));

@@ -1,13 +1,16 @@
-//! Which containers are meant, what each of them becomes, and what stands in its way.
+//! Each container that is meant with all that is known of it, and what stands in its way.
 
 use super::Wish;
-use crate::domain::adopt::{Original, named};
+use super::meant::{Becoming, adopts, never_ran};
+use crate::domain::adopt::Original;
 use crate::domain::facts::Facts;
-use crate::domain::fleet::{App, Container, Instance, State};
+use crate::domain::fleet::{Container, Instance, State};
 use crate::domain::ids::AppId;
+use crate::domain::inplace::compare;
 use crate::domain::plan::Refusal;
 use crate::domain::recipe::draft;
-use std::collections::BTreeMap;
+use crate::domain::spec::{AppSpec, Rollout};
+use std::net::IpAddr;
 
 /// A container to adopt.
 pub(super) struct Chosen<'f> {
@@ -20,80 +23,29 @@ pub(super) struct Chosen<'f> {
     pub(super) half: Option<&'f Instance>,
     /// An instance of that name is there that has nothing to do with it.
     pub(super) taken: bool,
-}
-
-/// The containers that are meant, in the order named; and the names of what is pitstop's already.
-pub(super) fn chosen<'f>(wish: &'f Wish, facts: &'f Facts) -> Result<(Vec<Chosen<'f>>, Vec<&'f str>), Refusal> {
-    let mut chosen: Vec<Chosen<'f>> = Vec::new();
-    let mut ours = Vec::new();
-    for target in &wish.targets {
-        let mut found = false;
-        let strangers = facts.fleet.apps.iter().filter(|app| !app.managed);
-        for (app, instance) in strangers.flat_map(|app| app.instances.iter().map(move |one| (app, one))) {
-            let Some(old) = &instance.app else { continue };
-            if !means(target, &app.id, old) {
-                continue;
-            }
-            found = true;
-            if chosen.iter().all(|one| one.old.id != old.id) {
-                chosen.push(Chosen::of(old, wish, facts)?);
-            }
-        }
-        match facts.fleet.find(target) {
-            _ if found => {}
-            _ if is_ours(target, facts) => ours.push(&**target),
-            Ok(_) => {}
-            Err(error) => return Err(Refusal::Usage(error)),
-        }
-    }
-    if wish.targets.is_empty() {
-        return Err(Refusal::Usage("name at least one container, app or Compose project".into()));
-    }
-    let mut seen = BTreeMap::new();
-    for one in &chosen {
-        if let Some(other) = seen.insert((one.app.clone(), one.number), &one.old.name) {
-            return Err(Refusal::Usage(format!(
-                "{} and {other} would both become {}; adopt one of them with another --project",
-                one.old.name,
-                one.app.instance(one.number)
-            )));
-        }
-    }
-    Ok((chosen, ours))
-}
-
-/// A container by its name, its service or its project.
-fn means(target: &str, seen: &AppId, old: &Container) -> bool {
-    let of_project = !seen.project.is_empty() && seen.project == target;
-    of_project || seen.to_string() == target || seen.app == target || *old.name == *target
-}
-
-/// Somebody has adopted it already, or made it with pitstop.
-fn is_ours(target: &str, facts: &Facts) -> bool {
-    let (fleet, ours) = (&facts.fleet, |app: &App| app.managed);
-    fleet.apps.iter().any(|app| ours(app) && app.id.project == target)
-        || fleet.find(target).is_ok_and(ours)
-        || fleet.find_instance(target).is_some_and(|(app, _)| ours(app))
+    /// Its service in the file.
+    pub(super) service: Option<&'f AppSpec>,
 }
 
 impl<'f> Chosen<'f> {
-    fn of(old: &'f Container, wish: &Wish, facts: &'f Facts) -> Result<Self, Refusal> {
-        let compose = old.compose.as_ref().map(|(project, service, number)| (&**project, &**service, *number));
-        let (app, number) = named(&old.name, compose, wish.project.as_deref()).map_err(Refusal::Usage)?;
+    pub(super) fn of(one: Becoming<'f>, wish: &'f Wish, facts: &'f Facts) -> Self {
+        let Becoming { app, number, old } = one;
         let mine =
             |instance: &&Instance| instance.number == number && (instance.sandbox.is_some() || instance.app.is_some());
         let managed = facts.fleet.apps.iter().find(|seen| seen.managed && seen.id == app);
         let there = managed.and_then(|managed| managed.instances.iter().find(mine));
         let half = there.filter(|there| adopts(there, old) || never_ran(there));
-        Ok(Self {
+        let file = wish.file.as_ref().filter(|file| file.name == app.project);
+        Self {
             original: facts.originals.get(&old.id),
             compose: old.compose.as_ref().map(|(project, ..)| project.to_string()),
             taken: there.is_some() && half.is_none(),
+            service: file.and_then(|file| file.apps.get(&app.app)).map(|entry| &entry.spec),
             app,
             number,
             old,
             half,
-        })
+        }
     }
 }
 
@@ -128,15 +80,67 @@ impl Chosen<'_> {
         if !joined.is_empty() {
             stop(format!("{} shares its network and would be cut off for good", joined.join(", ")));
         }
-        let losses: Vec<String> = original
-            .losses
-            .iter()
-            .cloned()
-            .chain(self.addresses(facts).into_iter().filter_map(|way| way.lost))
-            .collect();
+        let ways = self.addresses(facts);
+        for way in ways.iter().filter(|way| way.lost.is_some()) {
+            if let Some(server) = self.server_at(&way.ip, facts) {
+                stop(format!(
+                    "{server} sends requests to {}, and that address can't be kept: they would go nowhere, or to somebody else",
+                    way.ip
+                ));
+            }
+        }
+        let lost = ways.into_iter().filter_map(|way| way.lost);
+        let losses: Vec<String> = original.losses.iter().cloned().chain(lost).collect();
         if !wish.accept_changes && !losses.is_empty() {
             stop(format!("not everything can be kept: {}; --accept-changes does it all the same", losses.join("; ")));
         }
+    }
+
+    /// A load balancer's server at that address.
+    fn server_at(&self, ip: &str, facts: &Facts) -> Option<String> {
+        let ip: IpAddr = ip.parse().ok()?;
+        let mut seen = facts.balancers.get(&self.app).into_iter().flatten();
+        seen.find_map(|balancer| {
+            let mut servers = balancer.servers.iter().flatten();
+            let server = servers.find(|server| server.address.is_some_and(|at| at.ip() == ip))?;
+            Some(format!("{} of {}", server.name, balancer.spec))
+        })
+    }
+
+    /// Which service of the file it is. The error says why it is none.
+    pub(super) fn in_file(&self, wish: &Wish) -> Result<(), Refusal> {
+        let Some(file) = wish.file.as_ref().filter(|_| self.service.is_none()) else { return Ok(()) };
+        let (name, services) = (&self.old.name, file.apps.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
+        Err(Refusal::Usage(if file.name == self.app.project {
+            format!(
+                "{name} would become {}, and the file has no service {} (it has {services}); --as {}/SERVICE says which it is",
+                self.app, self.app.app, file.name
+            )
+        } else {
+            format!(
+                "{name} would become {}, and the file is of project {}; --project {} reads it as that project's, --as {}/SERVICE makes it an instance of that service ({services})",
+                self.app, file.name, self.app.project, file.name
+            )
+        }))
+    }
+
+    /// How the app is handled, as its file says.
+    pub(super) fn rollout(&self) -> Rollout {
+        self.service.map(|spec| spec.rollout.clone()).unwrap_or_default()
+    }
+
+    /// What it is made from again: as it is, and handled as its file says.
+    pub(super) fn spec(&self) -> AppSpec {
+        let own = self.original.map(|original| original.spec.clone()).unwrap_or_default();
+        AppSpec { rollout: self.rollout(), ..own }
+    }
+
+    /// What its file has otherwise, field by field.
+    pub(super) fn differs(&self) -> Vec<String> {
+        let (Some(wanted), Some(original)) = (self.service, self.original) else { return Vec::new() };
+        let image = &self.old.image_id;
+        let changes = compare(&original.spec, wanted, image, Some(image));
+        changes.into_iter().map(|change| change.field).collect()
     }
 
     /// Its name before it was put aside: that of the sandbox in its place.
@@ -145,17 +149,4 @@ impl Chosen<'_> {
         let is_aside = self.old.name.strip_prefix(&sandbox).is_some_and(|rest| rest.starts_with(".old"));
         if is_aside { sandbox } else { self.old.name.to_string() }
     }
-}
-
-/// What a creation left whose answer was lost: it holds nothing and has done nothing.
-fn never_ran(instance: &Instance) -> bool {
-    let mut all = instance.app.iter().chain(&instance.others);
-    instance.sandbox.is_none() && all.all(|one| one.state == State::Created)
-}
-
-/// Whether that instance was made to take this container's place.
-fn adopts(instance: &Instance, old: &Container) -> bool {
-    let of =
-        |sandbox: &Container| sandbox.detail.as_ref().is_some_and(|detail| detail.adopts.as_ref() == Some(&old.id));
-    instance.sandbox.as_deref().is_some_and(of)
 }

@@ -6,6 +6,7 @@ use crate::domain::address::{HOLES, holes_below, is_configured, is_configured_fo
 use crate::domain::adopt::Original;
 use crate::domain::facts::Facts;
 use crate::domain::fleet::{Container, NetworkSeen};
+use crate::domain::hook::{Hook, Moment};
 use crate::domain::plan::{StepId, Target, Task};
 use crate::domain::recipe::draft::{Draft, Slot};
 use crate::domain::spec::SandboxSpec;
@@ -20,17 +21,18 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 /// What becomes of an address, and whether it is lost.
 pub(super) struct Way {
+    pub(super) ip: String,
     pub(super) sentence: String,
     pub(super) lost: Option<String>,
 }
 
 impl Way {
-    fn kept(sentence: String) -> Self {
-        Self { sentence, lost: None }
+    fn kept(ip: &str, sentence: String) -> Self {
+        Self { ip: ip.to_owned(), sentence, lost: None }
     }
 
-    fn lost(sentence: String) -> Self {
-        Self { lost: Some(sentence.clone()), sentence }
+    fn lost(ip: &str, sentence: String) -> Self {
+        Self { ip: ip.to_owned(), lost: Some(sentence.clone()), sentence }
     }
 }
 
@@ -75,7 +77,7 @@ impl Chosen<'_> {
 
     /// The addresses that the sandbox in its place was made for.
     pub(super) fn half_s_addresses(&self) -> BTreeMap<String, String> {
-        let sandbox = self.half.and_then(|half| half.sandbox.as_ref());
+        let sandbox = self.half.and_then(|half| half.sandbox.as_deref());
         sandbox.and_then(|sandbox| sandbox.detail.as_ref()).map(|detail| detail.former.clone()).unwrap_or_default()
     }
 
@@ -98,7 +100,11 @@ impl Chosen<'_> {
     ) -> StepId {
         let own = self.old.detail.as_ref().and_then(|detail| detail.stop_grace_ms).map(Duration::from_millis);
         let grace = draft.options.stop_grace.or(own).unwrap_or(Duration::from_secs(10));
-        let lease = (grace + draft.options.ready_timeout * 2 + LEASE).min(LONGEST);
+        let hooks = self.rollout().hooks;
+        let own = [Moment::PreDrain, Moment::PreStop, Moment::PostReady].iter().filter_map(|moment| hooks.at(*moment));
+        let file_s = own.map(Hook::timeout).fold(draft.drain.0, Duration::saturating_add);
+        let file_s = if self.service.is_some() { file_s } else { Duration::ZERO };
+        let lease = (file_s + grace + draft.options.ready_timeout * 2 + LEASE).min(LONGEST);
         let task = Task::Reserve { app: self.app.clone(), addresses: addresses.clone(), lease };
         draft.main(at, task, needs, "an address is the engine's choice, and its next one is to be the same")
     }
@@ -122,30 +128,37 @@ fn ipv4(ip: &str, seen: &NetworkSeen, asked: bool) -> Way {
     let holes = ip.parse::<Ipv4Addr>().map_or(0, |ip| holes_below(seen, ip));
     let below = if holes == 0 { String::new() } else { format!(", and {holes} free below it taken meanwhile") };
     if asked {
-        Way::kept(format!("{ip} on {network} is kept: it was asked for when it was made, and is again"))
+        Way::kept(ip, format!("{ip} on {network} is kept: it was asked for when it was made, and is again"))
     } else if network == "bridge" {
-        Way::lost(format!("on the default bridge no address can be asked for, so {ip} {}", by_luck(seen, ip)))
+        Way::lost(ip, format!("on the default bridge no address can be asked for, so {ip} {}", by_luck(seen, ip)))
     } else if is_configured(seen) {
-        Way::kept(format!("{ip} on {network} is kept: asked for from now on{below}"))
+        Way::kept(ip, format!("{ip} on {network} is kept: asked for from now on{below}"))
     } else if holes <= HOLES {
-        Way::kept(format!(
-            "{ip} on {network} is kept: asked for from now on, if a trial before anything stops shows that the engine allows it there; else made the next one that it hands out{below}, and unprotected: it may move when the engine restarts"
-        ))
+        Way::kept(
+            ip,
+            format!(
+                "{ip} on {network} is kept: asked for from now on, if a trial before anything stops shows that the engine allows it there; else made the next one that it hands out{below}, and unprotected: it may move when the engine restarts"
+            ),
+        )
     } else {
-        Way::lost(format!(
-            "{ip} on {network} may change: {holes} or more addresses below it are free, and the engine may not let one be asked for there"
-        ))
+        Way::lost(
+            ip,
+            format!(
+                "{ip} on {network} may change: {holes} or more addresses below it are free, and the engine may not let one be asked for there"
+            ),
+        )
     }
 }
 
 fn ipv6(ip: &str, seen: &NetworkSeen) -> Way {
     let network = &seen.name;
     if is_configured_for_ipv6(seen) {
-        Way::kept(format!("{ip} on {network} is kept: asked for from now on"))
+        Way::kept(ip, format!("{ip} on {network} is kept: asked for from now on"))
     } else {
-        Way::lost(format!(
-            "{ip} on {network} may change: nobody configured that subnet, so it can't be asked for there"
-        ))
+        Way::lost(
+            ip,
+            format!("{ip} on {network} may change: nobody configured that subnet, so it can't be asked for there"),
+        )
     }
 }
 

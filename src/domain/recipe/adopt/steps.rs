@@ -2,14 +2,19 @@
 
 use super::back::take_away;
 use super::chosen::Chosen;
+use super::meant::Becoming;
 use super::{REVISION, Wish};
 use crate::domain::adopt::{Adoption, Original};
+use crate::domain::balancer::distinct;
+use crate::domain::hook::Moment;
 use crate::domain::options::Options;
 use crate::domain::plan::{AppDraft, Refusal, SandboxDraft, StepId, Target, Task};
 use crate::domain::recipe::draft::{Draft, Slot, aside, known, object_name, stop};
+use crate::domain::recipe::hooks;
 use crate::domain::recipe::restart::ready_when;
 use crate::domain::recipe::settle::{Readiness, readiness};
 use crate::domain::recipe::swap::{carried, free_name};
+use crate::domain::recipe::traffic::{self, Places};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -29,7 +34,11 @@ impl Chosen<'_> {
         self.note(draft, original);
         let mut needs = after.to_vec();
         if let Some(half) = self.half {
-            needs.extend(take_away(draft, at, half, after));
+            let (places, down) = self.retire(draft, at, half, after);
+            let target = half.sandbox.as_deref().map(known);
+            // What says in its sandbox that it was taken out goes with it, so it is put back before.
+            let back = places.attach(draft, at, target.as_ref(), &down);
+            needs.extend(take_away(draft, at, half, &back.map_or(down, |back| vec![back])));
         }
         let task =
             Task::Preflight { container: Some(known(old)), sandbox: None, watch: None, addresses: BTreeMap::new() };
@@ -66,22 +75,37 @@ impl Chosen<'_> {
         let sandbox = Target::Made { step: made, name: sandbox_name };
         let create = self.create(draft, at, original, sandbox.clone(), &[made], &why);
         let container = Target::Made { step: create, name: self.app.container_name(number, REVISION) };
-        let down = draft.main(at, stop(known(old), draft.options), &[create], why);
+        let mut hooks = hooks::Before::named(self.rollout().hooks, old);
+        let told = hooks.write(draft, at, Moment::PreDrain, vec![create]);
+        let places = traffic::places_of(draft, &self.app, &self.becoming().instance());
+        let drain = places.drain(draft, at, Some(&sandbox), &told);
+        let out = hooks.write(draft, at, Moment::PreStop, drain.map_or(told, |drain| vec![drain]));
+        let down = draft.main(at, stop(known(old), draft.options), &out, why);
         let up = self.take_over(draft, at, sandbox.clone(), wish, &[down]);
         let task = Task::Start { container: container.clone(), restart: None };
         let start = draft.main(at, task, &[up], "the same configuration again, in the sandbox");
-        let (verify, park) = self.prove(draft, at, (&container, &sandbox), reserve, start);
+        let (verify, park) = self.prove(draft, at, (&container, &sandbox), &places, reserve, start);
 
         let cause = format!("{} did not work out in a sandbox", old.name);
         draft.undo(at, stop(container.clone(), draft.options), &[start], &*cause);
         draft.undo(at, Task::Remove { container, volumes: false }, &[create], &*cause);
         draft.undo(at, stop(sandbox.clone(), draft.options), &[up], &*cause);
-        draft.undo(at, Task::Remove { container: sandbox, volumes: false }, &[made], cause);
-        if let Some(rename) = rename {
-            let task = Task::Rename { container: known(old), to: object_name(&old.name)? };
-            draft.undo(at, task, &[rename], "it has its name back");
+        let back = rename.map(|rename| Ok::<_, Refusal>((rename, object_name(&old.name)?))).transpose()?;
+        let clear = |draft: &mut Draft<'_>| {
+            draft.undo(at, Task::Remove { container: sandbox.clone(), volumes: false }, &[made], &*cause);
+            if let Some((rename, to)) = back {
+                draft.undo(at, Task::Rename { container: known(old), to }, &[rename], "it has its name back");
+            }
+        };
+        // The sandbox says that it was taken out, for as long as it is; without that it gives the name back before it serves.
+        if drain.is_none() {
+            clear(draft);
+            self.serve_again(draft, at, &[down, park], &[up], reserve, &hooks);
+        } else {
+            self.serve_again(draft, at, &[down, park], &[up], reserve, &hooks);
+            places.undo(draft, at, Some(&sandbox), drain);
+            clear(draft);
         }
-        self.serve_again(draft, at, &[down, park], &[up], reserve);
         Ok((verify, park))
     }
 
@@ -142,12 +166,15 @@ impl Chosen<'_> {
             }
         };
         let (container, start) = started;
-        let (verify, park) = self.prove(draft, at, (&container, &target), reserve, start);
+        let places = traffic::left(draft, &at.instance);
+        let (verify, park) = self.prove(draft, at, (&container, &target), &places, reserve, start);
         let cause = format!("{} did not work out in a sandbox", self.old.name);
         draft.undo(at, stop(container.clone(), draft.options), &undoes, &*cause);
-        draft.undo(at, stop(target, draft.options), &undoes, cause);
+        draft.undo(at, stop(target.clone(), draft.options), &undoes, cause);
         undoes.push(park);
-        self.serve_again(draft, at, &undoes, &undoes, reserve);
+        let hooks = hooks::Before::named(self.rollout().hooks, self.old);
+        self.serve_again(draft, at, &undoes, &undoes, reserve, &hooks);
+        places.undo(draft, at, Some(&target), undoes.first().copied().filter(|_| !places.is_empty()));
         Ok((verify, park))
     }
 
@@ -164,7 +191,7 @@ impl Chosen<'_> {
             app: self.app.clone(),
             number: self.number,
             revision: REVISION,
-            spec: original.spec.clone(),
+            spec: self.spec(),
             image: None,
             image_id: Some(self.old.image_id.to_string()),
             sandbox,
@@ -175,25 +202,27 @@ impl Chosen<'_> {
         draft.main(at, Task::Create { draft: Box::new(app) }, needs, cause)
     }
 
-    /// Ready, verified, and the old one put aside.
+    /// Ready, verified, sent requests again, and the old one put aside.
     pub(super) fn prove(
         &self,
         draft: &mut Draft<'_>,
         at: &Slot,
         (container, sandbox): (&Target, &Target),
+        places: &Places,
         reserve: Option<StepId>,
         start: StepId,
     ) -> (StepId, StepId) {
         let checked = self.old.detail.as_ref().map(|detail| detail.has_healthcheck);
-        let spec = self.original.map(|original| original.spec.clone()).unwrap_or_default();
-        let readiness = readiness(draft.options, &spec, checked);
+        let readiness = readiness(draft.options, &self.spec(), checked);
         if let Some(note) = readiness.note(&at.instance.to_string()) {
             draft.note(note);
         }
         let ready = readiness.task(container.clone(), Some(sandbox.clone()), draft.options);
         let ready = draft.main(at, ready, &[start], readiness.cause());
+        let ready = hooks::post_ready(draft, at, &self.rollout().hooks, container, ready);
         let verify = Task::Verify { container: container.clone(), sandbox: Some(sandbox.clone()), rivals: Vec::new() };
         let verify = draft.main(at, verify, &[ready], "the identity is read again and compared");
+        let verify = places.attach(draft, at, Some(sandbox), &[verify]).unwrap_or(verify);
         if let Some(places) = reserve {
             draft.main(at, Task::Release { places }, &[verify], "nobody needs the places any more");
         }
@@ -213,6 +242,7 @@ impl Chosen<'_> {
         undoes: &[StepId],
         taken: &[StepId],
         reserve: Option<StepId>,
+        hooks: &hooks::Before,
     ) {
         draft.undo(at, stop(known(self.old), draft.options), taken, "it begins again at its own address");
         let cause = format!("{} serves again", self.old.name);
@@ -221,6 +251,7 @@ impl Chosen<'_> {
         let readiness = self.as_it_was(draft.options);
         let ready = readiness.task(known(self.old), None, draft.options);
         draft.undo(at, ready, undoes, cause);
+        hooks.undo(draft, at, undoes.first().copied());
         let verify = Task::Verify { container: known(self.old), sandbox: None, rivals: Vec::new() };
         draft.undo(at, verify, undoes, "the identity is read again and compared");
         if let Some(places) = reserve {
@@ -235,7 +266,15 @@ impl Chosen<'_> {
 
     pub(super) fn note(&self, draft: &mut Draft<'_>, original: &Original) {
         let name = &self.old.name;
-        draft.note(format!("{name} becomes {}", self.app.instance(self.number)));
+        draft.note(format!("{name} becomes {}{}", self.app.instance(self.number), self.handled()));
+        let differs = self.differs();
+        if !differs.is_empty() {
+            draft.note(format!(
+                "{name} stays as it is; the file has {} otherwise, and `pitstop deploy {} -f FILE` brings that",
+                differs.join(", "),
+                self.app
+            ));
+        }
         for way in self.addresses(draft.facts) {
             draft.note(format!("{name}: {}", way.sentence));
         }
@@ -250,5 +289,22 @@ impl Chosen<'_> {
         draft.note(format!(
             "{name}: it does not answer for about {gap}, and for as long as it takes to stop and to start; open connections are cut, hostname, ports, names and volumes stay"
         ));
+    }
+    /// What its file says of it, as a part of a sentence.
+    fn handled(&self) -> String {
+        let Some(rollout) = self.service.map(|spec| &spec.rollout) else { return String::new() };
+        let probe = rollout.probe.as_ref().map(|probe| format!("probe {probe}"));
+        let balancers = distinct(&rollout.balancers).into_iter().map(|balancer| balancer.to_string());
+        let hooks = (!rollout.hooks.is_empty()).then(|| "its hooks".to_owned());
+        let said: Vec<String> = probe.into_iter().chain(balancers).chain(hooks).collect();
+        if said.is_empty() {
+            ", as its file has it".into()
+        } else {
+            format!(", with what its file says: {}", said.join(", "))
+        }
+    }
+
+    fn becoming(&self) -> Becoming<'_> {
+        Becoming { app: self.app.clone(), number: self.number, old: self.old }
     }
 }

@@ -2,17 +2,21 @@
 
 use super::super::{Wish, adopt, give_back};
 use super::engine::Engine;
-use super::world::{at, container, image_id};
+use super::world::{at, container, file, image_id};
 use crate::domain::adopt::Original;
+use crate::domain::balancer::{Admin, BalancerSeen, BalancerSpec, Server, Traffic};
 use crate::domain::facts::Facts;
 use crate::domain::few::Few;
 use crate::domain::fleet::{Container, Fleet, NetworkSeen, State};
+use crate::domain::hook::{Hook, Hooks};
 use crate::domain::identity::Address;
+use crate::domain::ids::{AppId, ServerName};
 use crate::domain::labels::Role;
 use crate::domain::options::Options;
 use crate::domain::plan::{Kind, Lane, Plan, Refusal, Task};
+use crate::domain::probe::ProbeSpec;
 use crate::domain::project::Subnet;
-use crate::domain::spec::{AppSpec, NetworkAttach, RestartPolicy, SandboxSpec};
+use crate::domain::spec::{AppSpec, NetworkAttach, RestartPolicy, Rollout, SandboxSpec};
 use std::sync::Arc;
 
 /// A container `name` at `ip` on `shop_default`, of a project if it has one.
@@ -75,6 +79,37 @@ fn composed() -> Facts {
         stranger(1, "shop-web-1", "10.0.0.2", Some(("shop", "web", 1))),
         stranger(2, "shop-web-2", "10.0.0.3", Some(("shop", "web", 2))),
     ])
+}
+
+/// The same behind a balancer that knows them by their addresses, and not as what they are going to be.
+fn behind(mut facts: Facts) -> Facts {
+    let server = |(name, address): (&str, &str)| Server {
+        name: ServerName::new(name).unwrap(),
+        address: address.parse().ok(),
+        admin: Some(Admin::Ready),
+        up: true,
+        traffic: Some(Traffic::default()),
+        words: "UP".into(),
+    };
+    let servers = [("web-1", "10.0.0.2:8080"), ("web-2", "10.0.0.3:8080")].map(server);
+    facts
+        .balancers
+        .insert(AppId::new("shop", "web"), vec![BalancerSeen { spec: haproxy(), servers: Ok(servers.to_vec()) }]);
+    facts
+}
+
+fn haproxy() -> BalancerSpec {
+    BalancerSpec::Haproxy { socket: "/run/haproxy/admin.sock".into(), backend: ServerName::new("web").unwrap() }
+}
+
+/// All that runs a service of a file, which names that balancer, a probe and hooks.
+fn by_file() -> Wish {
+    let hook = |program: &str| Some(Hook { command: vec![program.into()], timeout_ms: 1_000 });
+    let hooks = Hooks { pre_drain: hook("/leave"), pre_stop: hook("/flush"), post_ready: hook("/join") };
+    let probe = Some(ProbeSpec::Tcp { port: 8080 });
+    let mut spec = AppSpec { image: "web:v2".into(), ..AppSpec::default() };
+    spec.rollout = Rollout { balancers: vec![haproxy()], hooks, probe, ..Rollout::default() };
+    Wish { file: Some(file(spec, 2)), ..Wish::default() }
 }
 
 fn actions(plan: &Plan, lane: Lane) -> Vec<String> {
@@ -196,40 +231,172 @@ fn alive(facts: &Facts) -> Vec<String> {
 
 #[test]
 fn it_goes_on_or_back_from_wherever_it_was_left() {
-    let facts = composed();
-    let wish = wish(&["shop"]);
-    let first = planned(&facts, &wish);
+    comes_to_its_end(&composed(), &wish(&["shop"]));
+    comes_to_its_end(&behind(composed()), &by_file());
+}
+
+/// The wish dies after each of its steps; asked again, or taken back, it comes to its end, and no balancer is left told.
+fn comes_to_its_end(facts: &Facts, wish: &Wish) {
+    let first = planned(facts, wish);
     let steps = first.steps.iter().filter(|step| step.lane == Lane::Main).count();
+    let serves_all = |facts: &Facts| {
+        let seen = facts.balancers.values().flatten();
+        facts.left_drained.is_empty() && seen.flat_map(|one| one.servers.iter().flatten()).all(Server::serves)
+    };
     let whole = ["app shop-web-1.r1", "app shop-web-2.r1", "sandbox shop-web-1", "sandbox shop-web-2"];
     for died in 0..=steps {
-        let mut on = Engine::new(&facts);
+        let mut on = Engine::new(facts);
         on.run(&first, died).unwrap();
-        let mut back = Engine::new(&facts);
+        let mut back = Engine::new(facts);
         back.run(&first, died).unwrap();
 
         if died < steps {
-            let again =
-                adopt(&wish, &on.facts, &Options::default()).unwrap_or_else(|why| panic!("after {died}: {why}"));
+            let again = adopt(wish, &on.facts, &Options::default()).unwrap_or_else(|why| panic!("after {died}: {why}"));
             assert_eq!(again.broken(), None);
             on.run(&again, usize::MAX).unwrap_or_else(|why| panic!("after {died}: {why}"));
         }
         assert_eq!(alive(&on.facts), whole, "after {died} steps");
+        assert!(serves_all(&on.facts), "after {died} steps: {:?}", on.facts.balancers);
         let old = super::super::draft::all(&on.facts).filter(|one| one.own.is_none()).count();
         assert_eq!(old, 0, "the old ones are gone, after {died} steps");
 
-        let taken_back = give_back(&wish, &back.facts, &Options::default()).unwrap();
+        let taken_back = give_back(wish, &back.facts, &Options::default()).unwrap();
         if died == steps {
             assert!(taken_back.is_empty(), "the old ones are gone");
             continue;
         }
         assert_eq!(taken_back.broken(), None);
         back.run(&taken_back, usize::MAX).unwrap_or_else(|why| panic!("after {died}: {why}"));
+        assert!(serves_all(&back.facts), "after {died} steps: {:?}", back.facts.balancers);
         let ours: Vec<&Container> = super::super::draft::all(&back.facts).collect();
         let of_role = |role| ours.iter().filter(|one| one.own.as_ref().is_some_and(|own| own.role == role)).count();
         let removed = usize::from(died >= steps - 1);
         assert_eq!((of_role(Role::App), of_role(Role::Sandbox)), (removed, removed), "after {died} steps");
         assert_eq!(alive(&back.facts).iter().filter(|name| name.starts_with("old shop-web-")).count(), 2 - removed);
         assert!(alive(&back.facts).iter().all(|name| !name.contains(".old")), "they have their names back");
+    }
+}
+
+#[test]
+fn a_file_says_how_it_is_drained_asked_and_told_and_what_runs_stays_as_it_is() {
+    let facts = behind(composed());
+    let plan = planned(&facts, &by_file());
+    let main = actions(&plan, Lane::Main);
+    let from = main.iter().position(|action| action == "create").unwrap();
+    assert_eq!(
+        main[from..from + 12],
+        [
+            "create",
+            "pre_drain",
+            "drain",
+            "pre_stop",
+            "stop",
+            "sandbox_start",
+            "start",
+            "ready",
+            "post_ready",
+            "verify",
+            "attach",
+            "remove"
+        ]
+    );
+    // What says that it was taken out stays until it is put back.
+    assert_eq!(
+        actions(&plan, Lane::Undo),
+        [
+            "stop",
+            "remove",
+            "stop",
+            "stop",
+            "start",
+            "ready",
+            "post_ready",
+            "verify",
+            "remove",
+            "attach",
+            "remove",
+            "rename"
+        ]
+    );
+    let made = plan.steps.iter().find_map(|step| match &step.task {
+        Task::Create { draft } => Some(&draft.spec),
+        _ => None,
+    });
+    let made = made.unwrap();
+    assert_eq!((made.image.as_str(), &made.rollout.balancers), ("web:v1", &vec![haproxy()]));
+    let said = plan.notes.join("\n");
+    for word in [
+        "becomes shop/web-1, with what its file says: probe tcp:8080, haproxy web at /run/haproxy/admin.sock, its hooks",
+        "shop-web-1 stays as it is; the file has image",
+    ] {
+        assert!(said.contains(word), "{said}");
+    }
+
+    let mut down = behind(composed());
+    down.balancers.values_mut().flatten().for_each(|seen| seen.servers = Err("nobody there".into()));
+    assert!(refused(&down, &by_file()).contains("can't be asked"));
+    let mut lost = facts.clone();
+    lost.networks[0].name = "bridge".into();
+    for one in lost.originals.values_mut() {
+        one.sandbox.networks[0].network = "bridge".into();
+    }
+    let all = lost
+        .fleet
+        .apps
+        .iter_mut()
+        .flat_map(|app| &mut app.instances)
+        .filter_map(|one| one.app.as_mut())
+        .map(Arc::make_mut);
+    all.for_each(|old| old.networks = old.networks.values().map(|now| ("bridge".to_owned(), now.clone())).collect());
+    let why = refused(&lost, &Wish { accept_changes: true, ..by_file() });
+    assert!(why.contains("web-1 of haproxy web") && why.contains("sends requests to 10.0.0.2"), "{why}");
+}
+
+#[test]
+fn a_file_finds_its_containers_by_compose_s_labels_and_any_others_are_named() {
+    let file = || by_file().file;
+    assert!(refused(&world(vec![stranger(1, "old", "10.0.0.2", None)]), &by_file()).contains("--as PROJECT/SERVICE"));
+    let plain = world(vec![
+        stranger(1, "web", "10.0.0.2", None),
+        stranger(2, "blue", "10.0.0.3", None),
+        stranger(3, "green", "10.0.0.4", None),
+        stranger(4, "other-api-1", "10.0.0.5", Some(("other", "api", 1))),
+    ]);
+    let batches =
+        |wish: &Wish| planned(&plain, wish).batches.concat().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(batches(&Wish { file: file(), ..wish(&["web"]) }), ["shop/web-1"], "by its name");
+    let named = Wish { file: file(), app: Some(AppId::new("shop", "web")), ..wish(&["green", "blue"]) };
+    assert_eq!(batches(&named), ["shop/web-1", "shop/web-2"], "in the order named");
+    let none = refused(&plain, &Wish { file: file(), ..wish(&["blue"]) });
+    assert!(none.contains("the file has no service blue (it has web)") && none.contains("--as shop/SERVICE"), "{none}");
+    let foreign = refused(&plain, &Wish { file: file(), ..wish(&["other-api-1"]) });
+    assert!(foreign.contains("--project other") && foreign.contains("--as shop/SERVICE"), "{foreign}");
+    comes_to_its_end_as(&plain, &named);
+}
+
+/// Numbers that were given stay, wherever it died.
+fn comes_to_its_end_as(facts: &Facts, wish: &Wish) {
+    let first = planned(facts, wish);
+    let steps = first.steps.iter().filter(|step| step.lane == Lane::Main).count();
+    for died in 0..=steps {
+        let mut engine = Engine::new(facts);
+        engine.run(&first, died).unwrap();
+        // Those that are gone are asked for by nobody: their names went with them.
+        let is_there = |target: &&String| super::super::draft::all(&engine.facts).any(|one| *one.name == **target);
+        let targets: Vec<String> = wish.targets.iter().filter(is_there).cloned().collect();
+        if !targets.is_empty() {
+            let again = planned(&engine.facts, &Wish { targets, ..wish.clone() });
+            engine.run(&again, usize::MAX).unwrap_or_else(|why| panic!("after {died}: {why}"));
+        }
+        let whole = [
+            "app shop-web-1.r1",
+            "app shop-web-2.r1",
+            "old other-api-1",
+            "old web",
+            "sandbox shop-web-1",
+            "sandbox shop-web-2",
+        ];
+        assert_eq!(alive(&engine.facts), whole, "after {died} steps");
     }
 }
 

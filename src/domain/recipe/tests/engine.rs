@@ -1,7 +1,7 @@
 //! An engine, with a balancer before it, that does what it is told, instantly; and that sees whether it should.
 
 use super::world::{container, image_id};
-use crate::domain::balancer::{Admin, Place, Seat};
+use crate::domain::balancer::{Admin, Place, Seat, Server};
 use crate::domain::facts::{Facts, ImageSeen};
 use crate::domain::fleet::{Container, Detail, Fleet, NetworkSeen, State, VolumeSeen};
 use crate::domain::identity::Address;
@@ -174,7 +174,16 @@ impl Engine {
                     new.detail = Some(Detail { environment, ..Detail::default() }.into());
                 });
             }
-            Task::SandboxStart { sandbox: target } | Task::TakeOver { sandbox: target, .. } => self.start(target),
+            Task::SandboxStart { sandbox: target } => self.start(target),
+            Task::TakeOver { sandbox: target, addresses, .. } => {
+                for (network, ip) in addresses {
+                    let had = Address { ipv4: Some(ip.clone()), ..Address::default() };
+                    let sandbox = self.of(target);
+                    let before = sandbox.networks.iter().map(|(on, was)| (on.clone(), was.clone()));
+                    sandbox.networks = [(network.clone(), had)].into_iter().chain(before).collect();
+                }
+                self.start(target);
+            }
             Task::Start { container, .. } | Task::StartHeld { container, .. } => {
                 let joined = self.of(container).joined().map(str::to_owned);
                 let sandbox = self.containers.iter().find(|one| Some(one.id.as_str()) == joined.as_deref());
@@ -194,7 +203,7 @@ impl Engine {
             Task::Unpause { container } => self.of(container).state = State::Running,
             Task::Stop { container, .. } => {
                 let stopped = self.of(container).clone();
-                see(self.is_held(&stopped) || !self.is_sent_requests(&stopped), || {
+                see(!stopped.is_alive() || self.is_held(&stopped) || !self.is_sent_requests(&stopped), || {
                     format!("{} is stopped while it is sent requests", stopped.name)
                 })?;
                 self.of(container).state = State::Exited;
@@ -277,7 +286,13 @@ impl Engine {
 
     /// A balancer sends requests to the instance that this container makes answer.
     fn is_sent_requests(&self, container: &Container) -> bool {
-        let Some(own) = &container.own else { return false };
+        let Some(own) = &container.own else {
+            let ips: Vec<_> = container.networks.values().filter_map(|on| on.ipv4.as_ref()?.parse().ok()).collect();
+            let balancers = self.facts.balancers.values().flatten();
+            let mut servers = balancers.flat_map(|seen| seen.servers.iter().flatten());
+            let is_it = |server: &Server| server.address.is_some_and(|at| ips.contains(&at.ip()));
+            return servers.any(|server| is_it(server) && server.admin == Some(Admin::Ready));
+        };
         let balancers = self.facts.balancers.get(&own.app);
         let mut servers = balancers.into_iter().flatten().flat_map(|seen| seen.servers.iter().flatten());
         let name = own.app.instance(own.number);

@@ -1,6 +1,7 @@
 //! Behind a real HAProxy: nobody's request fails while instances are replaced and restarted, nothing stays drained, and what a
 //! person took out stays out.
 
+mod adopted;
 mod aside;
 mod balancers;
 mod forgets;
