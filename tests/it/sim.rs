@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 
 use crate::support::pitstop::Pitstop;
 use crate::support::sim::Served;
+use crate::support::wait::wait_until;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A web server that is there at once, and a container of it that compose made.
 const PLAIN: &str = r#"
@@ -45,20 +49,24 @@ fn what_happens_to_one_container_has_no_other_looked_at() {
         let listed = docker.list().await.unwrap();
         let [busy, still] =
             ["busy", "still"].map(|name| listed.iter().find(|seen| &*seen.name == name).unwrap().id.clone());
-        let is = |wanted: State| {
-            move |state: &FleetState| {
-                let instance = state.fleet().and_then(|fleet| fleet.find_instance("busy"));
-                instance.and_then(|(_, busy)| busy.app.as_deref()).is_some_and(|app| app.state == wanted)
-            }
+        let seen = |state: &FleetState| {
+            let instance = state.fleet().and_then(|fleet| fleet.find_instance("busy"));
+            instance.and_then(|(_, busy)| busy.app.as_deref()).map(|app| (app.state, app.started_at()))
         };
         let mut live = docker.live(jiff::Timestamp::now);
-        live.wait_for(is(State::Running)).await.unwrap();
-        for _ in 0..5 {
-            served.control().crash("busy", 1);
-            live.wait_for(is(State::Exited)).await.unwrap();
-            Changes::of(&docker).start(&busy).await.unwrap();
-            live.wait_for(is(State::Running)).await.unwrap();
-        }
+        let before = seen(&*live.wait_for(|state| seen(state).is_some()).await.unwrap());
+        // The second event comes while those of the first are gathered.
+        served.control().crash("busy", 1);
+        Changes::of(&docker).start(&busy).await.unwrap();
+        live.wait_for(|state| seen(state).is_some_and(|now| now.0 == State::Running && Some(now) != before))
+            .await
+            .unwrap();
+        // Ours, the first, that of the look, and whatever comes then.
+        let lists =
+            || served.control().requests().iter().filter(|one| one.path.starts_with("/containers/json")).count();
+        wait_until("one more list", PATIENCE, || lists() > 3);
+        served.control().crash("busy", 1);
+        live.wait_for(|state| seen(state).is_some_and(|now| now.0 == State::Exited)).await.unwrap();
         let looked = format!("/containers/{still}/json");
         let looks = served.control().requests().iter().filter(|one| one.path == looked).count();
         assert_eq!(looks, 1, "of all there is, it was looked at once, at first");
