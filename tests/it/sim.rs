@@ -54,7 +54,7 @@ fn what_happens_to_one_container_has_no_other_looked_at() {
             instance.and_then(|(_, busy)| busy.app.as_deref()).map(|app| (app.state, app.started_at()))
         };
         let mut live = docker.live(jiff::Timestamp::now);
-        let before = seen(&*live.wait_for(|state| seen(state).is_some()).await.unwrap());
+        let before = seen(&live.wait_for(|state| seen(state).is_some()).await.unwrap());
         // The second event comes while those of the first are gathered.
         served.control().crash("busy", 1);
         Changes::of(&docker).start(&busy).await.unwrap();
