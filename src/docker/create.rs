@@ -3,7 +3,7 @@
 use super::client::{CREATE, Changes, READ};
 use super::containers::DEFAULT_GRACE;
 use super::error::{DockerError, Failure};
-use super::write;
+use super::write::{self, Takes};
 use crate::domain::fleet::MountSeen;
 use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
 use crate::domain::spec::{ContainerSpec, SandboxSpec};
@@ -63,12 +63,13 @@ pub struct Gate {
 impl Changes {
     /// Creates a sandbox on all its networks, not started.
     pub async fn create_sandbox(&self, creation: &SandboxCreation) -> Result<ContainerId, DockerError> {
-        let id = self.create("create sandbox", &creation.name, write::sandbox(creation)).await?;
-        // Engines before API 1.44 take one network at creation; the others join before anything runs.
-        for attach in creation.spec.networks.iter().skip(1) {
+        let takes = self.takes();
+        let id = self.create("create sandbox", &creation.name, write::sandbox(creation, takes)).await?;
+        // The others join before anything runs.
+        for attach in creation.spec.networks.iter().skip(takes.networks()) {
             let connected = match ObjectName::new(attach.network.clone()) {
                 Ok(network) => {
-                    let endpoint_config = Some(write::endpoint(creation, attach));
+                    let endpoint_config = Some(write::endpoint(creation, attach, takes));
                     let body = NetworkConnectRequest { container: id.to_string(), endpoint_config };
                     let request = self.client().connect_network(network.as_str(), body);
                     self.call("connect sandbox", creation.name.as_str(), READ, request).await
@@ -117,9 +118,14 @@ impl Changes {
         Ok(id)
     }
 
+    /// Podman calls its API 1.41, and takes more.
+    fn takes(&self) -> Takes {
+        if self.inner.api >= (1, 44) || self.info().podman { Takes::AllNetworks } else { Takes::OneNetwork }
+    }
+
     /// Before API 1.44 a MAC address belongs to the container, in a field that the library's model has lost.
     fn old_mac(&self, body: &ContainerCreateBody) -> Option<serde_json::Value> {
-        if self.inner.api >= (1, 44) {
+        if self.takes() == Takes::AllNetworks {
             return None;
         }
         let endpoints = body.networking_config.as_ref()?.endpoints_config.as_ref()?;

@@ -120,7 +120,8 @@ fn is_ipv4(pool: &Subnet) -> bool {
 /// The engine's words for "somebody took that subnet meanwhile".
 fn is_overlap(error: &DockerError) -> bool {
     let words = error.message.to_lowercase();
-    words.contains("overlap") || words.contains("conflicts with")
+    // Engine 28 finds out at the gateway where the same subnet is asked for twice.
+    ["overlap", "conflicts with", "failed to allocate gateway"].iter().any(|known| words.contains(known))
 }
 
 fn request(spec: &NetworkSpec, project: &str, name: &str, pools: &[Subnet]) -> NetworkCreateRequest {
@@ -142,5 +143,22 @@ fn request(spec: &NetworkSpec, project: &str, name: &str, pools: &[Subnet]) -> N
         labels: Some(write::unsorted(&labels)),
         ipam: (!pools.is_empty()).then(|| Ipam { config: Some(pools.iter().map(pool).collect()), ..Ipam::default() }),
         ..NetworkCreateRequest::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subnet_that_somebody_else_took_meanwhile_is_told_from_other_failures() {
+        let said = |words: &str| is_overlap(&DockerError::new(CREATE_NETWORK, "shop", Failure::Broken, words));
+        // Engine 20.10 twice, 28.5 at the same subnet.
+        assert!(said("Pool overlaps with other one on this address space"));
+        assert!(said(
+            "cannot create network 4f (br-4f): conflicts with network 5a (br-5a): networks have overlapping IPv4"
+        ));
+        assert!(said("failed to allocate gateway (172.18.0.1): Address already in use"));
+        assert!(!said("Address already in use"));
     }
 }

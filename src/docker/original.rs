@@ -6,6 +6,7 @@
 use super::client::{Docker, READ};
 use super::error::{DockerError, Failure};
 use super::read;
+use crate::domain::address::mac_of;
 use crate::domain::adopt::Original;
 use crate::domain::clean::clean;
 use crate::domain::environment::Environment;
@@ -123,7 +124,7 @@ pub(super) fn original(seen: ContainerInspectResponse, image: &ImageConfig, defa
     let mut losses = Losses::default();
 
     let container = container(&config, &host, image, &seen.mounts.unwrap_or_default(), defaults, &mut losses);
-    let sandbox = sandbox(&config, &host, &endpoints, &id, &mut losses);
+    let sandbox = sandbox(&config, &host, &endpoints, [name, &id], &mut losses);
     let mut now = sandbox.clone();
     now.hostname = some(config.hostname.as_ref());
     now.ports = bound(&settings.ports.unwrap_or_default());
@@ -257,7 +258,7 @@ fn sandbox(
     config: &ContainerConfig,
     host: &HostConfig,
     endpoints: &HashMap<String, EndpointSettings>,
-    id: &str,
+    [name, id]: [&str; 2],
     losses: &mut Losses,
 ) -> SandboxSpec {
     if host.links.as_ref().is_some_and(|links| !links.is_empty()) {
@@ -286,9 +287,10 @@ fn sandbox(
         }
         let asked = end.ipam_config.clone().unwrap_or_default();
         let mut aliases: Vec<String> = Vec::new();
-        // A service's own name is its sandbox's anyway.
+        // A service's own name is its sandbox's anyway, and Compose v2 names each container as an alias of its own: no wish of the file's.
         let service = config.labels.as_ref().and_then(|labels| labels.get(COMPOSE_SERVICE));
-        for alias in end.aliases.iter().flatten().filter(|alias| *alias != short && Some(*alias) != service) {
+        let is_wish = |alias: &&String| *alias != short && *alias != name && Some(*alias) != service;
+        for alias in end.aliases.iter().flatten().filter(is_wish) {
             if !aliases.contains(alias) {
                 aliases.push(clean(alias));
             }
@@ -314,13 +316,10 @@ fn sandbox(
     }
 }
 
-/// The engine's own (up to 27) follows from the address; any other is asked for again.
+/// The one that goes with the address comes with it; any other is asked for again.
 fn own_mac(end: &EndpointSettings) -> Option<String> {
     let mac = some(end.mac_address.as_ref())?;
-    let derived = some(end.ip_address.as_ref())
-        .and_then(|ip| ip.parse::<std::net::Ipv4Addr>().ok())
-        .map(|ip| ip.octets())
-        .map(|[a, b, c, d]| format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}"));
+    let derived = some(end.ip_address.as_ref()).and_then(|ip| ip.parse().ok()).map(mac_of);
     (derived.as_deref() != Some(&mac)).then_some(mac)
 }
 

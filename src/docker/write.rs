@@ -2,6 +2,7 @@
 
 use super::create::{AppCreation, SandboxCreation};
 use super::guest_volume;
+use crate::domain::address::mac_of;
 use crate::domain::fleet::MountSeen;
 use crate::domain::spec::{self, Healthcheck, MountKind, NetworkAttach, PublishedPort, RestartPolicy};
 use bollard::models::{
@@ -18,11 +19,13 @@ pub fn is_predefined(network: &str) -> bool {
     matches!(network, "bridge" | "host" | "none" | "default")
 }
 
-/// The sandbox on its first network; the others are connected before it starts.
-pub(super) fn sandbox(creation: &SandboxCreation) -> ContainerCreateBody {
+/// The sandbox on the networks that the engine takes at once; the others are connected before it starts.
+pub(super) fn sandbox(creation: &SandboxCreation, takes: Takes) -> ContainerCreateBody {
     let spec = &creation.spec;
     let first = spec.networks.first();
-    let endpoints = first.map(|attach| HashMap::from([(attach.network.clone(), endpoint(creation, attach))]));
+    let at_once = spec.networks.iter().take(takes.networks());
+    let endpoints: HashMap<_, _> =
+        at_once.map(|attach| (attach.network.clone(), endpoint(creation, attach, takes))).collect();
     ContainerCreateBody {
         image: Some(creation.image.to_string()),
         hostname: Some(spec.hostname.clone().unwrap_or_else(|| creation.hostname.clone())),
@@ -33,7 +36,7 @@ pub(super) fn sandbox(creation: &SandboxCreation) -> ContainerCreateBody {
         stdin_once: Some(false),
         attach_stdin: Some(false),
         exposed_ports: filled(spec.ports.iter().map(inside).collect()),
-        networking_config: endpoints.map(|endpoints| NetworkingConfig { endpoints_config: Some(endpoints) }),
+        networking_config: first.map(|_| NetworkingConfig { endpoints_config: Some(endpoints) }),
         host_config: Some(HostConfig {
             network_mode: first.map(|attach| attach.network.clone()),
             port_bindings: (!spec.ports.is_empty()).then(|| bindings(&spec.ports)),
@@ -56,10 +59,31 @@ pub(super) fn sandbox(creation: &SandboxCreation) -> ContainerCreateBody {
     }
 }
 
+/// What an engine takes at a creation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// One network, and a MAC address only for the whole container: before API 1.44.
+    OneNetwork,
+    /// All networks, each with a MAC address of its own. Who takes that does not derive it from the address any more, or harmlessly still
+    /// does.
+    AllNetworks,
+}
+
+impl Takes {
+    /// How many networks at once.
+    pub fn networks(self) -> usize {
+        match self {
+            Self::OneNetwork => 1,
+            Self::AllNetworks => usize::MAX,
+        }
+    }
+}
+
 /// How the sandbox sits on one network.
-pub(super) fn endpoint(creation: &SandboxCreation, attach: &NetworkAttach) -> EndpointSettings {
+pub(super) fn endpoint(creation: &SandboxCreation, attach: &NetworkAttach, takes: Takes) -> EndpointSettings {
     let pinned = creation.addresses.get(&attach.network).map(ToString::to_string);
     let (ipv4, ipv6) = (attach.ipv4.clone().or(pinned), attach.ipv6.clone());
+    let held = ipv4.as_ref().filter(|_| takes == Takes::AllNetworks).and_then(|ip| ip.parse().ok()).map(mac_of);
     let mut aliases: Vec<String> = Vec::new();
     for alias in creation.aliases.iter().chain(&attach.aliases) {
         if !aliases.contains(alias) {
@@ -68,7 +92,7 @@ pub(super) fn endpoint(creation: &SandboxCreation, attach: &NetworkAttach) -> En
     }
     EndpointSettings {
         aliases: if is_predefined(&attach.network) { None } else { filled(aliases) },
-        mac_address: attach.mac.clone(),
+        mac_address: attach.mac.clone().or(held),
         ipam_config: (ipv4.is_some() || ipv6.is_some()).then_some(EndpointIpamConfig {
             ipv4_address: ipv4,
             ipv6_address: ipv6,
@@ -284,6 +308,10 @@ mod tests {
     use std::net::Ipv4Addr;
 
     fn sandbox_json(spec: SandboxSpec, addresses: &[(&str, Ipv4Addr)]) -> Value {
+        sandbox_for(Takes::OneNetwork, spec, addresses)
+    }
+
+    fn sandbox_for(takes: Takes, spec: SandboxSpec, addresses: &[(&str, Ipv4Addr)]) -> Value {
         let creation = SandboxCreation {
             name: ObjectName::new("shop-web-1").unwrap(),
             image: ImageRef::new("pitstop-sandbox:1").unwrap(),
@@ -294,7 +322,7 @@ mod tests {
             addresses: addresses.iter().map(|(network, ip)| ((*network).to_owned(), *ip)).collect(),
             sysctls: BTreeMap::new(),
         };
-        serde_json::to_value(sandbox(&creation)).unwrap()
+        serde_json::to_value(sandbox(&creation, takes)).unwrap()
     }
 
     fn app_json(spec: ContainerSpec, carry: Vec<MountSeen>) -> Value {
@@ -355,6 +383,29 @@ mod tests {
                 "IPAMConfig": {"IPv4Address": "10.1.0.2", "IPv6Address": "fd00::5"},
             }})
         );
+    }
+
+    #[test]
+    fn an_engine_that_takes_all_networks_at_once_is_asked_for_the_mac_address_of_each_pinned_one() {
+        let attach = |network: &str| NetworkAttach { network: network.into(), ..NetworkAttach::default() };
+        let own = NetworkAttach { mac: Some("02:00:00:00:00:09".into()), ..attach("own") };
+        let spec = SandboxSpec { networks: vec![attach("front"), own, attach("dynamic")], ..SandboxSpec::default() };
+        let pinned = [("front", Ipv4Addr::new(10, 1, 0, 2)), ("own", Ipv4Addr::new(10, 2, 0, 2))];
+        let json = sandbox_for(Takes::AllNetworks, spec.clone(), &pinned);
+        let ends = json["NetworkingConfig"]["EndpointsConfig"].as_object().unwrap();
+        let macs: BTreeMap<_, _> = ends.iter().map(|(network, end)| (network.as_str(), &end["MacAddress"])).collect();
+        assert_eq!(
+            macs,
+            BTreeMap::from([
+                ("front", &json!("02:42:0a:01:00:02")),
+                ("own", &json!("02:00:00:00:00:09")),
+                ("dynamic", &Value::Null)
+            ])
+        );
+        let json = sandbox_for(Takes::OneNetwork, spec, &pinned);
+        let ends = json["NetworkingConfig"]["EndpointsConfig"].as_object().unwrap();
+        assert_eq!(ends.keys().collect::<Vec<_>>(), ["front"]);
+        assert_eq!(ends["front"]["MacAddress"], Value::Null, "derived by the engine itself");
     }
 
     #[test]

@@ -81,6 +81,13 @@ pub fn next_dynamic(pool: &Subnet, used: &BTreeSet<Ipv4Addr>) -> Option<Ipv4Addr
     (range.base..=range.last()).find(free).map(Ipv4Addr::from)
 }
 
+/// The MAC address that goes with an address: engines up to 27 derive it so. Newer ones and Podman draw another at each start,
+/// so it is asked for with each address that is pinned, and is held like it.
+pub fn mac_of(ip: Ipv4Addr) -> String {
+    let [a, b, c, d] = ip.octets();
+    format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
+}
+
 /// So many free addresses below one's own are taken for a while; each costs a container's start.
 pub const HOLES: usize = 16;
 

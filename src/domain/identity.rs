@@ -94,7 +94,8 @@ impl Identity {
 ///
 /// An instance that kept everything is `kept` when a sandbox holds it at a pinned address, else `unprotected`. A missing
 /// `after`, or one without any address where there was one, is `lost`. A new namespace under kept addresses is a
-/// change of nothing that clients see: it counts only where a sandbox held the one before.
+/// change of nothing that clients see: it counts only where a sandbox held the one before. So does a new MAC address, which Engine
+/// 28 and newer and Podman draw at each start of a container that asked for none.
 pub fn judge(before: Option<&Identity>, after: Option<&Identity>, hold: Hold) -> Judgement {
     let Some(after) = after else {
         return Judgement {
@@ -112,7 +113,7 @@ pub fn judge(before: Option<&Identity>, after: Option<&Identity>, hold: Hold) ->
     }
     let mut reasons = Vec::new();
     if let Some(before) = before {
-        compare_addresses(before, after, &mut reasons);
+        compare_addresses(before, after, hold, &mut reasons);
         compare("hostname", before.hostname.as_ref(), after.hostname.as_ref(), &mut reasons);
         compare_maps("port", &before.ports, &after.ports, &mut reasons);
         // A mount that came or went was asked for; one that is another now was not.
@@ -141,6 +142,10 @@ pub fn judge(before: Option<&Identity>, after: Option<&Identity>, hold: Hold) ->
         (Some(_), Hold::Unpinned) => {
             "all the same; its sandbox holds the address, but it is not pinned and may move when the engine restarts"
         }
+        (Some(before), _) if macs(before) != macs(after) => {
+            "all the same but for the MAC address, which the engine draws anew at each start; no sandbox holds the address: the next \
+             restart may move it"
+        }
         (Some(_), _) => "all the same, but no sandbox holds the address: the next restart may move it",
         (None, Hold::Pinned) => "its sandbox holds a pinned address",
         (None, Hold::Unpinned) => {
@@ -152,20 +157,26 @@ pub fn judge(before: Option<&Identity>, after: Option<&Identity>, hold: Hold) ->
     Judgement { verdict, reasons: vec![evidence.into()] }
 }
 
-fn compare_addresses(before: &Identity, after: &Identity, reasons: &mut Vec<String>) {
+fn compare_addresses(before: &Identity, after: &Identity, hold: Hold, reasons: &mut Vec<String>) {
     let names: BTreeSet<_> = before.networks.keys().chain(after.networks.keys()).collect();
     for name in names {
         match (before.networks.get(name), after.networks.get(name)) {
             (Some(old), Some(new)) => {
                 compare(&format!("IPv4 on {name}"), old.ipv4.as_ref(), new.ipv4.as_ref(), reasons);
                 compare(&format!("IPv6 on {name}"), old.ipv6.as_ref(), new.ipv6.as_ref(), reasons);
-                compare(&format!("MAC on {name}"), old.mac.as_ref(), new.mac.as_ref(), reasons);
+                if hold != Hold::Loose {
+                    compare(&format!("MAC on {name}"), old.mac.as_ref(), new.mac.as_ref(), reasons);
+                }
             }
             (Some(_), None) => reasons.push(format!("network {name} is gone")),
             (None, Some(_)) => reasons.push(format!("network {name} is new")),
             (None, None) => {}
         }
     }
+}
+
+fn macs(identity: &Identity) -> Vec<Option<&String>> {
+    identity.networks.values().map(|address| address.mac.as_ref()).collect()
 }
 
 fn compare(what: &str, old: Option<&String>, new: Option<&String>, reasons: &mut Vec<String>) {
@@ -223,6 +234,19 @@ mod tests {
             let judgement = judge(before, Some(&same), hold);
             assert_eq!(judgement.verdict, verdict, "{hold:?}");
             assert!(judgement.reasons.len() == 1 && judgement.reasons[0].contains(word), "{judgement:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_mac_address_is_told_and_counts_where_a_sandbox_held_the_one_before() {
+        let after = changed(|i| address(i).mac = Some("9a:d1:c7:95:f6:80".into()));
+        let loose = judge(Some(&identity()), Some(&after), Hold::Loose);
+        assert!(
+            loose.verdict == Verdict::Unprotected && loose.reasons[0].contains("but for the MAC address"),
+            "{loose:?}"
+        );
+        for hold in [Hold::Pinned, Hold::Unpinned] {
+            assert_eq!(judge(Some(&identity()), Some(&after), hold).verdict, Verdict::Changed);
         }
     }
 

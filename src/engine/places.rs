@@ -147,10 +147,16 @@ impl Maker<'_> {
         }
         let used = address::used(seen);
         let Some(spare) = seen.pools.iter().find_map(|pool| address::pick(pool, &used)) else { return Ok(false) };
-        let id = self.create(&seen.name, Some(spare)).await?;
-        let started = self.docker.start(&id).await;
-        self.docker.remove(&id, false).await?;
-        match started {
+        let tried = match self.docker.create_place(&self.place(&seen.name, Some(spare))?).await {
+            Ok(id) => {
+                let started = self.docker.start(&id).await;
+                self.docker.remove(&id, false).await?;
+                started
+            }
+            // Engine 25 and newer say so at once.
+            Err(error) => Err(error),
+        };
+        match tried {
             Ok(()) => Ok(true),
             Err(error) if refuses_pins(&error) => Ok(false),
             Err(error) => Err(error.into()),
@@ -161,7 +167,7 @@ impl Maker<'_> {
         let mut fillers = Vec::new();
         let mut failed = None;
         for _ in 0..count {
-            match self.create(network, None).await {
+            match self.docker.create_place(&self.place(network, None)?).await {
                 Ok(filler) => fillers.push(filler),
                 Err(error) => {
                     failed = Some(error);
@@ -171,29 +177,29 @@ impl Maker<'_> {
         }
         if failed.is_none() {
             let started = join_all(fillers.iter().map(|id| self.docker.start(id))).await;
-            failed = started.into_iter().find_map(Result::err).map(Failed::from);
+            failed = started.into_iter().find_map(Result::err);
         }
         match failed {
             None => Ok(fillers),
             Some(error) => {
                 give_back(self.docker, &fillers).await;
-                Err(error)
+                Err(error.into())
             }
         }
     }
 
-    async fn create(&mut self, network: &str, ip: Option<Ipv4Addr>) -> Result<ContainerId, Failed> {
+    /// The next one to create.
+    fn place(&mut self, network: &str, ip: Option<Ipv4Addr>) -> Result<PlaceCreation, Failed> {
         self.made += 1;
         let name = format!("{PLACE}{}-{}-{}", self.op, self.step, self.made);
-        let creation = PlaceCreation {
+        Ok(PlaceCreation {
             name: ObjectName::new(name).map_err(|error| Failed::new(error.to_string()))?,
             image: self.image.clone(),
             labels: self.labels.clone(),
             network: network.to_owned(),
             ip,
             lease: self.lease,
-        };
-        Ok(self.docker.create_place(&creation).await?)
+        })
     }
 }
 

@@ -6,9 +6,13 @@ use hyper::upgrade::OnUpgrade;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The newest version of the API spoken here, and the oldest.
-pub const NEWEST: (u32, u32) = (1, 41);
+/// The oldest version of the API spoken here.
 pub const OLDEST: (u32, u32) = (1, 12);
+
+/// The newest: that of Engine 28.5, or of 20.10.
+pub fn newest(newer: bool) -> (u32, u32) {
+    if newer { (1, 51) } else { (1, 41) }
+}
 
 /// What somebody asks.
 #[derive(Debug, Default)]
@@ -23,18 +27,25 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// Takes the address apart; refuses versions that are not spoken here.
-    pub fn new(method: &str, uri: &http::Uri, body: Bytes, upgrade: Option<OnUpgrade>) -> Result<Self, Refusal> {
+    /// Takes the address apart; refuses versions that are not spoken here, `newest` being the newest that is.
+    pub fn new(
+        method: &str,
+        uri: &http::Uri,
+        body: Bytes,
+        upgrade: Option<OnUpgrade>,
+        newest: (u32, u32),
+    ) -> Result<Self, Refusal> {
         let mut path: Vec<String> = uri.path().split('/').filter(|part| !part.is_empty()).map(decoded).collect();
         let version = path.first().and_then(|first| first.strip_prefix('v')).and_then(version);
         if let Some((major, minor)) = version {
-            let (newest, oldest) = (format!("{}.{}", NEWEST.0, NEWEST.1), format!("{}.{}", OLDEST.0, OLDEST.1));
-            if (major, minor) > NEWEST {
+            if (major, minor) > newest {
+                let newest = format!("{}.{}", newest.0, newest.1);
                 let words =
                     format!("client version {major}.{minor} is too new. Maximum supported API version is {newest}");
                 return refuse(400, words);
             }
             if (major, minor) < OLDEST {
+                let oldest = format!("{}.{}", OLDEST.0, OLDEST.1);
                 let words = format!(
                     "client version {major}.{minor} is too old. Minimum supported API version is {oldest}, please upgrade \
                      your client to a newer version"
@@ -124,7 +135,7 @@ mod tests {
 
     #[test]
     fn an_address_is_taken_apart() {
-        let ask = |uri: &str| Ask::new("GET", &uri.parse().unwrap(), Bytes::new(), None);
+        let ask = |uri: &str| Ask::new("GET", &uri.parse().unwrap(), Bytes::new(), None, newest(false));
         let one = ask("/v1.41/images/a%2Fb:1/json?x=1&y=%22&z").unwrap();
         assert_eq!(one.path, ["images", "a/b:1", "json"]);
         assert_eq!((one.flag("x"), one.text("y"), one.flag("z")), (true, "\"", false));

@@ -21,6 +21,7 @@ impl Engine {
     pub(super) fn furnish(self: &Arc<Self>) -> Result<(), ScenarioError> {
         let scenario = self.scenario.clone();
         let made = self.change(|world| {
+            world.newer = scenario.newer;
             predefined(self, world);
             add_image(world, sandbox_image());
             for image in &scenario.images {

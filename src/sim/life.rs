@@ -8,7 +8,7 @@ use super::behaviour::words;
 use super::clock::Clock;
 use super::engine::Engine;
 use super::guest::LEASE;
-use super::world::{Container, Status, World};
+use super::world::{Container, Endpoint, Status, World};
 use super::{ipam, ports, show};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +46,7 @@ impl Engine {
     pub(super) fn begin(&self, world: &mut World, id: &str) -> Result<u64, Refusal> {
         if let Err(refusal) = connect(world, id) {
             let container = world.find_mut(id)?;
-            container.ends.values_mut().for_each(|end| end.ip = None);
+            container.ends.values_mut().for_each(Endpoint::release);
             container.state.ports.clear();
             container.state.error.clone_from(&refusal.message);
             if container.state.exit_code == 0 {
@@ -253,7 +253,7 @@ impl Container {
         (state.status, state.paused) = (Status::Exited, false);
         (state.pid, state.netns) = (0, 0);
         state.ports.clear();
-        self.ends.values_mut().for_each(|end| end.ip = None);
+        self.ends.values_mut().for_each(Endpoint::release);
         self.ends.keys().cloned().collect()
     }
 
@@ -280,6 +280,10 @@ impl Container {
     }
 }
 
+/// No address can be asked for there.
+pub const UNCONFIGURED: &str =
+    "user specified IP address is supported only when connecting to networks with user configured subnets";
+
 /// Addresses and ports, or membership in another's network namespace.
 fn connect(world: &mut World, id: &str) -> Result<(), Refusal> {
     let container = world.find(id)?.clone();
@@ -301,12 +305,7 @@ fn connect(world: &mut World, id: &str) -> Result<(), Refusal> {
             Some(_) if network.predefined => {
                 return refuse(400, "user specified IP address is supported on user defined networks only");
             }
-            Some(_) if !network.configured => {
-                return refuse(
-                    400,
-                    "user specified IP address is supported only when connecting to networks with user configured subnets",
-                );
-            }
+            Some(_) if !network.configured => return refuse(400, UNCONFIGURED),
             Some(ip) if taken.contains(&ip) || ip == pool.gateway => return refuse(403, "Address already in use"),
             Some(ip) if !pool.subnet.has(ip) => {
                 return refuse(
@@ -320,8 +319,9 @@ fn connect(world: &mut World, id: &str) -> Result<(), Refusal> {
                 None => return refuse(500, "no available IPv4 addresses on this network's address pools"),
             },
         };
+        let mac = mac(world, end, ip);
         if let Some(end) = world.find_mut(id)?.ends.get_mut(&network.id) {
-            end.ip = Some(ip);
+            (end.ip, end.mac) = (Some(ip), mac);
         }
     }
     let bound = ports::bind(world, &container)?;
@@ -329,7 +329,14 @@ fn connect(world: &mut World, id: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The MAC address an address comes with.
-pub fn mac(ip: Option<std::net::Ipv4Addr>) -> String {
-    ip.map(ipam::mac).unwrap_or_default()
+/// The MAC address that comes with an address.
+pub fn mac(world: &mut World, end: &Endpoint, ip: std::net::Ipv4Addr) -> String {
+    match (&end.asked_mac, world.newer) {
+        (Some(asked), true) => asked.clone(),
+        (_, false) => ipam::mac(ip),
+        (None, true) => {
+            let [.., b, c, d] = world.number().to_be_bytes();
+            format!("9a:d1:c7:{b:02x}:{c:02x}:{d:02x}")
+        }
+    }
 }

@@ -16,6 +16,9 @@ pub struct Scenario {
     pub cpus: u32,
     pub memory: u64,
     pub live_restore: bool,
+    /// It is Engine 28.5 where what one asks here is answered in another way: an address that can't be had is refused at the creation,
+    /// all networks are joined there, and a MAC address nobody asked for is another at each start.
+    pub newer: bool,
     /// What the wall clock shows at the beginning; the real time unless told.
     pub begins: Option<Timestamp>,
     /// Milliseconds by kind of work: `create`, `start`, `start_joined`, `stop`, `inspect`, `list` …
@@ -33,6 +36,7 @@ impl Default for Scenario {
             cpus: 4,
             memory: 8 << 30,
             live_restore: false,
+            newer: false,
             begins: None,
             latency: BTreeMap::new(),
             networks: Vec::new(),

@@ -1,7 +1,7 @@
 //! HTTP on a socket: each connection a task, each change carried through even when whoever asked for it is gone.
 
 use super::answer::{Body, Refusal, Reply};
-use super::ask::Ask;
+use super::ask::{self, Ask};
 use super::clock::Clock;
 use super::engine::Engine;
 use super::fault::Fault;
@@ -64,7 +64,8 @@ async fn answer(mut request: Request<Incoming>, engine: Arc<Engine>) -> io::Resu
     let upgrade = wants.then(|| hyper::upgrade::on(&mut request));
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-    let reply = match Ask::new(head.method.as_str(), &head.uri, body, upgrade) {
+    let newest = ask::newest(engine.scenario.newer);
+    let reply = match Ask::new(head.method.as_str(), &head.uri, body, upgrade, newest) {
         Err(refusal) => Reply::from(refusal),
         Ok(ask) => {
             let (number, fault) = engine.ledger.note(Clock::instant(), &ask.method, &ask.path);
@@ -74,9 +75,8 @@ async fn answer(mut request: Request<Incoming>, engine: Arc<Engine>) -> io::Resu
         }
     };
     let mut response = Response::builder().status(reply.status);
-    for (name, value) in [("Api-Version", "1.41"), ("Ostype", "linux"), ("Server", "Docker/20.10.24 (linux)")] {
-        response = response.header(name, value);
-    }
+    response = response.header("Api-Version", format!("{}.{}", newest.0, newest.1)).header("Ostype", "linux");
+    response = response.header("Server", format!("Docker/{} (linux)", routes::release(&engine)));
     for (name, value) in reply.headers {
         response = response.header(name, value);
     }

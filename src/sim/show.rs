@@ -1,7 +1,6 @@
 //! What is in the world, as the engine shows it.
 
 use super::clock::Clock;
-use super::life::mac;
 use super::world::{Container, Network, Status, World};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -179,7 +178,7 @@ fn endpoints(world: &World, seen: &Container) -> Value {
                 "Gateway": pool.map(|pool| pool.gateway.to_string()).unwrap_or_default(),
                 "IPAddress": end.ip.map(|ip| ip.to_string()).unwrap_or_default(),
                 "IPPrefixLen": pool.map_or(0, |pool| pool.subnet.bits),
-                "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "IPv6Gateway": "", "MacAddress": mac(end.ip),
+                "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "IPv6Gateway": "", "MacAddress": end.mac,
             }),
         );
     }
@@ -204,7 +203,7 @@ pub fn network(world: &World, seen: &Network, members: bool) -> Value {
             let address = end.ip.map(|ip| format!("{ip}/{bits}")).unwrap_or_default();
             containers.insert(
                 other.id.clone(),
-                json!({"Name": other.name, "EndpointID": other.id, "MacAddress": mac(end.ip), "IPv4Address": address,
+                json!({"Name": other.name, "EndpointID": other.id, "MacAddress": end.mac, "IPv4Address": address,
                        "IPv6Address": ""}),
             );
         }

@@ -33,6 +33,8 @@ pub struct World {
     pub returns: u64,
     /// Creating and starting fail.
     pub disk_full: bool,
+    /// As [`super::Scenario::newer`] says.
+    pub newer: bool,
     /// Raised by every id, process and namespace.
     pub(super) count: u64,
 }
@@ -136,8 +138,19 @@ pub struct Endpoint {
     /// Asked for.
     pub pinned: Option<Ipv4Addr>,
     pub pinned6: Option<String>,
+    pub asked_mac: Option<String>,
     /// While it runs.
     pub ip: Option<Ipv4Addr>,
+    /// Empty where it does not run.
+    pub mac: String,
+}
+
+impl Endpoint {
+    /// It has ended.
+    pub fn release(&mut self) {
+        self.ip = None;
+        self.mac.clear();
+    }
 }
 
 #[derive(Clone, Debug)]

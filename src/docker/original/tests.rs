@@ -265,7 +265,7 @@ fn the_network_side_is_kept_as_it_is() {
             "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "49153"}, {"HostIp": "::", "HostPort": "49153"}],
                       "53/udp": [{"HostIp": "127.0.0.1", "HostPort": "5353"}], "9/tcp": null},
             "Networks": {
-                "back": {"IPAddress": "10.2.0.3", "MacAddress": "aa:bb:cc:00:00:01", "Aliases": ["web"]},
+                "back": {"IPAddress": "10.2.0.3", "MacAddress": "aa:bb:cc:00:00:01", "Aliases": ["shop_web_1", "web"]},
                 "front": {"IPAddress": "10.1.0.3", "IPAMConfig": {"IPv4Address": "10.1.0.3"},
                           "MacAddress": "02:42:0a:01:00:03", "Aliases": ["web", "cdcdcdcdcdcd"]},
             },
@@ -278,7 +278,9 @@ fn the_network_side_is_kept_as_it_is() {
     assert_eq!((front.ipv4.as_deref(), front.mac.as_deref()), (Some("10.1.0.3"), None));
     assert_eq!(front.aliases, ["web", "shop_web_1"]);
     assert_eq!(original.sandbox.networks[1].mac.as_deref(), Some("aa:bb:cc:00:00:01"));
-    assert_eq!(original.spec.sandbox.networks[0].aliases, ["web"], "its name is no wish of a file");
+    for end in &original.spec.sandbox.networks {
+        assert_eq!(end.aliases, ["web"], "its name is no wish of a file, also where Compose v2 has made it an alias");
+    }
     assert_eq!(original.chosen, BTreeMap::from([("back".to_owned(), "10.2.0.3".to_owned())]));
     let port = |host_ip: Option<&str>, host, container, protocol: &str| PublishedPort {
         host_ip: host_ip.map(Into::into),

@@ -4,6 +4,7 @@ use super::super::answer::{Answer, Refusal, Reply, refuse};
 use super::super::ask::Ask;
 use super::super::behaviour::{Behaviour, words};
 use super::super::engine::Engine;
+use super::super::life::UNCONFIGURED;
 use super::super::world::{Container, Endpoint, Image, State, Status, World};
 use super::volumes;
 use serde_json::{Value, json};
@@ -53,6 +54,20 @@ pub fn make(engine: &Engine, world: &mut World, name: &str, body: &Value) -> Res
         let key = world.network(mode).map_or_else(|_| mode.to_owned(), |network| network.id.clone());
         let named = settings.get(mode).or_else(|| settings.as_object()?.values().next());
         ends.insert(key, named.map(endpoint).unwrap_or_default());
+        if world.newer {
+            for (network, settings) in settings.as_object().into_iter().flatten() {
+                let network = world.network(network)?;
+                let end = endpoint(settings);
+                if end.pinned.is_some() && !network.configured {
+                    let words = format!(
+                        "invalid config for network {}: invalid endpoint settings: {UNCONFIGURED}",
+                        network.name
+                    );
+                    return refuse(400, words);
+                }
+                ends.insert(network.id.clone(), end);
+            }
+        }
     }
     let (mounts, anonymous) = mounts(engine, world, &host, &config);
     let own = Behaviour::of_guest(&words(&config["Entrypoint"]), &words(&config["Cmd"]));
@@ -110,7 +125,8 @@ pub fn endpoint(settings: &Value) -> Endpoint {
         aliases: words(&settings["Aliases"]),
         pinned: ipam["IPv4Address"].as_str().and_then(|ip| ip.parse().ok()),
         pinned6: ipam["IPv6Address"].as_str().filter(|ip| !ip.is_empty()).map(str::to_owned),
-        ip: None,
+        asked_mac: settings["MacAddress"].as_str().filter(|mac| !mac.is_empty()).map(str::to_owned),
+        ..Endpoint::default()
     }
 }
 

@@ -16,7 +16,7 @@ mod volumes;
 pub use create::make as make_container;
 pub use images::add as add_image;
 pub use networks::make as make_network;
-pub use system::arch;
+pub use system::{arch, release};
 
 use super::answer::{Answer, refuse};
 use super::ask::Ask;

@@ -4,6 +4,7 @@ use super::super::answer::{Answer, Refusal, Reply, refuse};
 use super::super::ask::{Ask, labelled};
 use super::super::engine::Engine;
 use super::super::ipam::{Block, Pool, free_subnet};
+use super::super::life::{UNCONFIGURED, mac};
 use super::super::show;
 use super::super::world::{Endpoint, Network, World};
 use super::create::endpoint;
@@ -129,7 +130,8 @@ pub async fn connect(engine: &Engine, key: &str, ask: &Ask) -> Answer {
         }
         let mut end = endpoint(&body["EndpointConfig"]);
         if container.runs() {
-            end.ip = Some(address(world, &network, &end)?);
+            let ip = address(world, &network, &end)?;
+            (end.ip, end.mac) = (Some(ip), mac(world, &end, ip));
             engine.tell_network(world, &network.id, "connect", &container.id);
         }
         world.find_mut(&container.id)?.ends.insert(network.id, end);
@@ -141,10 +143,7 @@ pub async fn connect(engine: &Engine, key: &str, ask: &Ask) -> Answer {
 fn address(world: &World, network: &Network, end: &Endpoint) -> Result<std::net::Ipv4Addr, Refusal> {
     let taken = world.taken(&network.id);
     match (end.pinned, &network.pool) {
-        (Some(_), _) if !network.configured => refuse(
-            400,
-            "user specified IP address is supported only when connecting to networks with user configured subnets",
-        ),
+        (Some(_), _) if !network.configured => refuse(400, UNCONFIGURED),
         (Some(ip), _) if taken.contains(&ip) => refuse(403, "Address already in use"),
         (Some(ip), _) => Ok(ip),
         (None, pool) => match pool.as_ref().and_then(|pool| pool.lowest_free(&taken)) {

@@ -1,21 +1,26 @@
 //! Who answers: `/_ping`, `/version`, `/info`.
 
 use super::super::answer::Reply;
+use super::super::ask::newest;
 use super::super::engine::Engine;
 use super::super::world::Status;
 use bytes::Bytes;
 use serde_json::json;
 
 /// What it says it is.
-const VERSION: &str = "20.10.24-sim";
+pub fn release(engine: &Engine) -> &'static str {
+    if engine.scenario.newer { "28.5.2-sim" } else { "20.10.24-sim" }
+}
 
 pub fn ping() -> Reply {
     Reply::bytes(200, "text/plain; charset=utf-8", Bytes::from_static(b"OK"))
 }
 
-pub fn version(_: &Engine) -> Reply {
+pub fn version(engine: &Engine) -> Reply {
+    let (major, minor) = newest(engine.scenario.newer);
     Reply::json(&json!({
-        "Platform": {"Name": ""}, "Components": [], "Version": VERSION, "ApiVersion": "1.41", "MinAPIVersion": "1.12",
+        "Platform": {"Name": ""}, "Components": [], "Version": release(engine),
+        "ApiVersion": format!("{major}.{minor}"), "MinAPIVersion": "1.12",
         "GitCommit": "", "GoVersion": "", "Os": "linux", "Arch": arch(), "KernelVersion": "",
     }))
 }
@@ -27,7 +32,7 @@ pub fn info(engine: &Engine) -> Reply {
         (world.containers.len(), running, world.images.len())
     });
     Reply::json(&json!({
-        "ID": format!("SIMULATED:{}", scenario.name), "Name": scenario.name, "ServerVersion": VERSION, "Containers": all, "ContainersRunning": running,
+        "ID": format!("SIMULATED:{}", scenario.name), "Name": scenario.name, "ServerVersion": release(engine), "Containers": all, "ContainersRunning": running,
         "ContainersPaused": 0, "ContainersStopped": all - running, "Images": images, "Driver": "simulated", "OSType": "linux",
         "OperatingSystem": "simulated", "Architecture": std::env::consts::ARCH, "NCPU": scenario.cpus,
         "MemTotal": scenario.memory, "LiveRestoreEnabled": scenario.live_restore, "LoggingDriver": "json-file",

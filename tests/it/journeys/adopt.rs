@@ -1,7 +1,6 @@
 //! Containers of others get a sandbox: what they were configured with, what clients see, and the way back.
 
 use std::net::TcpStream;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 
+use crate::support::compose::{Compose, Version};
 use crate::support::docker::{Engine, Project};
 use crate::support::http::get;
 use crate::support::images;
@@ -54,6 +54,8 @@ impl Caller {
                     longest = longest.max(last.elapsed());
                     last = Instant::now();
                 }
+                // Several that never rest would take the engine's processors.
+                thread::park_timeout(Duration::from_millis(5));
             }
             longest
         });
@@ -358,20 +360,15 @@ fn a_killed_console_is_gone_on_with_or_taken_back() {
     }
 }
 
-/// Debian's docker-compose 1.29.
-fn compose(project: &Project, pitstop: &Pitstop, args: &[&str]) -> String {
-    let done =
-        Command::new("docker-compose").args(["-p", &project.name]).args(args).current_dir(pitstop.home()).output();
-    let done = done.expect("docker-compose runs: apt-get install docker-compose");
-    let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success(), "docker-compose {args:?}: {said}");
-    said
-}
-
 #[test]
 fn a_compose_project_is_adopted_as_a_whole() {
+    Compose::all().into_iter().for_each(as_a_whole);
+}
+
+fn as_a_whole(compose: Version) {
     let engine = Engine::machine();
     let (project, pitstop) = (engine.project(), Pitstop::on(&engine));
+    let compose = compose.of(&project, pitstop.home());
     let (image, name) = (images::app(&engine, "v1"), &project.name);
     pitstop.file(
         "compose.yaml",
@@ -380,7 +377,7 @@ fn a_compose_project_is_adopted_as_a_whole() {
             subnet(&project)
         ),
     );
-    compose(&project, &pitstop, &["-f", "compose.yaml", "up", "-d"]);
+    compose.run(&["up", "-d"]);
     let before = engine.containers(name);
     assert_eq!(before.len(), 2, "{before:?}");
     let addresses = |containers: &[String]| -> Vec<Vec<(String, String)>> {
@@ -408,20 +405,37 @@ fn a_compose_project_is_adopted_as_a_whole() {
     }
     let port = engine.docker(&["port", &sandboxes[1], "8080/tcp"]);
     assert_eq!(get(port.lines().next().expect("a port"), "/").expect("an answer").body, "v1");
-    let left = compose(&project, &pitstop, &["-f", "compose.yaml", "ps", "-q"]);
-    assert_eq!(left.trim(), "", "compose sees none of them");
+    assert_eq!(compose.run(&["ps", "-q"]).trim(), "", "compose sees none of them");
 
     let out = pitstop.run(&["create", "-f", "compose.yaml", "-p", name]).expect_code(0);
     assert!(out.stdout.contains("nothing to do"), "the file says what was adopted: {}", out.stdout);
     let out = pitstop.run(&["deploy", &format!("{name}/web"), "--image", &images::app(&engine, "v2")]).expect_code(0);
     assert!(!out.stdout.contains("changed"), "{}", out.stdout);
     assert_eq!(addresses(&sandboxes), had);
+
+    // Version 1 makes them a second time, under other names; those of version 2 are the sandboxes'.
+    let ours = engine.containers(name);
+    let up = compose.try_run(&["up", "-d"]);
+    match up {
+        Ok(_) => assert!(compose.is_v1(), "{}", compose.version),
+        Err(said) => assert!(!compose.is_v1() && said.contains("already in use"), "{said}"),
+    }
+    let now = engine.containers(name);
+    assert!(ours.iter().all(|one| now.contains(one)), "{ours:?}, then {now:?}");
+    assert_eq!(now.len(), if compose.is_v1() { ours.len() + 2 } else { ours.len() }, "{now:?}");
+    assert_eq!(addresses(&sandboxes), had);
 }
 
 #[test]
 fn three_services_and_five_plain_containers_answer_where_they_did() {
+    Compose::all().into_iter().for_each(three_and_five);
+}
+
+#[expect(clippy::print_stdout, reason = "figures, for whoever asks for them")]
+fn three_and_five(compose: Version) {
     let engine = Engine::machine();
     let (project, pitstop) = (engine.project(), Pitstop::on(&engine));
+    let compose = compose.of(&project, pitstop.home());
     let (image, name) = (images::app(&engine, "v1"), &project.name);
     let (front, back) = (subnet(&project), subnet(&project).replacen("10.", "11.", 1));
     pitstop.file(
@@ -430,7 +444,7 @@ fn three_services_and_five_plain_containers_answer_where_they_did() {
             "version: '3.7'\nservices:\n  web: {{image: {image}, networks: [front, back], depends_on: [api]}}\n  api: {{image: {image}, networks: [back], depends_on: [db]}}\n  db: {{image: {image}, networks: [back], volumes: ['data:/data']}}\nnetworks:\n  front: {{ipam: {{config: [{{subnet: {front}}}]}}}}\n  back: {{ipam: {{config: [{{subnet: {back}}}]}}}}\nvolumes: {{data: {{}}}}\n"
         ),
     );
-    compose(&project, &pitstop, &["-f", "compose.yaml", "up", "-d"]);
+    compose.run(&["up", "-d"]);
     let (net, plain) = (format!("{name}_front"), |n: usize| format!("{name}-plain{n}"));
     for n in 1..=5 {
         engine.docker(&["run", "-d", "--network", &net, "--restart", "always", "--name", &plain(n), &image]);
@@ -449,12 +463,28 @@ fn three_services_and_five_plain_containers_answer_where_they_did() {
 
     let named: Vec<String> = (1..=5).map(plain).collect();
     let targets: Vec<&str> = [name.as_str()].into_iter().chain(named.iter().map(String::as_str)).collect();
+    let ids = || containers.iter().map(|container| engine.inspect(container)["Id"].clone()).collect::<Vec<_>>();
+    let was = ids();
+    let out = pitstop.run(&[&["adopt", "-p", name], &targets[..], &["--dry-run"]].concat()).expect_code(0);
+    assert_eq!(out.stdout.matches("is kept: asked for from now on").count(), 9, "{}", out.stdout);
+    let out = pitstop.run(&["create", "-f", "compose.yaml", "-p", name]).expect_code(4);
+    assert!(out.stderr.contains("pitstop adopt"), "{}", out.stderr);
+    // One that does not get ready leaves the original running.
+    pitstop.run(&["adopt", name, "--probe", "tcp:9999", "--ready-timeout", "700ms"]).expect_code(1);
+    assert_eq!((engine.containers(name), ids()), (containers.clone(), was), "all are as they were");
+    answers("v1");
+
+    let callers: Vec<Caller> = had.iter().map(|ip| Caller::of(format!("{ip}:8080"))).collect();
     let args = [&["adopt", "-p", name], &targets[..], &["--probe", "tcp:8080", "--json"]].concat();
     let events = pitstop.run(&args).expect_code(0).json_lines();
+    let seen: Vec<Duration> = callers.into_iter().map(Caller::longest).collect();
     let of = |kind: &str| events.iter().filter(|event| event["event"] == kind).cloned().collect::<Vec<Value>>();
     let (verdicts, gaps) = (of("identity_judged"), of("gap_measured"));
     assert!(verdicts.len() == 8 && verdicts.iter().all(|one| one["verdict"] == "kept"), "{verdicts:?}");
     assert!(gaps.len() == 8 && gaps.iter().all(|gap| gap["gap_ms"].as_f64() > Some(0.0)), "{gaps:?}");
+    let told: Vec<f64> = gaps.iter().filter_map(|gap| gap["gap_ms"].as_f64()).collect();
+    println!("compose {}: gaps seen {seen:?}, told in ms {told:?}", compose.version);
+    assert!(seen.iter().all(|gap| *gap < Duration::from_secs(8)), "{seen:?}");
     answers("v1");
 
     let file = format!("{}/compose.yaml", pitstop.home().display());

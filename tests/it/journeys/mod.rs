@@ -145,6 +145,11 @@ impl Site {
 }
 
 impl Outside {
+    /// By network, without the MAC addresses.
+    fn addresses(&self) -> BTreeMap<&str, &str> {
+        self.networks.iter().map(|(network, (ip, _))| (network.as_str(), ip.as_str())).collect()
+    }
+
     /// Where the app answers.
     fn address(&self) -> String {
         format!("{}:8080", self.networks.values().next().unwrap().0)

@@ -5,6 +5,7 @@
 //! ```text
 //! wait      the one place that waits for a condition
 //! docker    the docker command line against an engine; a project's guard; what /proc knows about a container
+//! compose   Docker Compose, as many versions as are here
 //! daemon    a dockerd of one's own in its own network namespace, to restart and kill
 //! random    reproducible randomness
 //! registry  a registry of one's own on loopback
@@ -31,6 +32,7 @@
 
 pub mod caddy;
 pub mod certificates;
+pub mod compose;
 pub mod daemon;
 pub mod docker;
 pub mod far;

@@ -23,6 +23,16 @@ pub struct Podman {
 }
 
 impl Podman {
+    /// [`Podman::start`], or `None`, said on standard error, where there is no podman.
+    #[track_caller]
+    pub fn if_there() -> Option<Self> {
+        if Command::new("podman").arg("--version").output().is_ok_and(|answer| answer.status.success()) {
+            return Some(Self::start());
+        }
+        eprintln!("passed over: podman is missing, run scripts/setup");
+        None
+    }
+
     /// Starts it with nothing in it, and waits until it answers. Needs root.
     #[track_caller]
     pub fn start() -> Self {
@@ -52,9 +62,8 @@ fn command(place: &Path) -> Command {
 
 impl Drop for Podman {
     fn drop(&mut self) {
-        for args in [&["rm", "--all", "--force", "--time=0"][..], &["network", "prune", "--force"]] {
-            let _ = command(self.place.path()).args(args).output();
-        }
+        // Networks are every Podman's of this machine: those of a project go with its guard, and no one else's are pruned.
+        let _ = command(self.place.path()).args(["rm", "--all", "--force", "--time=0"]).output();
         let _ = self.service.kill();
         let _ = self.service.wait();
         // What is mounted there goes with its containers; its storage is a mount of its own.

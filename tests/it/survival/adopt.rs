@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use pitstop::domain::event::Outcome;
+use pitstop::domain::event::{EventKind, Outcome};
+use pitstop::domain::identity::Verdict;
 use pitstop::domain::recipe::Wish;
 use pitstop::engine::Request;
 use pitstop::sim::{Control, Fault, Scenario, Seen, When};
@@ -80,7 +81,11 @@ const FAULTS: [Fault; 8] = [
 ];
 
 fn stage(live_restore: bool) -> Life {
-    let life = Life::new(Scenario::parse(&format!("live_restore = {live_restore}\n{WORLD}")).expect("a scenario"));
+    stage_with(&format!("live_restore = {live_restore}"))
+}
+
+fn stage_with(engine: &str) -> Life {
+    let life = Life::new(Scenario::parse(&format!("{engine}\n{WORLD}")).expect("a scenario"));
     let low = life.control().world()["low"].id.clone();
     life.hand("remove", &low);
     life
@@ -197,6 +202,25 @@ fn requests() -> u32 {
     assert!(succeeded(&ran), "{:?}", ran.events.last());
     adopted(&before, &control.world(), Strict::All).expect("all as wanted");
     u32::try_from(control.requests().len() - begun).expect("a number of requests")
+}
+
+/// There an address that can't be had is refused at the creation, and each start gives another MAC address.
+#[test]
+fn on_a_newer_engine_all_are_adopted_at_their_addresses() {
+    let life = stage_with("newer = true");
+    let (control, before) = (life.control(), life.control().world());
+    let ran = life.ask(adopt(), |_| false);
+    assert!(succeeded(&ran), "{:?}", ran.events.last());
+    adopted(&before, &control.world(), Strict::All).expect("all as wanted");
+    let verdicts: Vec<Verdict> = ran
+        .events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::IdentityJudged(judged) => Some(judged.verdict),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(verdicts, [Verdict::Kept, Verdict::Kept, Verdict::Unprotected]);
 }
 
 #[derive(Clone, Copy, Debug)]
