@@ -11,8 +11,9 @@ use crate::domain::ids::ContainerId;
 use bollard::models::EventMessage;
 use bollard::query_parameters::EventsOptions;
 use futures_util::{StreamExt, TryStreamExt};
+use indexmap::IndexSet;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,8 +28,9 @@ const RELIST: Duration = Duration::from_secs(30);
 const SETTLE: Duration = Duration::from_secs(1);
 /// Pauses between attempts to reach the engine again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
-/// So many containers are looked at one by one; for more the whole list is cheaper.
-const FEW: usize = 64;
+/// So many containers are looked at together; more wait for the next time, in the order of their events. The whole list
+/// instead would be slower than the events that come meanwhile, and never catch up.
+const MOST: usize = 64;
 
 /// Health checks and other commands run inside containers are events too: they are not asked for.
 const EVENTS: [&str; 12] = [
@@ -74,7 +76,7 @@ struct Keeper {
 /// Whom events were about since somebody looked last.
 #[derive(Default)]
 struct Hints {
-    about: Mutex<BTreeSet<ContainerId>>,
+    about: Mutex<IndexSet<ContainerId>>,
     some: Notify,
 }
 
@@ -89,8 +91,20 @@ impl Hints {
         }
     }
 
+    /// For one look.
+    fn is_enough(&self) -> bool {
+        self.about.lock().unwrap_or_else(PoisonError::into_inner).len() >= MOST
+    }
+
+    /// The first of them; none where those of the last event were taken with the ones before.
     fn take(&self) -> Vec<ContainerId> {
-        std::mem::take(&mut *self.about.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
+        let mut about = self.about.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = about.len().min(MOST);
+        let first = about.drain(..count).collect();
+        if !about.is_empty() {
+            self.some.notify_one();
+        }
+        first
     }
 }
 
@@ -139,11 +153,10 @@ impl Keeper {
                     self.look_at_all().await
                 }
                 () = hints.some.notified() => {
-                    sleep(TOGETHER).await;
-                    match hints.take() {
-                        ids if ids.len() > FEW => self.look_at_all().await,
-                        ids => self.look_at(ids).await,
+                    if !hints.is_enough() {
+                        sleep(TOGETHER).await;
                     }
+                    self.look_at(hints.take()).await
                 }
             };
             match seen {
@@ -169,6 +182,10 @@ impl Keeper {
     }
 
     async fn look_at(&mut self, ids: Vec<ContainerId>) -> Result<(), DockerError> {
+        // To ask for nobody is to ask for all.
+        if ids.is_empty() {
+            return Ok(());
+        }
         let listed = self.docker.list_some(&ids).await?;
         for id in &ids {
             self.known.remove(id);
@@ -244,4 +261,29 @@ async fn read_events(docker: Docker, hints: Arc<Hints>) -> DockerError {
 
 fn broken(words: &str) -> DockerError {
     DockerError::new("follow", "events", Failure::Broken, words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bollard::models::EventActor;
+
+    #[tokio::test]
+    async fn a_storm_is_taken_in_bounded_batches_in_the_order_it_came() {
+        let hints = Hints::default();
+        let id = |n: usize| format!("{:064x}", 1000 - n);
+        for n in (0..MOST + 3).chain([0, 1]) {
+            let actor = Some(EventActor { id: Some(id(n)), ..EventActor::default() });
+            hints.note(EventMessage { actor, ..EventMessage::default() });
+        }
+        let mut seen = Vec::new();
+        for count in [MOST, 3] {
+            hints.some.notified().await;
+            let batch = hints.take();
+            assert_eq!(batch.len(), count);
+            seen.extend(batch.iter().map(ToString::to_string));
+        }
+        assert_eq!(seen, (0..MOST + 3).map(id).collect::<Vec<_>>());
+        assert!(hints.take().is_empty());
+    }
 }

@@ -1,11 +1,16 @@
 //! The simulated engine, through all of pitstop's own code and the built program.
 
-use pitstop::docker::{Docker, Location};
+use pitstop::docker::{Changes, Docker, Location};
+use pitstop::domain::fleet::{FleetState, State};
 use pitstop::sim::Scenario;
 use serde_json::{Value, json};
 
 use crate::support::pitstop::Pitstop;
 use crate::support::sim::Served;
+use crate::support::wait::wait_until;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A web server that is there at once, and a container of it that compose made.
 const PLAIN: &str = r#"
@@ -32,6 +37,41 @@ name = "lonely"
 image = "shop/web:v1"
 exited = 3
 "#;
+
+#[test]
+fn what_happens_to_one_container_has_no_other_looked_at() {
+    let others = ["busy", "still"].map(|name| {
+        format!("[[containers]]\nname = \"{name}\"\nimage = \"shop/web:v1\"\nnetwork = \"shop_default\"\nup_s = 9000\n")
+    });
+    let served = Served::new(&format!("{PLAIN}{}", others.concat()));
+    served.block_on(async {
+        let docker = Docker::connect(&Location::at(served.host())).await.unwrap();
+        let listed = docker.list().await.unwrap();
+        let [busy, still] =
+            ["busy", "still"].map(|name| listed.iter().find(|seen| &*seen.name == name).unwrap().id.clone());
+        let seen = |state: &FleetState| {
+            let instance = state.fleet().and_then(|fleet| fleet.find_instance("busy"));
+            instance.and_then(|(_, busy)| busy.app.as_deref()).map(|app| (app.state, app.started_at()))
+        };
+        let mut live = docker.live(jiff::Timestamp::now);
+        let before = seen(&live.wait_for(|state| seen(state).is_some()).await.unwrap());
+        // The second event comes while those of the first are gathered.
+        served.control().crash("busy", 1);
+        Changes::of(&docker).start(&busy).await.unwrap();
+        live.wait_for(|state| seen(state).is_some_and(|now| now.0 == State::Running && Some(now) != before))
+            .await
+            .unwrap();
+        // Ours, the first, that of the look, and whatever comes then.
+        let lists =
+            || served.control().requests().iter().filter(|one| one.path.starts_with("/containers/json")).count();
+        wait_until("one more list", PATIENCE, || lists() > 3);
+        served.control().crash("busy", 1);
+        live.wait_for(|state| seen(state).is_some_and(|now| now.0 == State::Exited)).await.unwrap();
+        let looked = format!("/containers/{still}/json");
+        let looks = served.control().requests().iter().filter(|one| one.path == looked).count();
+        assert_eq!(looks, 1, "of all there is, it was looked at once, at first");
+    });
+}
 
 #[test]
 fn what_a_scenario_has_is_seen_by_a_session_and_by_the_program() {

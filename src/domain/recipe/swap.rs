@@ -222,8 +222,10 @@ impl Wanted<'_> {
         let name = self.container_name(instance);
         // One that this plan gives another name first is not in the way.
         let renamed = |task: &Task| matches!(task, Task::Rename { container, .. } if container.name() == name);
-        if !draft.plan.steps.iter().any(|step| renamed(&step.task)) {
-            free_name(draft.facts, &name)?;
+        if let Err(taken) = free_name(draft.facts, &name)
+            && !draft.plan.steps.iter().any(|step| renamed(&step.task))
+        {
+            return Err(taken);
         }
         let image = match &self.source {
             Source::Pulled(step) => Some(*step),
