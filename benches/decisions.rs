@@ -20,9 +20,10 @@ use pitstop::domain::options::Options;
 use pitstop::domain::plan::Plan;
 use pitstop::domain::progress::Progress;
 use pitstop::domain::recipe;
+use pitstop::tui::engine::EngineId;
 use pitstop::tui::glyphs;
 use pitstop::tui::keymap::Keymap;
-use pitstop::tui::message::Msg;
+use pitstop::tui::message::{Msg, News};
 use pitstop::tui::model::{Look, Model};
 use pitstop::tui::theme::{Depth, Theme};
 use pitstop::tui::update::update;
@@ -79,7 +80,10 @@ fn console() -> Model {
     let mut model = Model::new(look, Keymap::default(), (100, 50));
     update(&mut model, Msg::Clock { wall: sample::now(), now: Duration::ZERO });
     let apps = (1..=100).flat_map(|n| app(&format!("web{n}"), 49)).collect();
-    update(&mut model, Msg::Fleet(FleetState::live(Fleet::assemble(sample::engine(), apps))));
+    update(
+        &mut model,
+        Msg::Engine(EngineId::default(), News::Fleet(FleetState::live(Fleet::assemble(sample::engine(), apps)))),
+    );
     assert_eq!(model.rows().len(), 5000);
     model
 }
@@ -100,9 +104,10 @@ fn drawing(bench: &mut Criterion) {
             update(&mut model, Msg::Key(KeyEvent::new(key, KeyModifiers::NONE)))
         });
     });
-    let FleetState::Live(fleet) = &console().state else { return };
+    let before = console();
+    let FleetState::Live(fleet) = &before.here().state else { return };
     bench.bench_function("take in a new list of 5,000 rows", |bench| {
-        let fresh = || Msg::Fleet(FleetState::Live(fleet.clone()));
+        let fresh = || Msg::Engine(EngineId::default(), News::Fleet(FleetState::Live(fleet.clone())));
         bench.iter_batched(fresh, |msg| update(&mut model, msg), BatchSize::LargeInput);
     });
 }

@@ -46,7 +46,7 @@ async fn console(mut start: cli::console::Start) -> u8 {
         Err(code) => return code,
     };
     let settings = tui::Settings {
-        location: start.location,
+        locations: start.locations,
         sandbox_image: start.sandbox_image,
         look: tui::look::Wanted { theme: start.theme, text: start.theme_text, colour: start.color },
         themes: start.themes,

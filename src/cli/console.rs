@@ -5,7 +5,7 @@
 use super::args::{Cli, Verb};
 use super::demo::Demo;
 use super::error::CliError;
-use super::{exit, history, locate, sandbox_image, settled};
+use super::{exit, history, locate, resolve, sandbox_image, settled};
 use crate::config::file::{self, Unreadable};
 use crate::config::paths;
 use crate::config::settings::{Color, OnHangup, Settings};
@@ -18,7 +18,8 @@ use std::path::{Component, Path, PathBuf};
 /// What the console needs to know.
 #[derive(Clone, Debug)]
 pub struct Start {
-    pub location: Location,
+    /// The engines to show: at least one.
+    pub locations: Vec<Location>,
     pub sandbox_image: Option<ImageRef>,
     pub theme: Option<String>,
     /// The text of the user's own file for that theme.
@@ -86,7 +87,7 @@ pub(super) fn start(cli: &Cli) -> Result<Start, CliError> {
     };
     Ok(Start {
         // Where the demo's engine listens is known when it does; no other is looked for.
-        location: if demo.is_some() { Location::at("unix:///nowhere") } else { locate(&settings)? },
+        locations: if demo.is_some() { vec![Location::at("unix:///nowhere")] } else { engines(cli, &settings)? },
         sandbox_image: sandbox_image(&settings)?,
         theme: settings.theme.clone(),
         theme_text,
@@ -107,6 +108,22 @@ pub(super) fn start(cli: &Cli) -> Result<Start, CliError> {
         demo,
         settings,
     })
+}
+
+/// The engines that are meant, each once: one, or those of several contexts.
+fn engines(cli: &Cli, settings: &Settings) -> Result<Vec<Location>, CliError> {
+    let contexts = &cli.global.context;
+    if contexts.len() < 2 {
+        return Ok(vec![locate(settings)?]);
+    }
+    let mut found: Vec<Location> = Vec::new();
+    for context in contexts {
+        let location = resolve(None, Some(context))?;
+        if !found.contains(&location) {
+            found.push(location);
+        }
+    }
+    Ok(found)
 }
 
 /// The file's text; `None` where there is none.

@@ -39,10 +39,10 @@ enum LineVerb {
         #[arg(value_name = "THEME")]
         name: Option<String>,
     },
-    /// Go to another engine, by its Docker context
+    /// Go to another engine, by its Docker context, or to several side by side
     Context {
-        #[arg(value_name = "CONTEXT")]
-        name: String,
+        #[arg(value_name = "CONTEXT", required = true)]
+        names: Vec<String>,
     },
     /// Pitstop's own log
     Log,
@@ -174,7 +174,7 @@ fn meant(verb: LineVerb, settings: &Settings) -> Result<Said, CliError> {
         LineVerb::Verb(verb) => *verb,
         LineVerb::Filter { words } => return Ok(Said::Filter { text: words.join(" ") }),
         LineVerb::Theme { name } => return Ok(Said::Theme { name }),
-        LineVerb::Context { name } => return Ok(Said::Context { name }),
+        LineVerb::Context { names } => return Ok(Said::Context { names }),
         LineVerb::Log => return Ok(Said::Log),
         LineVerb::Help { verb: None } => return Ok(Said::Keys),
         LineVerb::Help { verb: Some(verb) } => return help(&verb),

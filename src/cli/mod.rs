@@ -81,16 +81,20 @@ fn read(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let matches = Cli::command().try_get_matches_from(args)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     // As with the docker CLI: one names the engine, and the command line wins over a variable.
-    if cli.global.host.is_some() && cli.global.context.is_some() {
+    if cli.global.host.is_some() && !cli.global.context.is_empty() {
         let by_flag = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
         match (by_flag("host"), by_flag("context")) {
-            (true, false) => cli.global.context = None,
+            (true, false) => cli.global.context.clear(),
             (false, true) => cli.global.host = None,
             _ => {
                 let message = "--host and --context both name an engine: use one of them\n";
                 return Err(Cli::command().error(clap::error::ErrorKind::ArgumentConflict, message));
             }
         }
+    }
+    if cli.verb.is_some() && cli.global.context.len() > 1 {
+        let message = "several contexts are for the console; a verb works on one engine: give --context once\n";
+        return Err(Cli::command().error(clap::error::ErrorKind::ArgumentConflict, message));
     }
     Ok(cli)
 }
@@ -187,7 +191,11 @@ async fn connect(settings: &Settings) -> Result<Session, CliError> {
 }
 
 fn locate(settings: &Settings) -> Result<Location, CliError> {
-    Location::resolve(settings.host.as_deref(), settings.context.as_deref()).map_err(|error| {
+    resolve(settings.host.as_deref(), settings.context.as_deref())
+}
+
+fn resolve(host: Option<&str>, context: Option<&str>) -> Result<Location, CliError> {
+    Location::resolve(host, context).map_err(|error| {
         let error = Error::from(error);
         let unreachable = error.kind() == ErrorKind::Unreachable;
         let error = CliError::from(error);
@@ -232,7 +240,7 @@ pub fn simulated(start: &mut console::Start) -> Result<Option<demo::simulated::S
     }
     match demo::simulated::Simulated::serve() {
         Ok(simulated) => {
-            start.location = Location::at(simulated.host());
+            start.locations = vec![Location::at(simulated.host())];
             start.records = Some(simulated.records());
             Ok(Some(simulated))
         }

@@ -19,7 +19,7 @@ pub fn settings(global: &Global) -> Result<Settings, CliError> {
 
 /// `docker`: a variable of Docker's own names the engine.
 fn lay_over(global: &Global, docker: bool, file: Settings) -> Settings {
-    let (host, context) = (filled(global.host.as_ref()), filled(global.context.as_ref()));
+    let (host, context) = (filled(global.host.as_ref()), filled(global.context.first()));
     // Host and context answer the same question: who answers it first, answers it alone.
     let answered = docker || host.is_some() || context.is_some();
     let color = global.color.map(|color| match color {

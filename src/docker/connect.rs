@@ -229,16 +229,20 @@ fn engine_info(
     (major, minor): ApiVersion,
 ) -> EngineInfo {
     let text = |text: Option<String>| clean(&text.unwrap_or_default());
+    let podman = version.components.iter().flatten().any(|part| part.name.starts_with("Podman"));
     EngineInfo {
         host: clean(&location.host),
         context: location.context.as_deref().map(clean),
         name: text(info.name),
+        // Engines of one machine may share the key in /etc/docker that the id comes from (20.10), never their data. Podman makes
+        // up another id for each answer.
+        id: [info.id.filter(|_| !podman), info.docker_root_dir].map(text).join(" ").trim().to_owned(),
         version: text(version.version),
         api_version: format!("{major}.{minor}"),
         os: text(version.os),
         arch: text(version.arch),
         kernel: text(version.kernel_version),
-        podman: version.components.iter().flatten().any(|part| part.name.starts_with("Podman")),
+        podman,
         cpus: info.ncpu.and_then(|n| u32::try_from(n).ok()).unwrap_or(1).max(1),
         memory: info.mem_total.and_then(|n| u64::try_from(n).ok()).unwrap_or_default(),
         live_restore: info.live_restore_enabled.unwrap_or_default(),

@@ -26,6 +26,9 @@ pub struct EngineInfo {
     pub context: Option<String>,
     /// The machine's own name.
     pub name: String,
+    /// The engine's own id and where it keeps its data, which no two engines have in common; empty where it tells neither.
+    #[serde(skip)]
+    pub id: String,
     pub version: String,
     /// The version spoken, e.g. `1.41`.
     pub api_version: String,

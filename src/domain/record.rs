@@ -17,6 +17,7 @@ pub use summary::{Standing, Summary, begun, expired, left_open, meant};
 
 use super::clean::clean;
 use super::event::{EventKind, OpEvent, Planned, VERSION, millisecond_utc};
+use super::fleet::EngineInfo;
 use super::ids::{InstanceName, OpId};
 use super::plan::{Action, StepId};
 use jiff::Timestamp;
@@ -58,7 +59,26 @@ pub struct Header {
 pub struct Engine {
     pub host: String,
     pub name: String,
+    /// As [`EngineInfo`] has it; empty in old records.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub id: String,
     pub version: String,
+}
+
+impl Engine {
+    /// Who that is.
+    pub fn of(info: &EngineInfo) -> Self {
+        let EngineInfo { host, name, id, version, .. } = info.clone();
+        Self { host, name, id, version }
+    }
+
+    /// The same one, whatever way it was reached: two that have ids of their own are two; else the machine's name tells, else
+    /// the address.
+    pub fn is(&self, other: &Self) -> bool {
+        let same = |a: &str, b: &str| (!a.is_empty() && !b.is_empty()).then_some(a == b);
+        same(&self.id, &other.id) != Some(false)
+            && same(&self.name, &other.name).unwrap_or_else(|| self.host == other.host)
+    }
 }
 
 /// A step that cannot be taken back is about to begin. On disk before it does.

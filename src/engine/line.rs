@@ -131,9 +131,9 @@ pub enum Said {
     Theme {
         name: Option<String>,
     },
-    /// Another engine.
+    /// Other engines, by their contexts.
     Context {
-        name: String,
+        names: Vec<String>,
     },
     Filter {
         text: String,

@@ -118,7 +118,7 @@ fn header(engine: &EngineInfo, plan: &Plan) -> Header {
     let options = Options { probe, ..plan.options.clone() };
     Header {
         pitstop: env!("CARGO_PKG_VERSION").into(),
-        engine: Engine { host: engine.host.clone(), name: engine.name.clone(), version: engine.version.clone() },
+        engine: Engine::of(engine),
         by: who::am_i(),
         pid: std::process::id(),
         resumes: plan.resumes.clone(),

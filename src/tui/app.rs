@@ -10,9 +10,11 @@
 mod ending;
 mod lent;
 
-use super::bridge::{Bridge, Inboxes, Operate, Reach};
+use super::bridge::{Bridge, Inboxes, Operate};
+use super::engine::{self, Engine, EngineId, Engines};
 use super::keymap::Keymap;
 use super::keys::Keys;
+use super::link::Reach;
 use super::look::{self, Wanted};
 use super::message::{Command, Msg};
 use super::model::{Dialog, Model};
@@ -25,7 +27,7 @@ use super::{columns, fault, outlet, own_log, view};
 use crate::config;
 use crate::config::kept::Kept;
 use crate::config::settings::{Notify, OnHangup};
-use crate::domain::fleet::FleetState;
+use crate::domain::clean::clean;
 use crate::domain::ids::ImageRef;
 use crate::domain::options::Options;
 use crate::engine::line::Grammar;
@@ -52,7 +54,8 @@ const LONG: Duration = Duration::from_secs(10);
 /// What the console is started with.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub location: Location,
+    /// The engines that are shown: at least one.
+    pub locations: Vec<Location>,
     pub sandbox_image: Option<ImageRef>,
     pub look: Wanted,
     /// The user's own themes, by name and text.
@@ -121,14 +124,17 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         settings.demo.as_ref().map_or((Vec::new(), None), |demo| (demo.files.clone(), demo.tour.as_ref()));
     let operate = (!settings.read_only).then_some(Operator::of as Operate);
     let reach = Reach {
-        location: settings.location,
         sandbox_image: settings.sandbox_image,
         records: settings.records,
         trust_commands: settings.trust_commands,
         kept: settings.kept.clone(),
     };
+    let engines = (0..).zip(&settings.locations);
+    let engines =
+        Engines::of(engines.map(|(id, location)| Engine::new(EngineId(id), clean(&engine::called(location)))));
     // The engine answers while everything else is made ready.
-    let (bridge, Inboxes { inbox, lines }) = Bridge::start(reach, operate, files, settings.grammar.read.clone());
+    let (bridge, Inboxes { inbox, lines }) =
+        Bridge::start(settings.locations, reach, operate, files, settings.grammar.read.clone());
     let look = look::of(&settings.look, env).map_err(StartError)?;
     let keys = settings.keymap.as_ref().map(|(name, text)| Keymap::parse(name, text)).transpose();
     let (keys, wrong) = keys.map_or_else(|wrong| (None, wrong), |keys| (keys, Vec::new()));
@@ -150,6 +156,7 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
             hint: Some("until that is right, the built-in keys are; `pitstop keys check` says the same".to_owned()),
         });
     }
+    model.engines = engines.unwrap_or_default();
     model.colourless = !look::is_coloured(&settings.look, env);
     model.themes = settings.themes;
     model.zone = jiff::tz::TimeZone::system();
@@ -222,7 +229,7 @@ impl Console {
                 }
                 (drawn, dirty) = (clock::instant(), None);
                 #[cfg(debug_assertions)]
-                if matches!(self.model.state, FleetState::Live(_)) {
+                if self.model.here().is_live() {
                     fault::rehearse();
                 }
             }
@@ -255,14 +262,15 @@ impl Console {
                 msg = self.inbox.recv() => {
                     self.clock();
                     let Some(msg) = msg else { return Why::Asked };
-                    let waiting = self.model.fleet().is_none();
+                    let known = |model: &Model| model.engines.iter().filter(|engine| engine.fleet().is_some()).count();
+                    let before = known(&self.model);
                     self.take(msg);
                     for _ in 0..AT_ONCE {
                         let Ok(msg) = self.inbox.try_recv() else { break };
                         self.take(msg);
                     }
                     // The first list is what somebody sits there for.
-                    let first = waiting && self.model.fleet().is_some();
+                    let first = known(&self.model) > before;
                     soon(&mut dirty, if first { Duration::ZERO } else { FRAME });
                 }
                 Some(msg) = self.lines.recv() => {
@@ -285,8 +293,8 @@ impl Console {
                             return why;
                         }
                     }
-                    Command::Shell { container, name } => {
-                        if let Some(why) = self.shell(&container, name).await {
+                    Command::Shell { engine, container, name } => {
+                        if let Some(why) = self.shell(engine, &container, name).await {
                             return why;
                         }
                     }
@@ -314,21 +322,21 @@ impl Console {
 
     fn tick(&self) -> Duration {
         let [fast, slow, idle] = TICKS;
-        match self.model.state {
-            _ if self.model.replay.as_ref().is_some_and(Replay::is_playing) => FRAME,
-            _ if self.model.running() > 0 || self.model.replay.as_ref().is_some_and(Replay::follows) => fast,
-            _ if self.model.replay.as_ref().is_some_and(|replay| replay.summary.running) => slow,
-            FleetState::Stale { .. } => slow,
+        match () {
+            () if self.model.replay.as_ref().is_some_and(Replay::is_playing) => FRAME,
+            () if self.model.running() > 0 || self.model.replay.as_ref().is_some_and(Replay::follows) => fast,
+            () if self.model.replay.as_ref().is_some_and(|replay| replay.summary.running) => slow,
+            () if self.model.engines.iter().any(Engine::is_stale) => slow,
             // Other consoles may begin or end something there.
-            _ if self.model.screen == super::model::Screen::History => slow,
-            _ => idle,
+            () if self.model.screen == super::model::Screen::History => slow,
+            () => idle,
         }
     }
 
     fn frame(&mut self) -> io::Result<()> {
         let model = &self.model;
         self.screen.draw(|frame| view::draw(model, frame))?;
-        self.bridge.look_at(view::watched(&self.model));
+        self.bridge.look_at(&view::watched(&self.model));
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Pure: what is in a directory comes in, what is offered goes out.
 
+use super::engine::EngineId;
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::AppId;
 use crate::domain::project::ProjectSpec;
@@ -9,6 +10,8 @@ use crate::domain::project::ProjectSpec;
 /// The services of a file, to choose from.
 #[derive(Clone, Debug)]
 pub struct Services {
+    /// Where they are going to be.
+    pub engine: EngineId,
     pub project: Box<ProjectSpec>,
     pub rows: Vec<Service>,
     pub cursor: usize,
@@ -36,7 +39,7 @@ pub type Chosen = (Vec<String>, Vec<(String, u32)>);
 
 impl Services {
     /// All of the project's, all marked.
-    pub fn new(project: Box<ProjectSpec>, fleet: Option<&Fleet>) -> Self {
+    pub fn new(engine: EngineId, project: Box<ProjectSpec>, fleet: Option<&Fleet>) -> Self {
         let there = |name: &str| {
             let id = AppId::new(&*project.name, name);
             let apps = fleet.into_iter().flat_map(|fleet| &fleet.apps).filter(|app| app.id == id);
@@ -52,7 +55,7 @@ impl Services {
             after: entry.depends_on.iter().map(|one| one.app.clone()).collect(),
         };
         let rows = project.apps.iter().map(row).collect();
-        Self { rows, project, cursor: 0, wrong: None }
+        Self { engine, rows, project, cursor: 0, wrong: None }
     }
 
     /// Marks the one under the cursor, or takes its mark away, and moves on.
@@ -163,7 +166,7 @@ mod tests {
         for (name, replicas) in [("web", 2), ("db", 1)] {
             project.apps.insert(name.into(), AppEntry { replicas, ..AppEntry::default() });
         }
-        let mut services = Services::new(Box::new(project), None);
+        let mut services = Services::new(EngineId::default(), Box::new(project), None);
         assert_eq!(services.chosen(), Ok((vec![], vec![])));
         services.scale(true);
         assert_eq!(services.chosen(), Ok((vec![], vec![("web".to_owned(), 3)])));

@@ -11,11 +11,12 @@ type Misfit = (u8, usize, usize);
 
 /// Rows whose names fit, the best first; all of them where nothing is typed.
 pub fn fitting(model: &Model, typed: &str) -> Vec<RowId> {
-    let Some(fleet) = model.fleet() else { return Vec::new() };
     let filter = Filter::read(&model.list.shown.filter);
     let wide = model.is_wide();
-    let rows = fleet.apps.iter().filter(|app| filter.is_empty() || filter.passes_app(app)).flat_map(|app| {
-        let key = AppKey::of(app);
+    let apps = model.engines.iter().filter_map(|engine| Some((engine, engine.fleet()?)));
+    let apps = apps.flat_map(|(engine, fleet)| fleet.apps.iter().map(move |app| (engine, app)));
+    let rows = apps.filter(|(_, app)| filter.is_empty() || filter.passes_app(app)).flat_map(|(engine, app)| {
+        let key = AppKey::of(engine, app);
         let several = if wide || app.instances.len() > 1 { &app.instances[..] } else { &[] };
         let instances = several.iter().filter(|one| filter.is_empty() || filter.passes(app, one));
         let of = key.clone();

@@ -3,9 +3,10 @@
 //! Pure. Which containers write is taken from the fleet, so that a log goes on in what replaces them. Lines keep their
 //! number for as long as they are kept: a view that is held stands still whatever comes.
 
+use super::engine::{EngineId, Engines};
 use super::pattern::Pattern;
-use super::rows::{self, RowId};
-use crate::domain::fleet::{Fleet, Instance};
+use super::rows::RowId;
+use crate::domain::fleet::Instance;
 use crate::domain::ids::{ContainerId, InstanceName};
 use crate::domain::painted::Paint;
 use crate::engine::LogLine;
@@ -39,6 +40,7 @@ pub struct Entry {
 /// A container whose log is read.
 #[derive(Clone, Debug)]
 pub struct Source {
+    pub engine: EngineId,
     pub name: InstanceName,
     pub container: ContainerId,
     /// Its stream has ended.
@@ -53,6 +55,7 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     pub source: usize,
+    pub engine: EngineId,
     pub container: ContainerId,
     pub tail: Option<u32>,
     pub since: Option<Timestamp>,
@@ -98,12 +101,12 @@ impl LogView {
         self.sources.iter().any(|source| Some(&source.name) != first)
     }
 
-    /// Compares with the fleet: what is to be read that is not being read.
-    pub fn settle(&mut self, fleet: &Fleet, now: Duration) -> Vec<Wanted> {
+    /// Compares with the fleets: what is to be read that is not being read.
+    pub fn settle(&mut self, engines: &Engines, now: Duration) -> Vec<Wanted> {
         let mut wanted = Vec::new();
-        for instance in instances(fleet, &self.targets) {
+        for (engine, instance) in instances(engines, &self.targets) {
             let Some(app) = &instance.app else { continue };
-            let known = self.sources.iter().position(|source| source.container == app.id);
+            let known = self.sources.iter().position(|source| source.engine == engine && source.container == app.id);
             match known {
                 Some(at) if !self.sources[at].ended => {}
                 Some(at) if !app.is_running() || now < self.sources[at].asked + AGAIN => {}
@@ -114,11 +117,15 @@ impl LogView {
                     wanted.push(self.wanted(at, since));
                 }
                 None => {
-                    let before = self.sources.iter().rev().find(|source| source.name == instance.name);
+                    let before = self
+                        .sources
+                        .iter()
+                        .rev()
+                        .find(|source| source.engine == engine && source.name == instance.name);
                     let last = before.and_then(|source| source.last);
                     let replaces = before.is_some();
                     let (name, container) = (instance.name.clone(), app.id.clone());
-                    self.sources.push(Source { name, container, ended: false, asked: now, last: None });
+                    self.sources.push(Source { engine, name, container, ended: false, asked: now, last: None });
                     let at = self.sources.len() - 1;
                     if replaces {
                         let revision = instance.revision().map_or_else(String::new, |n| format!(", revision {n}"));
@@ -136,7 +143,8 @@ impl LogView {
 
     fn wanted(&self, source: usize, since: Option<Timestamp>) -> Wanted {
         let tail = since.is_none().then_some(TAIL);
-        Wanted { source, container: self.sources[source].container.clone(), tail, since }
+        let Source { engine, container, .. } = &self.sources[source];
+        Wanted { source, engine: *engine, container: container.clone(), tail, since }
     }
 
     /// Takes lines in, each at the place of its time.
@@ -355,17 +363,17 @@ fn source_since(source: &Source) -> Option<Timestamp> {
 }
 
 /// The instances that rows mean.
-fn instances<'a>(fleet: &'a Fleet, targets: &[RowId]) -> Vec<&'a Instance> {
-    let mut out: Vec<&Instance> = Vec::new();
+fn instances<'a>(engines: &'a Engines, targets: &[RowId]) -> Vec<(EngineId, &'a Instance)> {
+    let mut out: Vec<(EngineId, &Instance)> = Vec::new();
     for target in targets {
-        let Some(app) = target.app().and_then(|key| rows::app(fleet, key)) else { continue };
+        let Some((engine, app)) = target.app().and_then(|key| engines.app(key)) else { continue };
         let wanted = |instance: &&Instance| match target {
             RowId::Instance(_, name) => instance.name == *name,
             _ => true,
         };
         for instance in app.instances.iter().filter(wanted) {
-            if !out.iter().any(|other| other.name == instance.name) {
-                out.push(instance);
+            if !out.iter().any(|(other, one)| *other == engine.id && one.name == instance.name) {
+                out.push((engine.id, instance));
             }
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Told together, so that the screen is drawn for all of them at once and not for each.
 
-use super::message::Msg;
+use super::engine::EngineId;
+use super::message::{Msg, News};
 use super::rows::Loads;
 use crate::domain::ids::ContainerId;
 use crate::engine::Session;
@@ -18,9 +19,10 @@ const REST: Duration = Duration::from_millis(300);
 /// Between two tellings.
 const EVERY: Duration = Duration::from_millis(1700);
 
-/// The streams that are open. Dropping it closes them.
-#[derive(Default)]
+/// The streams of one engine that are open. Dropping it closes them.
 pub struct Looks {
+    engine: EngineId,
+    tell: mpsc::Sender<Msg>,
     streams: BTreeMap<ContainerId, JoinHandle<()>>,
     seen: Arc<Mutex<Loads>>,
     news: Arc<Notify>,
@@ -28,8 +30,13 @@ pub struct Looks {
 }
 
 impl Looks {
+    /// None yet.
+    pub fn new(engine: EngineId, tell: mpsc::Sender<Msg>) -> Self {
+        Self { engine, tell, streams: BTreeMap::new(), seen: Arc::default(), news: Arc::default(), teller: None }
+    }
+
     /// Looks at these and at no others.
-    pub fn at(&mut self, session: &Session, containers: Vec<ContainerId>, tell: &mpsc::Sender<Msg>) {
+    pub fn at(&mut self, session: &Session, containers: Vec<ContainerId>) {
         self.streams.retain(|id, stream| {
             let wanted = containers.contains(id);
             if !wanted {
@@ -62,14 +69,14 @@ impl Looks {
             });
         }
         if self.teller.is_none() {
-            let (seen, news, tell) = (self.seen.clone(), self.news.clone(), tell.clone());
+            let (seen, news, tell, engine) = (self.seen.clone(), self.news.clone(), self.tell.clone(), self.engine);
             self.teller = Some(tokio::spawn(async move {
                 loop {
                     news.notified().await;
                     // Streams that begin together are told together.
                     tokio::time::sleep(REST).await;
                     let loads = lock(&seen).clone();
-                    if tell.send(Msg::Loads(loads)).await.is_err() {
+                    if tell.send(Msg::Engine(engine, News::Loads(loads))).await.is_err() {
                         return;
                     }
                     tokio::time::sleep(EVERY).await;

@@ -1,5 +1,6 @@
 //! What reaches the console, and what it asks to be done.
 
+use super::engine::{Engine, EngineId};
 use super::instance::Seen;
 use super::logs::Wanted;
 use super::rows::Loads;
@@ -35,13 +36,8 @@ pub enum Msg {
         wall: Timestamp,
         now: Duration,
     },
-    Fleet(FleetState),
-    /// What the load balancers show of the instances.
-    Traffic(TrafficSeen),
-    /// What the containers take that are looked at.
-    Loads(Loads),
-    /// Operations that were left half-done, the oldest first.
-    LeftOpen(Vec<Summary>),
+    /// What is new of that engine.
+    Engine(EngineId, News),
     /// The answer to [`Command::History`], and to [`Command::HistoryIfChanged`] where it has: all records, or why there is no list.
     History(Result<Vec<Listed>, String>),
     /// The answer to [`Command::Record`]: what was read, and whether a console is writing it.
@@ -65,15 +61,15 @@ pub enum Msg {
         title: String,
         lines: Vec<(String, Role)>,
     },
-    /// The answer to [`Command::Context`]: its name, or why not.
-    Switched(Result<String, String>),
+    /// The answer to [`Command::Engines`]: those that are shown from now on, or why not.
+    Switched(Result<Vec<Engine>, String>),
     /// The answer to [`Command::Plan`] with that ticket.
     Planned {
         ticket: u64,
         answer: Result<Plan, Refusal>,
     },
-    /// An operation was started from here.
-    Began(OpId),
+    /// An operation was started from here, on that engine.
+    Began(EngineId, OpId),
     /// That one was not.
     NotBegun(Refusal),
     Op(OpEvent),
@@ -111,6 +107,18 @@ pub enum Msg {
     Saved(Result<String, String>),
 }
 
+/// What an engine has to say.
+#[derive(Debug)]
+pub enum News {
+    Fleet(FleetState),
+    /// What the load balancers show of the instances.
+    Traffic(TrafficSeen),
+    /// What the containers take that are looked at.
+    Loads(Loads),
+    /// Operations that were left half-done, the oldest first.
+    LeftOpen(Vec<Summary>),
+}
+
 /// No, why, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -129,17 +137,23 @@ pub enum Command {
     Suspend,
     /// Give the terminal to a shell in that container.
     Shell {
+        engine: EngineId,
         container: ContainerId,
         name: String,
     },
-    /// List the engine's containers again.
+    /// List all engines' containers again.
     Resync,
     Plan {
         ticket: u64,
+        engine: EngineId,
         request: Box<Request>,
     },
-    /// The plan, and the request it was made for.
-    Run(Box<Plan>, Box<Request>),
+    /// Run a plan that was made there for that request.
+    Run {
+        engine: EngineId,
+        plan: Box<Plan>,
+        request: Box<Request>,
+    },
     /// Read all records.
     History,
     /// Read all records if there are others than these, or one of those that were being written is no more.
@@ -164,12 +178,12 @@ pub enum Command {
         op: Option<String>,
         order: Order,
     },
-    /// Is all well with this engine?
-    Doctor,
+    /// Is all well with that engine?
+    Doctor(EngineId),
     /// Which Docker contexts there are.
     Contexts,
-    /// Go to another engine.
-    Context(String),
+    /// Show the engines of these Docker contexts, and no others.
+    Engines(Vec<String>),
     /// Read a Compose file.
     Load {
         path: String,
@@ -180,6 +194,7 @@ pub enum Command {
     /// Ask the engine for all it says of these: app container and sandbox, as far as they are there.
     Inspect {
         ticket: u64,
+        engine: EngineId,
         app: Option<ContainerId>,
         sandbox: Option<ContainerId>,
     },

@@ -6,6 +6,7 @@
 use super::columns::Columns;
 use super::copy;
 use super::creating::Services;
+use super::engine::{Engine, EngineId, Engines};
 use super::glyphs::Glyphs;
 use super::history::History;
 use super::input::Line;
@@ -17,12 +18,10 @@ use super::operation::OpView;
 use super::own_log::OwnLog;
 use super::prompt::Prompt;
 use super::replay::Replay;
-use super::rows::{self, AppKey, Loads, Row, RowId, Shown};
-use super::text;
+use super::rows::{self, AppKey, Row, RowId, Shown};
 use super::theme::{BUILT_IN, Role, Theme};
 use super::typing::Typing;
-use crate::domain::balancer::TrafficSeen;
-use crate::domain::fleet::{App, Fleet, FleetState, Instance};
+use crate::domain::fleet::{App, Fleet, Instance};
 use crate::domain::ids::OpId;
 use crate::domain::options::Options;
 use crate::domain::plan::{Kind, Plan};
@@ -61,17 +60,9 @@ pub struct Model {
     pub zone: jiff::tz::TimeZone,
     /// Since the console began, from the monotonic clock.
     pub now: Duration,
-    pub state: FleetState,
-    /// The console's time when that came.
-    pub heard: Duration,
-    /// What the load balancers show of the instances.
-    pub traffic: TrafficSeen,
-    /// What containers on screen take of the machine.
-    pub loads: Loads,
+    pub engines: Engines,
     pub screen: Screen,
     pub list: List,
-    /// Operations that were left half-done before this console, or by it; the oldest first.
-    pub left_open: Vec<Summary>,
     /// Operations of this console, oldest first.
     pub operations: Vec<OpView>,
     /// Operations asked for that have not answered yet: they wait for their lock.
@@ -181,7 +172,7 @@ pub enum Dialog {
     /// One line is asked for.
     Ask(Ask),
     /// The engine is being read.
-    Planning { what: String, request: Box<Request> },
+    Planning { what: String, engine: EngineId, request: Box<Request> },
     /// A plan to say yes or no to.
     Confirm(Box<Confirm>),
     /// One for each of several apps.
@@ -230,26 +221,27 @@ pub struct Ask {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
     Image {
-        app: String,
+        app: AppKey,
     },
     Replicas {
-        app: String,
+        app: AppKey,
         now: usize,
     },
     /// An image for several apps, or `:tag` for the tag of each one's own.
     Images {
-        apps: Vec<String>,
+        apps: Vec<AppKey>,
     },
     /// A number of instances for several apps.
     Counts {
-        apps: Vec<String>,
+        apps: Vec<AppKey>,
     },
-    File,
+    /// Which Compose file, for that engine.
+    File(EngineId),
     /// Into which file.
     Export,
     /// Remove the app: empty for "keep its volumes", or its name for "with its volumes".
     Remove {
-        apps: Vec<String>,
+        apps: Vec<AppKey>,
     },
 }
 
@@ -269,6 +261,7 @@ pub struct Bulk {
 /// One of them.
 #[derive(Clone, Debug)]
 pub struct Item {
+    pub engine: EngineId,
     pub request: Box<Request>,
     pub ticket: u64,
     /// `None` until it has come.
@@ -288,6 +281,7 @@ impl Bulk {
 /// A plan before it runs.
 #[derive(Clone, Debug)]
 pub struct Confirm {
+    pub engine: EngineId,
     pub request: Box<Request>,
     pub plan: Plan,
     /// What has to be typed; `None`: Enter is enough.
@@ -342,13 +336,9 @@ impl Model {
             wall: Timestamp::UNIX_EPOCH,
             zone: jiff::tz::TimeZone::UTC,
             now: Duration::ZERO,
-            state: FleetState::Loading,
-            heard: Duration::ZERO,
-            traffic: TrafficSeen::new(),
-            loads: Loads::new(),
+            engines: Engines::default(),
             screen: Screen::Fleet,
             list: List::default(),
-            left_open: Vec::new(),
             operations: Vec::new(),
             beginning: 0,
             together: 0,
@@ -377,34 +367,32 @@ impl Model {
         }
     }
 
-    /// The last fleet known, live or stale.
-    pub fn fleet(&self) -> Option<&Fleet> {
-        self.state.fleet()
-    }
-
-    /// People depend on what runs on this engine: the settings name its context or its host.
-    pub fn is_production(&self) -> bool {
-        let Some(fleet) = self.fleet() else { return false };
-        let is_named = |pattern: &String| {
-            let fits = |name: &str| match pattern.strip_suffix('*') {
-                Some(start) => name.starts_with(start),
-                None => name == pattern,
-            };
-            fits(&fleet.engine.host) || fleet.engine.context.as_deref().is_some_and(fits)
+    /// The engine that keys are about: that of the instance or the operation on screen, else that of the row under the cursor.
+    pub fn here(&self) -> &Engine {
+        let of_row = || Some(self.list.cursor.as_ref()?.engine());
+        let id = match &self.screen {
+            Screen::Instance(key, _) => Some(key.engine),
+            Screen::Operation(_) => self.operation().and_then(|op| op.engine).or_else(of_row),
+            Screen::Logs => self.logs.as_ref().and_then(|log| Some(log.targets.first()?.engine())).or_else(of_row),
+            _ => of_row(),
         };
-        self.production.iter().any(is_named)
+        id.and_then(|id| self.engines.get(id)).unwrap_or(self.engines.first())
     }
 
-    pub fn is_stale(&self) -> bool {
-        matches!(self.state, FleetState::Stale { .. })
+    /// The last fleet known of the engine here, live or stale.
+    pub fn fleet(&self) -> Option<&Fleet> {
+        self.here().fleet()
     }
 
-    /// The engine is lost: when it is tried again, in words.
-    pub fn next_try(&self) -> Option<String> {
-        let FleetState::Stale { retry_in, .. } = &self.state else { return None };
-        let left = retry_in.saturating_sub(self.now.saturating_sub(self.heard));
-        let seconds = crate::domain::duration::millis(left).div_ceil(1000);
-        Some(if seconds == 0 { "trying now".to_owned() } else { format!("next try in {}", text::seconds(seconds)) })
+    /// People depend on what runs on that engine: the settings name its context or its host.
+    pub fn is_production(&self, engine: EngineId) -> bool {
+        self.engines.get(engine).is_some_and(|engine| engine.is_named(&self.production))
+    }
+
+    /// ` on ops1`, where more than one engine could be meant.
+    pub fn on(&self, engine: EngineId) -> String {
+        let named = self.engines.get(engine).filter(|_| self.engines.are_several());
+        named.map_or_else(String::new, |engine| format!(" on {}", engine.place()))
     }
 
     /// Apps and instances side by side.
@@ -414,23 +402,22 @@ impl Model {
 
     /// The rows that the cursor moves among: a tree, or one of the two panes.
     pub fn rows(&self) -> Vec<Row<'_>> {
-        let Some(fleet) = self.fleet() else { return Vec::new() };
         if self.is_wide()
             && let Some(RowId::Instance(key, _)) = &self.list.cursor
         {
-            return rows::app(fleet, key).map_or_else(Vec::new, |app| {
-                rows::instances(app, &self.list.shown, &self.loads)
+            return self.engines.app(key).map_or_else(Vec::new, |(engine, app)| {
+                rows::instances(app, &self.list.shown, &engine.loads)
                     .into_iter()
-                    .map(|instance| Row::Instance(app, instance))
+                    .map(|instance| Row::Instance(engine, app, instance))
                     .collect()
             });
         }
-        rows::rows(fleet, &self.list.shown, &self.loads, !self.is_wide())
+        rows::rows(&self.engines, &self.list.shown, !self.is_wide())
     }
 
     /// The app the cursor is on or in.
     pub fn app(&self) -> Option<&App> {
-        rows::app(self.fleet()?, self.list.cursor.as_ref()?.app()?)
+        self.engines.app(self.list.cursor.as_ref()?.app()?).map(|(_, app)| app)
     }
 
     /// The instance the cursor is on; the only one, when it is on an app of one.
@@ -443,10 +430,10 @@ impl Model {
         Some((app, instance))
     }
 
-    /// What was left half-done on the app the cursor is on, else the oldest that was.
+    /// What was left half-done on the app the cursor is on, else the oldest on its engine that was.
     pub fn left(&self) -> Option<&Summary> {
-        let here = self.app().map(|app| app.id.to_string());
-        self.left_open.iter().find(|one| here.as_ref() == Some(&one.app)).or(self.left_open.first())
+        let (here, left) = (self.app().map(|app| app.id.to_string()), &self.here().left_open);
+        left.iter().find(|one| here.as_ref() == Some(&one.app)).or(left.first())
     }
 
     /// Where keys are pressed.
@@ -477,13 +464,12 @@ impl Model {
         self.beginning + self.operations.iter().filter(|op| op.is_running()).count()
     }
 
-    /// The fleet's figures: apps, instances, ready ones.
+    /// Figures of all fleets: apps, instances, ready ones; `None` until one is known.
     pub fn counts(&self) -> Option<(usize, usize, usize)> {
-        let fleet = self.fleet()?;
-        Some((
-            fleet.apps.len(),
-            fleet.apps.iter().map(|app| app.instances.len()).sum(),
-            fleet.apps.iter().map(App::ready).sum(),
-        ))
+        let mut fleets = self.engines.iter().filter_map(Engine::fleet).peekable();
+        fleets.peek()?;
+        Some(fleets.flat_map(|fleet| &fleet.apps).fold((0, 0, 0), |(apps, instances, ready), app| {
+            (apps + 1, instances + app.instances.len(), ready + app.ready())
+        }))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Counts and judges nothing: that is [`Progress`]'s. Adds only the time that has passed since the last event.
 
+use super::engine::EngineId;
 use super::words::{self, Word};
 use crate::domain::duration::{human, millis};
 use crate::domain::event::{OpEvent, Outcome};
@@ -15,6 +16,10 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct OpView {
     pub id: OpId,
+    /// Where it was begun from here; `None` for one that is only read of.
+    pub engine: Option<EngineId>,
+    /// ` on ops1`, where another engine could be meant.
+    pub on: String,
     pub progress: Progress,
     /// The console's time when its last event came.
     heard: Duration,
@@ -49,9 +54,11 @@ impl OpView {
         if verdict == Verdict::Kept && self.progress.is_new(instance) { Word { word: "new", ..word } } else { word }
     }
 
-    pub fn new(id: OpId, now: Duration) -> Self {
+    pub fn new(id: OpId, engine: Option<EngineId>, now: Duration) -> Self {
         Self {
             id,
+            engine,
+            on: String::new(),
             progress: Progress::default(),
             heard: now,
             view: View::Instances,
@@ -113,10 +120,10 @@ impl OpView {
         }
     }
 
-    /// `deploy shop/web`.
+    /// `deploy shop/web`, and where.
     pub fn title(&self) -> String {
         let planned = self.progress.planned.as_ref();
-        planned.map_or_else(|| self.id.to_string(), |planned| format!("{} {}", planned.kind, planned.app))
+        planned.map_or_else(|| self.id.to_string(), |planned| format!("{} {}{}", planned.kind, planned.app, self.on))
     }
 
     /// Rows by instance: first the steps of none, where there are such.

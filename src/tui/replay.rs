@@ -57,7 +57,7 @@ impl Replay {
     pub fn new(mut record: Record, running: bool) -> Self {
         let length = ordered(&mut record);
         let summary = record.summary(running);
-        let shown = OpView::new(record.op.clone(), Duration::ZERO);
+        let shown = OpView::new(record.op.clone(), None, Duration::ZERO);
         let mut replay = Self {
             record,
             summary,
@@ -156,7 +156,7 @@ impl Replay {
         if at < self.at || self.taken == 0 {
             let old = &self.shown;
             let (view, selected, moved): (View, _, _) = (old.view, old.selected, old.moved);
-            self.shown = OpView::new(self.record.op.clone(), Duration::ZERO);
+            self.shown = OpView::new(self.record.op.clone(), None, Duration::ZERO);
             (self.shown.view, self.shown.selected, self.shown.moved) = (view, selected, moved);
             self.taken = 0;
         }

@@ -2,17 +2,19 @@
 //!
 //! Pure. A row is named by a [`RowId`], which survives updates of the fleet.
 
+use super::engine::{Engine, EngineId, Engines};
 use super::filter::Filter;
 use super::words;
-use crate::domain::fleet::{App, Fleet, Instance};
+use crate::domain::fleet::{App, Instance};
 use crate::domain::ids::{AppId, ContainerId, InstanceName};
 use crate::domain::load::Load;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-/// An app's identity on screen; a managed and an unmanaged app may share a name.
+/// An app's identity on screen: apps of two engines may share a name, and so may a managed and an unmanaged one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AppKey {
+    pub engine: EngineId,
     pub managed: bool,
     pub id: AppId,
 }
@@ -23,7 +25,9 @@ pub enum RowId {
     App(AppKey),
     Instance(AppKey, InstanceName),
     /// The heading of a project's apps, or of all that pitstop has not made.
-    Group(String),
+    Group(EngineId, String),
+    /// The heading of an engine, where there are several.
+    Engine(EngineId),
 }
 
 /// The group of what pitstop has not made.
@@ -32,10 +36,11 @@ pub const UNMANAGED: &str = "unmanaged";
 /// One row with what it shows.
 #[derive(Clone, Copy, Debug)]
 pub enum Row<'a> {
-    App(&'a App),
-    Instance(&'a App, &'a Instance),
+    App(&'a Engine, &'a App),
+    Instance(&'a Engine, &'a App, &'a Instance),
     /// With the number of apps below it.
-    Group(&'a str, usize),
+    Group(&'a Engine, &'a str, usize),
+    Engine(&'a Engine),
 }
 
 /// By which column rows are sorted.
@@ -170,17 +175,18 @@ impl Sort {
 }
 
 impl AppKey {
-    pub fn of(app: &App) -> Self {
-        Self { managed: app.managed, id: app.id.clone() }
+    pub fn of(engine: &Engine, app: &App) -> Self {
+        Self { engine: engine.id, managed: app.managed, id: app.id.clone() }
     }
 }
 
 impl Row<'_> {
     pub fn id(&self) -> RowId {
         match self {
-            Self::App(app) => RowId::App(AppKey::of(app)),
-            Self::Instance(app, instance) => RowId::Instance(AppKey::of(app), instance.name.clone()),
-            Self::Group(name, _) => RowId::Group((*name).to_owned()),
+            Self::App(engine, app) => RowId::App(AppKey::of(engine, app)),
+            Self::Instance(engine, app, instance) => RowId::Instance(AppKey::of(engine, app), instance.name.clone()),
+            Self::Group(engine, name, _) => RowId::Group(engine.id, (*name).to_owned()),
+            Self::Engine(engine) => RowId::Engine(engine.id),
         }
     }
 }
@@ -190,8 +196,21 @@ impl RowId {
     pub fn app(&self) -> Option<&AppKey> {
         match self {
             Self::App(key) | Self::Instance(key, _) => Some(key),
-            Self::Group(_) => None,
+            Self::Group(..) | Self::Engine(_) => None,
         }
+    }
+
+    /// The engine it is of.
+    pub fn engine(&self) -> EngineId {
+        match self {
+            Self::App(key) | Self::Instance(key, _) => key.engine,
+            Self::Group(engine, _) | Self::Engine(engine) => *engine,
+        }
+    }
+
+    /// A heading: nothing that could be acted on.
+    pub fn is_heading(&self) -> bool {
+        matches!(self, Self::Group(..) | Self::Engine(_))
     }
 
     /// What a request calls it.
@@ -199,7 +218,7 @@ impl RowId {
         match self {
             Self::App(key) => Some(key.id.to_string()),
             Self::Instance(_, name) => Some(name.0.clone()),
-            Self::Group(_) => None,
+            Self::Group(..) | Self::Engine(_) => None,
         }
     }
 }
@@ -214,9 +233,23 @@ pub fn group<'a>(app: &'a App, shown: &Shown) -> Option<&'a str> {
     }
 }
 
-/// Rows of the list; with `tree`, apps of several instances are followed by those.
-pub fn rows<'a>(fleet: &'a Fleet, shown: &Shown, loads: &Loads, tree: bool) -> Vec<Row<'a>> {
+/// Rows of the list, engine by engine; with `tree`, apps of several instances are followed by those.
+pub fn rows<'a>(engines: &'a Engines, shown: &Shown, tree: bool) -> Vec<Row<'a>> {
     let filter = Filter::read(&shown.filter);
+    let mut out = Vec::new();
+    for engine in engines.iter() {
+        if engines.are_several() {
+            out.push(Row::Engine(engine));
+        }
+        if !shown.folded.contains(&RowId::Engine(engine.id)) {
+            of_engine(engine, shown, &filter, tree, &mut out);
+        }
+    }
+    out
+}
+
+fn of_engine<'a>(engine: &'a Engine, shown: &Shown, filter: &Filter, tree: bool, out: &mut Vec<Row<'a>>) {
+    let (Some(fleet), loads) = (engine.fleet(), &engine.loads) else { return };
     let mut apps: Vec<&App> = fleet.apps.iter().filter(|app| filter.is_empty() || filter.passes_app(app)).collect();
     if shown.sort != Sort::Name {
         apps.sort_by_cached_key(|app| shown.sort.key(app, &app.instances.iter().collect::<Vec<_>>(), loads));
@@ -235,24 +268,24 @@ pub fn rows<'a>(fleet: &'a Fleet, shown: &Shown, loads: &Loads, tree: bool) -> V
     for group in apps.iter().filter_map(|app| group(app, shown)) {
         *sizes.entry(group).or_default() += 1;
     }
-    let (mut out, mut current) = (Vec::new(), None);
+    let mut current = None;
     for app in apps {
         let group = group(app, shown).filter(|_| grouped);
         if let Some(group) = group {
             if current != Some(group) {
-                out.push(Row::Group(group, sizes.get(group).copied().unwrap_or(0)));
+                out.push(Row::Group(engine, group, sizes.get(group).copied().unwrap_or(0)));
                 current = Some(group);
             }
-            if shown.folded.contains(&RowId::Group(group.to_owned())) {
+            if shown.folded.contains(&RowId::Group(engine.id, group.to_owned())) {
                 continue;
             }
         }
-        out.push(Row::App(app));
-        if tree && app.instances.len() > 1 && !shown.folded.contains(&RowId::App(AppKey::of(app))) {
-            out.extend(sorted(app, &filter, shown, loads).into_iter().map(|instance| Row::Instance(app, instance)));
+        out.push(Row::App(engine, app));
+        if tree && app.instances.len() > 1 && !shown.folded.contains(&RowId::App(AppKey::of(engine, app))) {
+            let instances = sorted(app, filter, shown, loads);
+            out.extend(instances.into_iter().map(|instance| Row::Instance(engine, app, instance)));
         }
     }
-    out
 }
 
 /// The app's instances that pass the filter, in order.
@@ -272,9 +305,4 @@ fn sorted<'a>(app: &'a App, filter: &Filter, shown: &Shown, loads: &Loads) -> Ve
         all.reverse();
     }
     all
-}
-
-/// The app with that key.
-pub fn app<'a>(fleet: &'a Fleet, key: &AppKey) -> Option<&'a App> {
-    fleet.apps.iter().find(|app| app.managed == key.managed && app.id == key.id)
 }

@@ -14,7 +14,6 @@
 
 use super::model::{Dialog, Model};
 use crate::domain::duration;
-use crate::domain::fleet::FleetState;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -59,7 +58,7 @@ enum Condition {
 impl Condition {
     fn holds(self, model: &Model) -> bool {
         match self {
-            Self::Live => matches!(model.state, FleetState::Live(_)),
+            Self::Live => model.here().is_live(),
             Self::Answered => match &model.dialog {
                 None | Some(Dialog::Planning { .. }) => false,
                 Some(Dialog::Confirm(confirm)) => !confirm.checking,

@@ -76,9 +76,9 @@ pub struct Global {
     /// The engine: unix:///path, tcp://host:port or ssh://user@host (else DOCKER_HOST, or the Docker context)
     #[arg(short = 'H', long, value_name = "URL", global = true, env = "PITSTOP_HOST", hide_env_values = true)]
     pub host: Option<String>,
-    /// A Docker context
+    /// A Docker context; the console shows several side by side where it is given more than once
     #[arg(long, value_name = "NAME", global = true, env = "PITSTOP_CONTEXT", hide_env_values = true)]
-    pub context: Option<String>,
+    pub context: Vec<String>,
     /// The settings file
     #[arg(long, value_name = "FILE", global = true, env = "PITSTOP_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,

@@ -100,10 +100,9 @@ impl Summary {
         matches!(self.standing(), Standing::BrokenOff | Standing::Ended(Interrupted | Paused))
     }
 
-    /// It ran on that engine: by the name it has itself, else by the address it was reached at.
+    /// It ran on that engine.
     pub fn is_on(&self, engine: &EngineInfo) -> bool {
-        let Engine { host, name, .. } = &self.engine;
-        if name.is_empty() || engine.name.is_empty() { *host == engine.host } else { *name == *engine.name }
+        self.engine.is(&Engine::of(engine))
     }
 
     /// `deploy of shop/web left half-done 12 min ago by anna@ops1`.
@@ -172,7 +171,7 @@ pub fn left_open(all: &[Summary]) -> Vec<&Summary> {
         one.resumed_by.is_some()
             || all.iter().any(|later| {
                 let done = matches!(later.outcome, Some(Outcome::Succeeded | Outcome::RolledBack));
-                done && later.app == one.app && after(later, one)
+                done && later.app == one.app && later.engine.is(&one.engine) && after(later, one)
             })
     };
     let mut open: Vec<&Summary> = all.iter().filter(|one| one.is_open() && !settled(one)).collect();

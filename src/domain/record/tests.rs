@@ -223,6 +223,12 @@ fn open_is_what_nobody_has_gone_on_with() {
         (vec![Summary { resumed_by: Some(op("op-2")), ..one("op-1", 1, None) }], vec![]),
         (vec![one("op-1", 1, Some(Aborted)), one("op-2", 1, Some(Succeeded))], vec![]),
     ];
+    let elsewhere =
+        |one: Summary| Summary { engine: Engine { host: "ssh://other".into(), ..Engine::default() }, ..one };
+    let cases = cases.into_iter().chain([
+        // An app of that name may be on another engine, too.
+        (vec![one("op-1", 1, None), elsewhere(one("op-2", 2, Some(Succeeded)))], vec!["op-1"]),
+    ]);
     for (all, want) in cases {
         let open: Vec<&str> = left_open(&all).into_iter().map(|one| one.op.as_str()).collect();
         assert_eq!(open, want, "{all:?}");
@@ -255,13 +261,13 @@ fn what_was_left_is_told_in_a_sentence() {
         let want = format!("restart of shop/web left half-done {ago} by anna@ops1");
         assert_eq!(one.sentence(at(seconds)), want);
     }
-    let engine = |host: &str, name: &str| crate::domain::fleet::EngineInfo {
-        host: host.into(),
-        name: name.into(),
-        ..crate::domain::fleet::EngineInfo::default()
-    };
-    one.engine = Engine { host: "unix:///run/docker.sock".into(), name: "ops1".into(), version: String::new() };
+    let engine = |host: &str, name: &str| EngineInfo { host: host.into(), name: name.into(), ..EngineInfo::default() };
+    one.engine = Engine { host: "unix:///run/docker.sock".into(), name: "ops1".into(), ..Engine::default() };
     assert!(one.is_on(&engine("ssh://ops1", "ops1")) && !one.is_on(&engine("unix:///run/docker.sock", "ops2")));
+    // Two engines of one machine.
+    one.engine.id = "A".into();
+    let with_id = |id: &str| EngineInfo { id: id.into(), ..engine("ssh://ops1", "ops1") };
+    assert!(one.is_on(&with_id("A")) && one.is_on(&with_id("")) && !one.is_on(&with_id("B")));
     one.engine.name = String::new();
     assert!(one.is_on(&engine("unix:///run/docker.sock", "ops2")) && !one.is_on(&engine("ssh://ops1", "ops1")));
 }

@@ -27,7 +27,7 @@ pub fn info(engine: &Engine) -> Reply {
         (world.containers.len(), running, world.images.len())
     });
     Reply::json(&json!({
-        "ID": "SIMU:LATE", "Name": scenario.name, "ServerVersion": VERSION, "Containers": all, "ContainersRunning": running,
+        "ID": format!("SIMULATED:{}", scenario.name), "Name": scenario.name, "ServerVersion": VERSION, "Containers": all, "ContainersRunning": running,
         "ContainersPaused": 0, "ContainersStopped": all - running, "Images": images, "Driver": "simulated", "OSType": "linux",
         "OperatingSystem": "simulated", "Architecture": std::env::consts::ARCH, "NCPU": scenario.cpus,
         "MemTotal": scenario.memory, "LiveRestoreEnabled": scenario.live_restore, "LoggingDriver": "json-file",

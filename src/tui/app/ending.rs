@@ -52,11 +52,11 @@ impl Console {
                     }
                 },
                 msg = self.inbox.recv() => match msg {
-                    Some(Msg::Began(id)) => {
+                    Some(Msg::Began(engine, id)) => {
                         if let Some(urgency) = asked {
                             self.bridge.cancel(&id, urgency);
                         }
-                        drop(update(&mut self.model, Msg::Began(id)));
+                        drop(update(&mut self.model, Msg::Began(engine, id)));
                     }
                     Some(msg @ (Msg::Op(_) | Msg::NotBegun(_))) => drop(update(&mut self.model, msg)),
                     Some(_) => {}

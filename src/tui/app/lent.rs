@@ -1,5 +1,6 @@
 //! The terminal while somebody else has it: a shell in a container, or the shell that started the console.
 
+use super::super::engine::EngineId;
 use super::super::message::Msg;
 use super::super::raw::Raw;
 use super::super::signals::{SIGCONT, SIGTSTP, SIGWINCH};
@@ -49,9 +50,9 @@ impl Console {
     /// Lends the terminal to a shell in a container and takes it back; why the console ends, if it does.
     ///
     /// Nothing reads the engine's events meanwhile, and what operations tell is still taken in.
-    pub(super) async fn shell(&mut self, container: &ContainerId, name: String) -> Option<Why> {
+    pub(super) async fn shell(&mut self, engine: EngineId, container: &ContainerId, name: String) -> Option<Why> {
         let size = crossterm::terminal::size().unwrap_or(self.model.size);
-        let shell = match self.bridge.shell(container, size).await {
+        let shell = match self.bridge.shell(engine, container, size).await {
             Ok(shell) => shell,
             Err(why) => {
                 self.take(Msg::ShellEnded { name, how: Err(why) });

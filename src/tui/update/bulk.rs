@@ -2,6 +2,7 @@
 //!
 //! As with one: what runs is what was shown, or it is shown again.
 
+use super::super::engine::EngineId;
 use super::super::input::Line;
 use super::super::message::{Command, Refusal};
 use super::super::model::{Bulk, Dialog, Item, Model};
@@ -10,14 +11,14 @@ use crate::engine::Request;
 use crossterm::event::{KeyCode, KeyEvent};
 
 /// Asks for a plan of each.
-pub fn plan(model: &mut Model, verb: &'static str, requests: Vec<Request>) -> Vec<Command> {
+pub fn plan(model: &mut Model, verb: &'static str, requests: Vec<(EngineId, Request)>) -> Vec<Command> {
     let mut commands = Vec::new();
     let mut items = Vec::new();
-    for request in requests {
+    for (engine, request) in requests {
         model.ticket += 1;
         let (ticket, request) = (model.ticket, Box::new(request));
-        commands.push(Command::Plan { ticket, request: request.clone() });
-        items.push(Item { request, ticket, answer: None, shown: None });
+        commands.push(Command::Plan { ticket, engine, request: request.clone() });
+        items.push(Item { engine, request, ticket, answer: None, shown: None });
     }
     let typed = Line::default();
     model.dialog = Some(Dialog::Bulk(Bulk { verb, items, typed, scroll: 0, checking: false, changed: false }));
@@ -50,7 +51,7 @@ pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) ->
         if let Some(Ok(plan)) = item.answer.filter(|answer| answer.as_ref().is_ok_and(|plan| !plan.is_empty())) {
             model.beginning += 1;
             model.together += 1;
-            commands.push(Command::Run(Box::new(plan), item.request));
+            commands.push(Command::Run { engine: item.engine, plan: Box::new(plan), request: item.request });
         }
     }
     commands
@@ -73,7 +74,7 @@ pub fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
                 ticket += 1;
                 item.ticket = ticket;
                 item.shown = item.answer.take();
-                commands.push(Command::Plan { ticket, request: item.request.clone() });
+                commands.push(Command::Plan { ticket, engine: item.engine, request: item.request.clone() });
             }
             model.ticket = ticket;
             return commands;

@@ -1,6 +1,7 @@
 //! Creating from a Compose file: the file, then its services, then the plan.
 
 use super::super::creating::Services;
+use super::super::engine::Engine;
 use super::super::input::Line;
 use super::super::message::Command;
 use super::super::model::{Ask, Dialog, Model, Question};
@@ -12,7 +13,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 /// What a directory has: the first is proposed. One that can't be read leaves what was offered.
 pub fn files(model: &mut Model, files: Result<Vec<String>, String>) {
     let Some(Dialog::Ask(ask)) = &mut model.dialog else { return };
-    if ask.question != Question::File {
+    if !matches!(ask.question, Question::File(_)) {
         return;
     }
     match files {
@@ -32,9 +33,13 @@ pub fn files(model: &mut Model, files: Result<Vec<String>, String>) {
 
 /// The file was read: its services are shown; or it was not.
 pub fn loaded(model: &mut Model, project: Result<Box<ProjectSpec>, String>) {
-    let Some(Dialog::Ask(Ask { question: Question::File, .. })) = &model.dialog else { return };
+    let Some(Dialog::Ask(Ask { question: Question::File(engine), .. })) = &model.dialog else { return };
+    let engine = *engine;
     model.dialog = Some(match project {
-        Ok(project) => Dialog::Services(Box::new(Services::new(project, model.fleet()))),
+        Ok(project) => {
+            let fleet = model.engines.get(engine).and_then(Engine::fleet);
+            Dialog::Services(Box::new(Services::new(engine, project, fleet)))
+        }
         Err(message) => Dialog::Refused {
             title: "Cannot read the file".to_owned(),
             message,
@@ -60,7 +65,8 @@ pub fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             Ok((names, scale)) => {
                 let what = format!("create {}", services.project.name);
                 let project = (*services.project).clone();
-                return dialog::plan(model, Request::Create { project, services: names, scale, options }, what);
+                let engine = services.engine;
+                return dialog::plan(model, engine, Request::Create { project, services: names, scale, options }, what);
             }
         },
         _ => {}

@@ -3,9 +3,11 @@
 //! A plan is confirmed in two steps that the person sees as one: Enter asks for the plan again, and only when that is
 //! the plan that was shown, it runs. So what is confirmed is what was read.
 
+use super::super::engine::EngineId;
 use super::super::input::Line;
 use super::super::message::{Command, Refusal};
 use super::super::model::{Ask, Confirm, Dialog, Model, Question};
+use super::super::rows::AppKey;
 use super::super::theme::Role;
 use super::{bulk, columns, copy, creating, export, marks, say, themes};
 use crate::domain::event::Urgency;
@@ -15,12 +17,12 @@ use crate::domain::warm::Warm;
 use crate::engine::Request;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// Asks the engine for a plan, and shows that it is asked.
-pub fn plan(model: &mut Model, request: Request, what: String) -> Vec<Command> {
+/// Asks an engine for a plan, and shows that it is asked.
+pub fn plan(model: &mut Model, engine: EngineId, request: Request, what: String) -> Vec<Command> {
     model.ticket += 1;
     let request = Box::new(request);
-    model.dialog = Some(Dialog::Planning { what, request: request.clone() });
-    vec![Command::Plan { ticket: model.ticket, request }]
+    model.dialog = Some(Dialog::Planning { what, engine, request: request.clone() });
+    vec![Command::Plan { ticket: model.ticket, engine, request }]
 }
 
 /// Takes a key while a dialog is open.
@@ -112,34 +114,45 @@ fn answer(model: &mut Model) -> Vec<Command> {
     let options = model.options.clone();
     let Some(Dialog::Ask(ask)) = &mut model.dialog else { return Vec::new() };
     let text = ask.line.text().trim().to_owned();
-    let (request, what) = match &ask.question {
+    let (engine, request, what) = match &ask.question {
         Question::Image { app } => match crate::domain::ids::ImageRef::new(text.as_str()) {
             Ok(image) => {
-                let request =
-                    Request::Deploy { app: app.clone(), image: Some(image.to_string()), project: None, options };
-                (request, format!("deploy {app}"))
+                let (name, image) = (app.id.to_string(), Some(image.to_string()));
+                (app.engine, Request::Deploy { app: name, image, project: None, options }, format!("deploy {}", app.id))
             }
             Err(error) => return wrong(ask, error.to_string()),
         },
         Question::Replicas { app, .. } => match text.parse::<u32>() {
-            Ok(replicas) => (Request::Scale { app: app.clone(), replicas, options }, format!("scale {app} to {text}")),
+            Ok(replicas) => {
+                let what = format!("scale {} to {text}", app.id);
+                (app.engine, Request::Scale { app: app.id.to_string(), replicas, options }, what)
+            }
             Err(_) => return wrong(ask, format!("`{text}` is not a number of instances")),
         },
         Question::Images { .. } | Question::Counts { .. } | Question::Export => return Vec::new(),
-        Question::File if text.is_empty() => return wrong(ask, "which file?".to_owned()),
-        Question::File if text.ends_with('/') => return vec![Command::Files { directory: text }],
-        Question::File => return vec![Command::Load { path: text }],
+        Question::File(_) if text.is_empty() => return wrong(ask, "which file?".to_owned()),
+        Question::File(_) if text.ends_with('/') => return vec![Command::Files { directory: text }],
+        Question::File(_) => return vec![Command::Load { path: text }],
         Question::Remove { apps } => {
-            let volumes = apps.len() == 1 && text == apps[0];
+            let names: Vec<String> = apps.iter().map(|app| app.id.to_string()).collect();
+            let volumes = names.len() == 1 && text == names[0];
+            let name = names.join(", ");
             if !volumes && !text.is_empty() {
-                let name = apps.join(", ");
                 return wrong(ask, format!("leave it empty to keep the volumes, or type {name} to remove them too"));
             }
-            let what = format!("remove {}", apps.join(", "));
-            (Request::Remove { apps: apps.clone(), volumes, options }, what)
+            let mut asked = marks::by_engine(apps.iter().map(|app| (app.engine, app.id.to_string())));
+            let request = |apps| Request::Remove { apps, volumes, options: options.clone() };
+            match (asked.pop_first(), asked.is_empty()) {
+                (Some((engine, apps)), true) => (engine, request(apps), format!("remove {name}")),
+                (first, _) => {
+                    let all = first.into_iter().chain(asked).map(|(engine, apps)| (engine, request(apps)));
+                    let all = all.collect();
+                    return bulk::plan(model, "remove", all);
+                }
+            }
         }
     };
-    plan(model, request, what)
+    plan(model, engine, request, what)
 }
 
 /// Enter in a line whose answer is for several apps.
@@ -152,7 +165,9 @@ fn answer_all(model: &mut Model) -> Vec<Command> {
             let replicas = text.parse::<u32>().map_err(|_| format!("`{text}` is not a number of instances"));
             let request = |replicas| {
                 let options = || model.options.clone();
-                let one = |app: &String| Request::Scale { app: app.clone(), replicas, options: options() };
+                let one = |app: &AppKey| {
+                    (app.engine, Request::Scale { app: app.id.to_string(), replicas, options: options() })
+                };
                 apps.iter().map(one).collect()
             };
             ("scale", replicas.map(request))
@@ -181,11 +196,11 @@ pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) ->
     if ticket != model.ticket {
         return Vec::new();
     }
-    let (request, what, shown) = match model.dialog.take() {
-        Some(Dialog::Planning { request, what }) => (request, what, None),
+    let (engine, request, what, shown) = match model.dialog.take() {
+        Some(Dialog::Planning { engine, request, what }) => (engine, request, what, None),
         Some(Dialog::Confirm(confirm)) if confirm.checking => {
-            let Confirm { request, plan, .. } = *confirm;
-            (request, format!("{} {}", plan.kind, plan.app), Some(plan))
+            let Confirm { engine, request, plan, .. } = *confirm;
+            (engine, request, format!("{} {}", plan.kind, plan.app), Some(plan))
         }
         other => {
             model.dialog = other;
@@ -194,17 +209,18 @@ pub fn planned(model: &mut Model, ticket: u64, answer: Result<Plan, Refusal>) ->
     };
     match (answer, shown) {
         (Err(Refusal { message, hint }), _) => {
-            model.dialog = Some(Dialog::Refused { title: format!("Cannot {what}"), message, hint });
+            let title = format!("Cannot {what}{}", model.on(engine));
+            model.dialog = Some(Dialog::Refused { title, message, hint });
             Vec::new()
         }
         (Ok(plan), Some(shown)) if plan == shown => {
             model.beginning += 1;
-            vec![Command::Run(Box::new(plan), request)]
+            vec![Command::Run { engine, plan: Box::new(plan), request }]
         }
         (Ok(plan), shown) => {
-            let typed = must_type(&plan, &request, model.is_production()).map(|wanted| (Line::default(), wanted));
+            let typed = must_type(&plan, &request, model.is_production(engine)).map(|wanted| (Line::default(), wanted));
             let changed = shown.is_some();
-            let confirm = Confirm { request, plan, typed, missed: false, scroll: 0, checking: false, changed };
+            let confirm = Confirm { engine, request, plan, typed, missed: false, scroll: 0, checking: false, changed };
             model.dialog = Some(Dialog::Confirm(Box::new(confirm)));
             Vec::new()
         }
@@ -242,7 +258,7 @@ fn choose(model: &mut Model, key: KeyEvent) -> Option<Vec<Command>> {
     if !(batches || warmth) || confirm.checking {
         return None;
     }
-    let (plan, mut request) = (&confirm.plan, (*confirm.request).clone());
+    let (plan, engine, mut request) = (&confirm.plan, confirm.engine, (*confirm.request).clone());
     let batch = plan.batch_sizes().max().unwrap_or(1);
     let options = request.options_mut();
     match key.code {
@@ -273,7 +289,7 @@ fn choose(model: &mut Model, key: KeyEvent) -> Option<Vec<Command>> {
         _ => return None,
     }
     let what = format!("{} {}", plan.kind, plan.app);
-    Some(self::plan(model, request, what))
+    Some(self::plan(model, engine, request, what))
 }
 
 fn press_confirm(model: &mut Model, key: KeyEvent) -> Vec<Command> {
@@ -291,9 +307,9 @@ fn press_confirm(model: &mut Model, key: KeyEvent) -> Vec<Command> {
             let said = confirm.typed.as_ref().is_none_or(|(line, wanted)| line.text().trim() == wanted);
             if said {
                 confirm.checking = true;
-                let request = confirm.request.clone();
+                let (engine, request) = (confirm.engine, confirm.request.clone());
                 model.ticket = ticket;
-                return vec![Command::Plan { ticket, request }];
+                return vec![Command::Plan { ticket, engine, request }];
             }
             confirm.missed = true;
         }

@@ -1,5 +1,6 @@
 //! Keys of the home screen.
 
+use super::super::engine::Engine;
 use super::super::input::Line;
 use super::super::keymap::Action;
 use super::super::message::Command;
@@ -37,7 +38,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Unmark => marks::none(model),
         Action::Group => {
             model.list.shown.by_project = !model.list.shown.by_project;
-            model.list.shown.folded.retain(|id| !matches!(id, RowId::Group(_)));
+            model.list.shown.folded.retain(|id| !matches!(id, RowId::Group(..)));
             settle(model);
             return columns::keep(model);
         }
@@ -79,7 +80,8 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Restart => return marks::restart(model),
         Resume | TakeBack => return settle_left(model, action == Resume),
         Create => {
-            ask(model, Question::File, "", Vec::new());
+            let engine = model.here().id;
+            ask(model, Question::File(engine), "", Vec::new());
             return vec![Command::Files { directory: String::new() }];
         }
         Deploy if marks::many(model) => marks::ask_image(model),
@@ -99,9 +101,9 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
         }
         Rollback => {
             if let Some((app, _)) = managed(model, "roll back") {
-                let what = format!("roll back {app}");
-                let options = model.options.clone();
-                return dialog::plan(model, Request::Rollback { app, to: None, options }, what);
+                let (what, options) = (format!("roll back {}", app.id), model.options.clone());
+                let request = Request::Rollback { app: app.id.to_string(), to: None, options };
+                return dialog::plan(model, app.engine, request, what);
             }
         }
         Remove => {
@@ -119,7 +121,9 @@ pub fn settle(model: &mut Model) {
     let ids: Vec<RowId> = model.rows().iter().map(Row::id).collect();
     if ids.is_empty() {
         // In a pane whose app has gone: back to the apps, where its place was.
-        if matches!(model.list.cursor, Some(RowId::Instance(..))) && model.fleet().is_some() {
+        if matches!(model.list.cursor, Some(RowId::Instance(..)))
+            && model.engines.iter().any(|one| one.fleet().is_some())
+        {
             model.list.cursor = None;
             return settle_among_apps(model);
         }
@@ -135,19 +139,24 @@ pub fn settle(model: &mut Model) {
         model.list.place = at;
         model.list.cursor = Some(ids[at].clone());
     }
-    if let Some(fleet) = model.fleet() {
-        let there: BTreeSet<RowId> = fleet
-            .apps
-            .iter()
-            .flat_map(|app| {
-                let key = AppKey::of(app);
-                let instances: Vec<RowId> =
-                    app.instances.iter().map(|instance| RowId::Instance(key.clone(), instance.name.clone())).collect();
-                std::iter::once(RowId::App(key)).chain(instances)
-            })
-            .collect();
-        model.list.marks.retain(|mark| there.contains(mark));
-    }
+    let engines = &model.engines;
+    model.list.marks.retain(|mark| engines.get(mark.engine()).is_some_and(|engine| may_be_there(engine, mark)));
+}
+
+/// The engine here does not answer, nor does any that something is marked on.
+pub fn all_is_lost(model: &Model) -> bool {
+    let lost = |mark: &RowId| model.engines.get(mark.engine()).is_none_or(Engine::is_stale);
+    model.here().is_stale() && model.list.marks.iter().all(lost)
+}
+
+/// It is in the last fleet known, or there is none.
+fn may_be_there(engine: &Engine, mark: &RowId) -> bool {
+    let app = mark.app().and_then(|key| engine.app(key));
+    engine.fleet().is_none()
+        || match mark {
+            RowId::Instance(_, name) => app.is_some_and(|app| app.instances.iter().any(|one| one.name == *name)),
+            _ => app.is_some(),
+        }
 }
 
 fn settle_among_apps(model: &mut Model) {
@@ -164,13 +173,13 @@ fn settle_left(model: &mut Model, resume: bool) -> Vec<Command> {
         say(model, "nothing was left half-done", Role::Dim);
         return Vec::new();
     };
-    let (op, title, options) = (left.op.clone(), left.title(), Options::default());
+    let (op, title, options, engine) = (left.op.clone(), left.title(), Options::default(), model.here().id);
     let (request, what) = if resume {
         (Request::Resume { op, options }, format!("go on with the {title}"))
     } else {
         (Request::Abort { op, options }, format!("take back the {title}"))
     };
-    dialog::plan(model, request, what)
+    dialog::plan(model, engine, request, what)
 }
 
 pub fn go_to(model: &mut Model, place: usize) {
@@ -203,7 +212,7 @@ fn step_across(model: &mut Model, action: Action) {
 
 fn open_row(model: &mut Model) -> Vec<Command> {
     match &model.list.cursor {
-        Some(RowId::Group(_)) => {
+        Some(RowId::Group(..) | RowId::Engine(_)) => {
             fold(model);
             Vec::new()
         }
@@ -228,8 +237,7 @@ fn back(model: &mut Model) {
 }
 
 fn fold(model: &mut Model) {
-    let group =
-        model.app().and_then(|app| rows::group(app, &model.list.shown)).map(|name| RowId::Group(name.to_owned()));
+    let group = group_here(model);
     let alone = model.app().is_some_and(|app| app.instances.len() < 2);
     let target = match &model.list.cursor {
         Some(RowId::Instance(key, _)) => RowId::App(key.clone()),
@@ -244,28 +252,34 @@ fn fold(model: &mut Model) {
     settle(model);
 }
 
+/// The heading above the app under the cursor.
+fn group_here(model: &Model) -> Option<RowId> {
+    let name = rows::group(model.app()?, &model.list.shown)?;
+    Some(RowId::Group(model.here().id, name.to_owned()))
+}
+
 /// Folds every app and group, or unfolds all when any is folded.
 fn fold_all(model: &mut Model) {
-    if !model.list.shown.folded.is_empty() {
+    if model.list.shown.folded.is_empty() {
+        let (shown, wide) = (&model.list.shown, model.is_wide());
+        let mut folded = BTreeSet::new();
+        for engine in model.engines.iter() {
+            let apps = || engine.fleet().into_iter().flat_map(|fleet| &fleet.apps);
+            let groups = apps().filter_map(|app| rows::group(app, shown));
+            folded.extend(groups.map(|name| RowId::Group(engine.id, name.to_owned())));
+            // Two panes show no instances to fold: there, groups are what folds.
+            if !shown.by_project && !wide {
+                let several = apps().filter(|app| app.instances.len() > 1);
+                folded.extend(several.map(|app| RowId::App(AppKey::of(engine, app))));
+            }
+        }
+        model.list.shown.folded = folded;
+    } else {
         model.list.shown.folded.clear();
-    } else if let Some(fleet) = model.state.fleet() {
-        let groups: BTreeSet<RowId> = fleet
-            .apps
-            .iter()
-            .filter_map(|app| rows::group(app, &model.list.shown))
-            .map(|name| RowId::Group(name.to_owned()))
-            .collect();
-        // Two panes show no instances to fold: there, groups are what folds.
-        let apps = fleet.apps.iter().filter(|app| app.instances.len() > 1).map(|app| RowId::App(AppKey::of(app)));
-        let by_project = model.list.shown.by_project;
-        model.list.shown.folded = if by_project || model.is_wide() { groups } else { apps.chain(groups).collect() };
     }
     // Its row may have gone below a fold: its heading has it then.
-    if let Some(group) = model.app().and_then(|app| rows::group(app, &model.list.shown)) {
-        let group = RowId::Group(group.to_owned());
-        if model.list.shown.folded.contains(&group) {
-            model.list.cursor = Some(group);
-        }
+    if let Some(group) = group_here(model).filter(|group| model.list.shown.folded.contains(group)) {
+        model.list.cursor = Some(group);
     }
     settle(model);
 }
@@ -301,13 +315,14 @@ pub fn ask(model: &mut Model, question: Question, text: &str, choices: Vec<Strin
 }
 
 /// The app under the cursor and its image, if operations that need a sandbox apply to it.
-fn managed(model: &mut Model, what: &str) -> Option<(String, String)> {
+fn managed(model: &mut Model, what: &str) -> Option<(AppKey, String)> {
     let Some(app) = model.app() else {
         say(model, format!("nothing to {what} here: move to an app"), Role::Warn);
         return None;
     };
-    let (name, image, managed) = (app.id.to_string(), app.image().unwrap_or_default().to_owned(), app.managed);
-    if !managed {
+    let (key, image) = (AppKey::of(model.here(), app), app.image().unwrap_or_default().to_owned());
+    if !key.managed {
+        let name = &key.id;
         model.dialog = Some(Dialog::Refused {
             title: format!("Cannot {what} {name}"),
             message: format!(
@@ -319,7 +334,7 @@ fn managed(model: &mut Model, what: &str) -> Option<(String, String)> {
         });
         return None;
     }
-    Some((name, image))
+    Some((key, image))
 }
 
 fn inspect(model: &mut Model) -> Vec<Command> {
@@ -327,7 +342,7 @@ fn inspect(model: &mut Model) -> Vec<Command> {
         say(model, "move to one instance to inspect it", Role::Warn);
         return Vec::new();
     };
-    let (key, name) = (AppKey::of(app), instance.name.clone());
+    let (key, name) = (AppKey::of(model.here(), app), instance.name.clone());
     super::instance::begin(model, key, name)
 }
 
@@ -347,7 +362,9 @@ fn shell(model: &mut Model) -> Vec<Command> {
     let name = instance.name.0.clone();
     match &instance.app {
         // Always the app's container: the sandbox is nobody's business.
-        Some(app) if app.is_running() => vec![Command::Shell { container: app.id.clone(), name }],
+        Some(app) if app.is_running() => {
+            vec![Command::Shell { engine: model.here().id, container: app.id.clone(), name }]
+        }
         _ => {
             say(model, format!("{name} does not run"), Role::Warn);
             Vec::new()
@@ -358,7 +375,7 @@ fn shell(model: &mut Model) -> Vec<Command> {
 /// The log of all that is marked, or of what the cursor is on.
 fn logs(model: &mut Model) -> Vec<Command> {
     let targets: Vec<RowId> = if model.list.marks.is_empty() {
-        model.list.cursor.iter().filter(|id| !matches!(id, RowId::Group(_))).cloned().collect()
+        model.list.cursor.iter().filter(|id| !id.is_heading()).cloned().collect()
     } else {
         model.list.marks.iter().cloned().collect()
     };

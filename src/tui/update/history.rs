@@ -1,5 +1,6 @@
 //! Keys of the history screen, and what is read for it.
 
+use super::super::engine::Engine;
 use super::super::history::{AGAIN, History};
 use super::super::keymap::Action;
 use super::super::message::Command;
@@ -138,6 +139,13 @@ pub fn go_on(model: &mut Model, forward: bool) -> Vec<Command> {
     let rows = history.rows(&model.operations);
     let Some(entry) = rows.iter().find(|entry| Some(entry.op) == history.cursor.as_ref()) else { return Vec::new() };
     let (op, options, open) = (entry.op.clone(), model.options.clone(), entry.open);
+    // An engine that is not on screen says itself that it was not there.
+    let own = model.operations.iter().find(|own| own.id == op).and_then(|own| own.engine);
+    let read = entry.read.as_ref().ok();
+    let was = |engine: &&Engine| {
+        engine.fleet().zip(read).is_some_and(|(fleet, read)| read.is_on(&fleet.engine)) || own == Some(engine.id)
+    };
+    let engine = model.engines.iter().find(was).unwrap_or(model.here()).id;
     let Ok(one) = &entry.read else {
         say(model, "its record can't be read, so nobody knows what it was", Role::Warn);
         return Vec::new();
@@ -160,7 +168,7 @@ pub fn go_on(model: &mut Model, forward: bool) -> Vec<Command> {
         }
         (_, true) => (Request::Retry { op, options }, format!("try the {title} again")),
     };
-    dialog::plan(model, request, what)
+    dialog::plan(model, engine, request, what)
 }
 
 /// Only what fits those words is shown.

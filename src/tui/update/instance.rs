@@ -10,7 +10,6 @@ use super::super::theme::Role;
 use super::super::typing::What;
 use super::super::view;
 use super::{close, fleet, moved, open, say, typing};
-use crate::domain::fleet::FleetState;
 use crate::domain::ids::InstanceName;
 
 /// Opens the page and asks the engine.
@@ -23,15 +22,17 @@ pub fn begin(model: &mut Model, key: AppKey, name: InstanceName) -> Vec<Command>
 
 /// Asks the engine of the containers as they are now.
 pub fn look(model: &mut Model) -> Vec<Command> {
-    if !matches!(model.state, FleetState::Live(_)) {
+    let here = model.here();
+    if !here.is_live() {
         return Vec::new();
     }
+    let engine = here.id;
     let Some((_, instance)) = view::instance_shown(model) else { return Vec::new() };
     let id = |container: &Option<crate::domain::fleet::Container>| container.as_ref().map(|one| one.id.clone());
     let (app, sandbox, now) = (id(&instance.app), id(&instance.sandbox), model.now);
     let Some(page) = &mut model.page else { return Vec::new() };
     page.asked = now;
-    vec![Command::Inspect { ticket: page.ticket, app, sandbox }]
+    vec![Command::Inspect { ticket: page.ticket, engine, app, sandbox }]
 }
 
 /// Asks again after a while: a probe is no event.

@@ -30,10 +30,10 @@ pub fn begin(model: &mut Model, title: String, targets: Vec<RowId>) -> Vec<Comma
 
 /// Reads what is to be read and is not: what has replaced a container, what was started again.
 pub fn settle(model: &mut Model) -> Vec<Command> {
-    let (now, fleet) = (model.now, model.state.fleet());
-    let (Some(log), Some(fleet)) = (&mut model.logs, fleet) else { return Vec::new() };
+    let (now, engines) = (model.now, &model.engines);
+    let Some(log) = &mut model.logs else { return Vec::new() };
     let ticket = log.ticket;
-    log.settle(fleet, now).into_iter().map(|wanted| Command::Log { ticket, wanted }).collect()
+    log.settle(engines, now).into_iter().map(|wanted| Command::Log { ticket, wanted }).collect()
 }
 
 /// Does what a key means here.

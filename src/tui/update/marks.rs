@@ -1,5 +1,6 @@
 //! Marks, and what is done to all that is marked.
 
+use super::super::engine::{Engine, EngineId};
 use super::super::message::Command;
 use super::super::model::{Model, Question};
 use super::super::rows::{AppKey, Row, RowId};
@@ -10,11 +11,11 @@ use crate::domain::ids::ImageRef;
 use crate::domain::options::Options;
 use crate::domain::progress::Phase;
 use crate::engine::Request;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Marks the row, or takes its mark away, and moves on.
 pub fn mark(model: &mut Model) {
-    if let Some(id) = model.list.cursor.clone().filter(|id| !matches!(id, RowId::Group(_))) {
+    if let Some(id) = model.list.cursor.clone().filter(|id| !id.is_heading()) {
         model.list.last_mark = Some(id.clone());
         if !model.list.marks.remove(&id) {
             model.list.marks.insert(id);
@@ -53,11 +54,11 @@ pub fn none(model: &mut Model) {
 
 /// Rows of these places that stand for themselves: instances, and apps whose instances have no rows.
 fn markable(model: &Model, from: usize, to: usize) -> BTreeSet<RowId> {
-    let folded = |app: &crate::domain::fleet::App| model.list.shown.folded.contains(&RowId::App(AppKey::of(app)));
+    let folded = |row: &Row<'_>| model.list.shown.folded.contains(&row.id());
     let stands = |row: &&Row<'_>| match row {
-        Row::App(app) => model.is_wide() || app.instances.len() < 2 || folded(app),
+        Row::App(_, app) => model.is_wide() || app.instances.len() < 2 || folded(row),
         Row::Instance(..) => true,
-        Row::Group(..) => false,
+        Row::Group(..) | Row::Engine(_) => false,
     };
     let rows = model.rows();
     rows.iter()
@@ -70,9 +71,16 @@ fn markable(model: &Model, from: usize, to: usize) -> BTreeSet<RowId> {
 }
 
 /// Apps that marks touch, each once, as far as they are pitstop's own.
-fn apps(model: &Model) -> Vec<String> {
+fn apps(model: &Model) -> Vec<AppKey> {
     let keys: BTreeSet<&AppKey> = model.list.marks.iter().filter_map(RowId::app).filter(|key| key.managed).collect();
-    keys.into_iter().map(|key| key.id.to_string()).collect()
+    keys.into_iter().cloned().collect()
+}
+
+/// What is for each engine, in the order of engines.
+pub fn by_engine<T>(all: impl Iterator<Item = (EngineId, T)>) -> BTreeMap<EngineId, Vec<T>> {
+    let mut sorted: BTreeMap<EngineId, Vec<T>> = BTreeMap::new();
+    all.for_each(|(engine, one)| sorted.entry(engine).or_default().push(one));
+    sorted
 }
 
 /// Marks touch more than one app, so what is done to an app is done to each of them.
@@ -100,30 +108,25 @@ pub fn ask_remove(model: &mut Model) {
 
 /// Each marked app back to its revision before.
 pub fn roll_back(model: &mut Model) -> Vec<Command> {
-    let request = |app| Request::Rollback { app, to: None, options: model.options.clone() };
+    let request = |app: AppKey| {
+        (app.engine, Request::Rollback { app: app.id.to_string(), to: None, options: model.options.clone() })
+    };
     let requests = apps(model).into_iter().map(request).collect();
     bulk::plan(model, "roll back", requests)
 }
 
 /// The requests that an answer means for several apps. The error is a sentence.
-pub fn deployments(model: &Model, apps: &[String], text: &str) -> Result<Vec<Request>, String> {
-    let image_of = |name: &str| {
-        let fleet = model.fleet()?;
-        fleet.apps.iter().find(|app| app.managed && app.id.to_string() == name)?.image()
-    };
-    let request = |app: &String| {
+pub fn deployments(model: &Model, apps: &[AppKey], text: &str) -> Result<Vec<(EngineId, Request)>, String> {
+    let image_of = |key: &AppKey| model.engines.app(key)?.1.image();
+    let request = |app: &AppKey| {
         let image = match text.strip_prefix(':') {
             // The same tag for each app's own image.
             Some(tag) => format!("{}:{tag}", without_tag(image_of(app).unwrap_or_default())),
             None => text.to_owned(),
         };
         let image = ImageRef::new(image.as_str()).map_err(|error| error.to_string())?;
-        Ok(Request::Deploy {
-            app: app.clone(),
-            image: Some(image.to_string()),
-            project: None,
-            options: model.options.clone(),
-        })
+        let (name, options) = (app.id.to_string(), model.options.clone());
+        Ok((app.engine, Request::Deploy { app: name, image: Some(image.to_string()), project: None, options }))
     };
     apps.iter().map(request).collect()
 }
@@ -144,23 +147,33 @@ pub fn restart(model: &mut Model) -> Vec<Command> {
         RowId::Instance(key, _) => marks.contains(&RowId::App(key.clone())),
         _ => false,
     };
-    let targets: Vec<String> = if marks.is_empty() {
-        model.list.cursor.iter().filter_map(RowId::target).collect()
+    let target = |id: &RowId| Some((id.engine(), id.target()?));
+    let mut targets = if marks.is_empty() {
+        by_engine(model.list.cursor.iter().filter_map(target))
     } else {
-        marks.iter().filter(|id| !covered(id)).filter_map(RowId::target).collect()
+        by_engine(marks.iter().filter(|id| !covered(id)).filter_map(target))
     };
-    if targets.is_empty() {
-        say(model, "nothing to restart here: move to an app or an instance", Role::Warn);
-        return Vec::new();
-    }
-    let what = match &targets[..] {
-        [one] => format!("restart {one}"),
-        many => format!("restart {} marked", many.len()),
-    };
-    let options = model.options.clone();
     // The same containers, whatever deployments do by default.
-    let options = Options { warm: None, ..options };
-    dialog::plan(model, Request::Restart { targets, options }, what)
+    let options = Options { warm: None, ..model.options.clone() };
+    let request = |targets| Request::Restart { targets, options: options.clone() };
+    match (targets.pop_first(), targets.is_empty()) {
+        (None, _) => {
+            say(model, "nothing to restart here: move to an app or an instance", Role::Warn);
+            Vec::new()
+        }
+        (Some((engine, targets)), true) => {
+            let what = match &targets[..] {
+                [one] => format!("restart {one}"),
+                many => format!("restart {} marked", many.len()),
+            };
+            dialog::plan(model, engine, request(targets), what)
+        }
+        (first, false) => {
+            let all = first.into_iter().chain(targets).map(|(engine, targets)| (engine, request(targets)));
+            let all = all.collect();
+            bulk::plan(model, "restart", all)
+        }
+    }
 }
 
 /// An operation has ended: what it has done loses its mark, what failed or was not begun keeps it.
@@ -174,18 +187,20 @@ pub fn ended(model: &mut Model, event: &OpEvent) {
         .map(|instance| instance.name.0.as_str())
         .collect();
     let of_op: BTreeSet<&str> = op.progress.instances.iter().map(|instance| instance.name.0.as_str()).collect();
+    let here = model.engines.iter().find(|engine| Some(engine.id) == op.engine);
     let instances = |key: &AppKey| {
-        let app = model.fleet().and_then(|fleet| super::super::rows::app(fleet, key));
+        let app = here.filter(|engine| engine.id == key.engine).and_then(|engine| engine.app(key));
         app.map_or_else(Vec::new, |app| app.instances.iter().map(|one| one.name.0.clone()).collect::<Vec<_>>())
     };
     let done = |mark: &RowId| match mark {
+        _ if Some(mark.engine()) != here.map(|engine: &Engine| engine.id) => false,
         RowId::Instance(_, name) => of_op.contains(name.0.as_str()) && !failed.contains(name.0.as_str()),
         RowId::App(key) => {
             let all = instances(key);
             all.iter().any(|name| of_op.contains(name.as_str()))
                 && !all.iter().any(|name| failed.contains(name.as_str()))
         }
-        RowId::Group(_) => false,
+        RowId::Group(..) | RowId::Engine(_) => false,
     };
     let gone: Vec<RowId> = model.list.marks.iter().filter(|mark| done(mark)).cloned().collect();
     for mark in gone {

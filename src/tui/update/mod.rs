@@ -37,8 +37,9 @@ mod said;
 mod themes;
 mod typing;
 
+use super::engine::EngineId;
 use super::keymap::{Action, Place};
-use super::message::{Command, Msg};
+use super::message::{Command, Msg, News};
 use super::model::{Dialog, Model, Notice, Screen};
 use super::own_log::OwnLog;
 use super::theme::Role;
@@ -78,30 +79,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             commands.extend(history::look_again(model));
             commands
         }
-        Msg::Fleet(state) => {
-            lost::take(model, state);
-            fleet::settle(model);
-            let mut commands = logs::settle(model);
-            commands.extend(instance::look(model));
-            commands
-        }
+        Msg::Engine(engine, news) => heard(model, engine, news),
         Msg::Inspected { ticket, seen } => {
             instance::inspected(model, ticket, *seen);
-            Vec::new()
-        }
-        Msg::Traffic(traffic) => {
-            model.traffic = traffic;
-            Vec::new()
-        }
-        Msg::Loads(loads) => {
-            model.loads = loads;
-            if model.list.shown.sort.is_load() {
-                fleet::settle(model);
-            }
-            Vec::new()
-        }
-        Msg::LeftOpen(left) => {
-            model.left_open = left;
             Vec::new()
         }
         Msg::Said { ticket, said } => prompt::said(model, ticket, said),
@@ -142,7 +122,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             Vec::new()
         }
         Msg::Planned { ticket, answer } => dialog::planned(model, ticket, answer),
-        Msg::Began(id) => operation::began(model, id),
+        Msg::Began(engine, id) => operation::began(model, engine, id),
         Msg::NotBegun(refusal) => dialog::not_begun(model, refusal),
         Msg::Op(event) => operation::event(model, &event),
         Msg::Files(files) => {
@@ -196,6 +176,31 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Command> {
             Vec::new()
         }
     }
+}
+
+/// An engine has something to say; one that is not shown any more says it to nobody.
+fn heard(model: &mut Model, id: EngineId, news: News) -> Vec<Command> {
+    let Some(engine) = model.engines.get_mut(id) else { return Vec::new() };
+    match news {
+        News::Fleet(state) => {
+            lost::take(model, id, state);
+            fleet::settle(model);
+            let mut commands = logs::settle(model);
+            if model.here().id == id {
+                commands.extend(instance::look(model));
+            }
+            return commands;
+        }
+        News::Traffic(traffic) => engine.traffic = traffic,
+        News::LeftOpen(left) => engine.left_open = left,
+        News::Loads(loads) => {
+            engine.loads = loads;
+            if model.list.shown.sort.is_load() {
+                fleet::settle(model);
+            }
+        }
+    }
+    Vec::new()
 }
 
 /// Pasted text goes into the line that is typed, and nowhere else; what must be typed to confirm can't be pasted.
@@ -270,7 +275,7 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
         }
         Action::Resync => lost::resync(model),
         // There is nothing else that this key could do now.
-        Action::Restart if model.place() == Place::Fleet && model.is_stale() => lost::resync(model),
+        Action::Restart if model.place() == Place::Fleet && fleet::all_is_lost(model) => lost::resync(model),
         Action::Suspend => suspend(model),
         action => match model.place() {
             Place::Fleet => fleet::act(model, action),

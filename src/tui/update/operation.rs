@@ -1,5 +1,6 @@
 //! Keys and events of operations.
 
+use super::super::engine::EngineId;
 use super::super::keymap::Action;
 use super::super::message::Command;
 use super::super::model::{Dialog, Model, Screen};
@@ -12,9 +13,12 @@ use crate::domain::options::Options;
 use crate::engine::Request;
 
 /// An operation was started here: it takes the screen.
-pub fn began(model: &mut Model, id: OpId) -> Vec<Command> {
+pub fn began(model: &mut Model, engine: EngineId, id: OpId) -> Vec<Command> {
     model.beginning = model.beginning.saturating_sub(1);
-    model.operations.push(OpView::new(id.clone(), model.now));
+    let on = model.on(engine);
+    let mut op = OpView::new(id.clone(), Some(engine), model.now);
+    op.on = on;
+    model.operations.push(op);
     super::history::settle(model);
     if model.together > 0 {
         model.together -= 1;
@@ -128,7 +132,8 @@ fn retry(model: &mut Model, op: OpId) -> Vec<Command> {
         Some(_) if model.read_only => say(model, "this console is read-only", Role::Warn),
         Some(_) => {
             let request = Request::Retry { op, options: Options::default() };
-            return dialog::plan(model, request, format!("try the {title} again"));
+            let engine = model.here().id;
+            return dialog::plan(model, engine, request, format!("try the {title} again"));
         }
     }
     Vec::new()

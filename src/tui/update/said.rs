@@ -1,14 +1,13 @@
 //! What a typed line asks for, done: the same ways as keys take, through the same dialogs.
 
+use super::super::engine::{Engine, Engines};
 use super::super::message::Command;
 use super::super::model::{List, Model, Question, Screen};
 use super::super::prompt::Prompt;
-use super::super::rows::{AppKey, Loads, RowId};
+use super::super::rows::{AppKey, RowId};
 use super::super::theme::{Role, Theme};
 use super::{dialog, fleet, history, logs, open, quit, say, themes};
-use crate::domain::balancer::TrafficSeen;
 use crate::domain::control::Order;
-use crate::domain::fleet::FleetState;
 use crate::domain::ids::OpId;
 use crate::domain::options::Options;
 use crate::domain::record::{Summary, meant};
@@ -30,18 +29,18 @@ pub fn done(model: &mut Model, prompt: &Prompt, said: Said) -> Result<Vec<Comman
     if model.read_only && changes {
         return Err("this console is read-only".to_owned());
     }
-    let what = prompt.line.text().trim().to_owned();
+    let (what, here) = (prompt.line.text().trim().to_owned(), model.here().id);
     match said {
-        Said::Ask(request) => Ok(dialog::plan(model, *request, what)),
+        Said::Ask(request) => Ok(dialog::plan(model, here, *request, what)),
         Said::Create => {
-            fleet::ask(model, Question::File, "", Vec::new());
+            fleet::ask(model, Question::File(here), "", Vec::new());
             Ok(vec![Command::Files { directory: String::new() }])
         }
         Said::Resume { op, options } => go_on(model, prompt, op, *options, true),
         Said::TakeBack { op, options } => go_on(model, prompt, op, *options, false),
         Said::Retry { op, options } => {
             let op = resolve(model, prompt, &op)?;
-            Ok(dialog::plan(model, Request::Retry { op, options: *options }, what))
+            Ok(dialog::plan(model, here, Request::Retry { op, options: *options }, what))
         }
         Said::Order { op, order } => tell(model, op, order),
         Said::Logs { target, since } => read_logs(model, &target, since),
@@ -69,7 +68,7 @@ pub fn done(model: &mut Model, prompt: &Prompt, said: Said) -> Result<Vec<Comman
         }
         Said::Doctor => {
             say(model, "looking at the engine", Role::Dim);
-            Ok(vec![Command::Doctor])
+            Ok(vec![Command::Doctor(here)])
         }
         Said::Text { title, text } => {
             read(model, title, text.lines().map(|line| (line.to_owned(), Role::Text)).collect());
@@ -80,7 +79,7 @@ pub fn done(model: &mut Model, prompt: &Prompt, said: Said) -> Result<Vec<Comman
         Said::Context { .. } if model.running() > 0 => {
             Err("an operation runs on this engine: it is waited for, or aborted, first".to_owned())
         }
-        Said::Context { name } => Ok(vec![Command::Context(name)]),
+        Said::Context { names } => Ok(vec![Command::Engines(names)]),
         Said::Filter { text } => {
             open(model, Screen::Fleet);
             model.list.shown.filter = text;
@@ -106,16 +105,20 @@ pub fn read(model: &mut Model, title: String, lines: Vec<(String, Role)>) {
     open(model, Screen::Reading);
 }
 
-/// Another engine is reached from now on: what was known of the one before is forgotten.
-pub fn switched(model: &mut Model, switched: Result<String, String>) -> Vec<Command> {
+/// Other engines are reached from now on: what was known of those before is forgotten.
+pub fn switched(model: &mut Model, switched: Result<Vec<Engine>, String>) -> Vec<Command> {
     match switched {
-        Ok(name) => {
-            model.state = FleetState::Loading;
-            (model.traffic, model.loads, model.logs) = (TrafficSeen::new(), Loads::new(), None);
+        Ok(engines) => {
+            let names: Vec<String> = engines.iter().map(|engine| engine.name.clone()).collect();
+            model.engines = Engines::of(engines).unwrap_or_default();
+            model.logs = None;
             model.list = List { shown: std::mem::take(&mut model.list.shown), ..List::default() };
-            model.left_open.clear();
             open(model, Screen::Fleet);
-            say(model, format!("the engine of context {name}"), Role::Good);
+            let said = match &names[..] {
+                [one] => format!("the engine of context {one}"),
+                many => format!("the engines of contexts {}", many.join(", ")),
+            };
+            say(model, said, Role::Good);
         }
         Err(why) => say(model, why, Role::Bad),
     }
@@ -130,11 +133,12 @@ fn go_on(
     options: Options,
     forward: bool,
 ) -> Result<Vec<Command>, String> {
-    let what = prompt.line.text().trim().to_owned();
+    let (what, here) = (prompt.line.text().trim().to_owned(), model.here());
     let found: Vec<&Summary> = match &named {
-        Some(named) => meant(&model.left_open, named),
-        None => model.left_open.iter().collect(),
+        Some(named) => meant(&here.left_open, named),
+        None => here.left_open.iter().collect(),
     };
+    let here = here.id;
     let op = match (found.as_slice(), named) {
         ([one], _) => one.op.clone(),
         ([], None) => return Err("nothing was left half-done here".to_owned()),
@@ -144,14 +148,14 @@ fn go_on(
                 let app = app.id.to_string();
                 let request =
                     if forward { Request::Finish { app, options } } else { Request::TakeBack { app, options } };
-                return Ok(dialog::plan(model, request, what));
+                return Ok(dialog::plan(model, here, request, what));
             }
             resolve(model, prompt, &named)?
         }
         (many, _) => return Err(format!("{} were left half-done: {}; name one", many.len(), names(many))),
     };
     let request = if forward { Request::Resume { op, options } } else { Request::Abort { op, options } };
-    Ok(dialog::plan(model, request, what))
+    Ok(dialog::plan(model, here, request, what))
 }
 
 /// The operation that is meant: the newest on that app, or the one with that id.
@@ -193,13 +197,22 @@ fn tell(model: &mut Model, named: Option<String>, order: Order) -> Result<Vec<Co
     }
 }
 
-/// The row of an app, an instance or a container.
+/// The row of an app, an instance or a container: on the engine here, else on the only one that has it.
 fn row(model: &Model, named: &str) -> Result<RowId, String> {
-    let fleet = model.fleet().ok_or("no engine is connected")?;
-    if let Some((app, instance)) = fleet.find_instance(named) {
-        return Ok(RowId::Instance(AppKey::of(app), instance.name.clone()));
+    let here = row_on(model.here(), named);
+    let others: Vec<RowId> = model.engines.iter().filter_map(|engine| row_on(engine, named).ok()).collect();
+    match &others[..] {
+        [one] if here.is_err() => Ok(one.clone()),
+        _ => here,
     }
-    fleet.find(named).map(|app| RowId::App(AppKey::of(app)))
+}
+
+fn row_on(engine: &Engine, named: &str) -> Result<RowId, String> {
+    let fleet = engine.fleet().ok_or("no engine is connected")?;
+    if let Some((app, instance)) = fleet.find_instance(named) {
+        return Ok(RowId::Instance(AppKey::of(engine, app), instance.name.clone()));
+    }
+    fleet.find(named).map(|app| RowId::App(AppKey::of(engine, app)))
 }
 
 fn read_logs(model: &mut Model, target: &str, since: Option<Duration>) -> Result<Vec<Command>, String> {

@@ -85,9 +85,11 @@ fn jump_to(model: &mut Model) {
         model.list.shown.folded.remove(&RowId::App(key.clone()));
     }
     if let Some(key) = to.as_ref().and_then(RowId::app) {
-        let app = model.fleet().and_then(|fleet| super::super::rows::app(fleet, key));
-        let group = app.and_then(|app| super::super::rows::group(app, &model.list.shown)).map(str::to_owned);
-        model.list.shown.folded.retain(|id| !matches!((id, &group), (RowId::Group(a), Some(b)) if a == b));
+        let app = model.engines.app(key).map(|(_, app)| app);
+        let group = app.and_then(|app| super::super::rows::group(app, &model.list.shown));
+        let group = group.map(|name| RowId::Group(key.engine, name.to_owned()));
+        let engine = RowId::Engine(key.engine);
+        model.list.shown.folded.retain(|id| Some(id) != group.as_ref() && *id != engine);
     }
     model.list.cursor = to;
     fleet::settle(model);

@@ -1,6 +1,6 @@
 //! Plans for several apps, before they run.
 
-use super::super::model::{Bulk, Item};
+use super::super::model::{Bulk, Item, Model};
 use super::super::text;
 use super::super::theme::Role;
 use super::dialog::{framed, key, width};
@@ -8,7 +8,7 @@ use super::pen::{Pen, Spans};
 use ratatui::layout::{Position, Rect};
 
 /// Draws them; where the cursor stands.
-pub fn draw(pen: &mut Pen<'_>, bulk: &Bulk, production: bool, area: Rect) -> Option<Position> {
+pub fn draw(pen: &mut Pen<'_>, model: &Model, bulk: &Bulk, area: Rect) -> Option<Position> {
     let width = width(area);
     let waiting = bulk.items.iter().any(|item| item.answer.is_none());
     let mut lines: Vec<Spans> = Vec::new();
@@ -16,7 +16,7 @@ pub fn draw(pen: &mut Pen<'_>, bulk: &Bulk, production: bool, area: Rect) -> Opt
         lines.push(vec![("The fleet has changed since: these are the new plans. Look again.".to_owned(), Role::Warn)]);
     }
     for item in &bulk.items {
-        lines.extend(about(pen, item, width));
+        lines.extend(about(pen, model, item, width));
     }
     let instances = bulk.instances();
     let ask = format!("type {instances} to run {}: ", if instances == 1 { "it" } else { "all" });
@@ -31,6 +31,7 @@ pub fn draw(pen: &mut Pen<'_>, bulk: &Bulk, production: bool, area: Rect) -> Opt
     let mut shown: Vec<Spans> = lines.into_iter().skip(first).take(room).collect();
     shown.extend(tail);
     let last = shown.len().saturating_sub(1);
+    let production = bulk.items.iter().any(|item| model.is_production(item.engine));
     let (place, role) = if production { (", in PRODUCTION", Role::Bad) } else { ("", Role::Focus) };
     let title = format!("{} {} apps{place}", bulk.verb, bulk.items.len());
     let keys =
@@ -46,9 +47,9 @@ pub fn draw(pen: &mut Pen<'_>, bulk: &Bulk, production: bool, area: Rect) -> Opt
 }
 
 /// What is planned for one app: what changes, in which batches, or why not.
-fn about(pen: &Pen<'_>, item: &Item, width: usize) -> Vec<Spans> {
+fn about(pen: &Pen<'_>, model: &Model, item: &Item, width: usize) -> Vec<Spans> {
     let g = pen.glyphs();
-    let (name, dim) = (item.request.subject(), Role::Dim);
+    let (name, dim) = (format!("{}{}", item.request.subject(), model.on(item.engine)), Role::Dim);
     let head = |symbol: &str, role| vec![(format!("{symbol} "), role), (format!("{name}  "), Role::Title)];
     match item.answer.as_ref().or(item.shown.as_ref()) {
         None => vec![[head(g.part, dim), vec![("planning".to_owned(), dim)]].concat()],

@@ -1,5 +1,6 @@
 //! What stands in the fleet's columns.
 
+use super::super::engine::Engine;
 use super::super::model::Model;
 use super::super::rows::{AppKey, Row, RowId};
 use super::super::text;
@@ -8,7 +9,7 @@ use super::super::words::{self, Word};
 use super::pen::{Pen, Spans};
 use super::table::Cells;
 use crate::domain::balancer::Standing;
-use crate::domain::fleet::{App, Instance};
+use crate::domain::fleet::{App, FleetState, Instance};
 
 fn said(pen: &Pen<'_>, word: Word) -> Spans {
     vec![(format!("{} {}", word.symbol.of(pen.glyphs()), word.word), word.role)]
@@ -24,10 +25,45 @@ fn marker(pen: &Pen<'_>, model: &Model, id: &RowId) -> (String, Role) {
     }
 }
 
-fn group(pen: &Pen<'_>, model: &Model, name: &str, count: usize) -> Spans {
-    let id = RowId::Group(name.to_owned());
-    let sign = if model.list.shown.folded.contains(&id) { pen.glyphs().shut } else { pen.glyphs().open };
-    vec![(format!("{sign} {name}"), Role::Title), (format!("  {count}"), Role::Dim)]
+/// A heading with what is below it.
+fn heading(pen: &Pen<'_>, model: &Model, row: &Row<'_>, name: &str, count: Option<usize>, role: Role) -> Spans {
+    let sign = if model.list.shown.folded.contains(&row.id()) { pen.glyphs().shut } else { pen.glyphs().open };
+    let mut spans = vec![(format!("{sign} {name}"), role)];
+    spans.extend(count.map(|count| (format!("  {count}"), Role::Dim)));
+    spans
+}
+
+/// An engine's heading: what it is called, whether it is there, and what is amiss on it.
+fn engine_heading(pen: &Pen<'_>, model: &Model, row: &Row<'_>, engine: &Engine) -> Spans {
+    let role = if model.is_production(engine.id) { Role::Loud } else { Role::Brand };
+    let apps = || engine.fleet().into_iter().flat_map(|fleet| &fleet.apps);
+    let count = engine.fleet().map(|fleet| fleet.apps.len());
+    let mut spans = heading(pen, model, row, engine.place(), count, role);
+    let (state, role) = connection(pen, engine);
+    spans.push((format!("  {state}"), role));
+    let amiss: usize = apps().map(|app| app.instances.len() - app.ready()).sum();
+    spans.extend((amiss > 0).then(|| (format!("  {amiss} not ready"), Role::Warn)));
+    spans
+}
+
+/// Whether an engine is there, in a word.
+pub fn connection(pen: &Pen<'_>, engine: &Engine) -> (String, Role) {
+    match &engine.state {
+        FleetState::Loading => ("connecting".to_owned(), Role::Dim),
+        FleetState::Live(_) => (format!("{} live", pen.glyphs().ready), Role::Good),
+        FleetState::Stale { fleet, .. } => {
+            let what = if fleet.is_some() { "stale" } else { "away" };
+            (format!("{} {what}", pen.glyphs().stale), Role::Warn)
+        }
+    }
+}
+
+/// As old news, where the engine is lost. Loud stays loud: a changed address is news even on an old screen.
+fn aged(engine: &Engine, mut cells: Cells) -> Cells {
+    if engine.is_stale() {
+        cells.iter_mut().flatten().filter(|(_, role)| *role != Role::Loud).for_each(|(_, role)| *role = Role::Stale);
+    }
+    cells
 }
 
 fn ratio(pen: &Pen<'_>, app: &App) -> Spans {
@@ -38,17 +74,25 @@ fn ratio(pen: &Pen<'_>, app: &App) -> Spans {
 /// A row of the left pane.
 pub fn app(pen: &Pen<'_>, model: &Model, row: &Row<'_>) -> Cells {
     let mut cells = vec![Spans::new(); 5];
-    match row {
-        Row::Group(name, count) => cells[0] = group(pen, model, name, *count),
-        Row::App(app) | Row::Instance(app, _) => {
+    let engine = match row {
+        Row::Engine(engine) => {
+            cells[0] = engine_heading(pen, model, row, engine);
+            return cells;
+        }
+        Row::Group(engine, name, count) => {
+            cells[0] = heading(pen, model, row, name, Some(*count), Role::Title);
+            engine
+        }
+        Row::App(engine, app) | Row::Instance(engine, app, _) => {
             cells[0] = vec![marker(pen, model, &row.id()), (app.id.to_string(), Role::Text)];
             cells[1] = ratio(pen, app);
             cells[2] = image_cell(app.image());
             cells[3] = revision(app.revision());
             cells[4] = said(pen, words::held_app(app));
+            engine
         }
-    }
-    cells
+    };
+    aged(engine, cells)
 }
 
 fn image_cell(image: Option<&str>) -> Spans {
@@ -107,8 +151,8 @@ fn short_up(sentence: &str) -> String {
 }
 
 /// Whether its load balancers send it requests, and its sessions there.
-fn traffic_cell(pen: &Pen<'_>, model: &Model, instance: &Instance) -> Spans {
-    let servers = model.traffic.get(&instance.name).into_iter().flatten();
+fn traffic_cell(pen: &Pen<'_>, engine: &Engine, instance: &Instance) -> Spans {
+    let servers = engine.traffic.get(&instance.name).into_iter().flatten();
     let Some((standing, sessions)) = Standing::of(servers.map(|(_, server)| server)) else { return Vec::new() };
     let mut spans = said(pen, words::traffic(standing));
     if sessions > 0 {
@@ -134,16 +178,16 @@ fn ports_cell(instance: &Instance) -> Spans {
 }
 
 /// A row of the right pane.
-pub fn instance(pen: &Pen<'_>, model: &Model, app: &App, instance: &Instance) -> Cells {
-    let id = RowId::Instance(AppKey::of(app), instance.name.clone());
-    let load = load_cells(model, instance);
+pub fn instance(pen: &Pen<'_>, model: &Model, engine: &Engine, app: &App, instance: &Instance) -> Cells {
+    let id = RowId::Instance(AppKey::of(engine, app), instance.name.clone());
+    let load = load_cells(engine, instance);
     let [cpu, memory] = load;
-    vec![
+    let cells = vec![
         vec![marker(pen, model, &id), (instance.name.short().to_owned(), Role::Text)],
         state_cell(pen, instance),
         address_cell(instance),
         said(pen, words::held(instance)),
-        traffic_cell(pen, model, instance),
+        traffic_cell(pen, engine, instance),
         cpu,
         memory,
         revision(instance.revision()),
@@ -151,7 +195,8 @@ pub fn instance(pen: &Pen<'_>, model: &Model, app: &App, instance: &Instance) ->
         ports_cell(instance),
         instance.app.as_ref().map_or_else(Vec::new, |app| image_cell(Some(app.image_name()))),
         container_cell(instance),
-    ]
+    ];
+    aged(engine, cells)
 }
 
 fn container_cell(instance: &Instance) -> Spans {
@@ -159,15 +204,15 @@ fn container_cell(instance: &Instance) -> Spans {
 }
 
 /// CPU and memory, where they are looked at.
-fn load_cells(model: &Model, instance: &Instance) -> [Spans; 2] {
-    let load = instance.app.as_ref().filter(|app| app.is_running()).and_then(|app| model.loads.get(&app.id));
+fn load_cells(engine: &Engine, instance: &Instance) -> [Spans; 2] {
+    let load = instance.app.as_ref().filter(|app| app.is_running()).and_then(|app| engine.loads.get(&app.id));
     let Some(load) = load else { return [Vec::new(), Vec::new()] };
     let cpu = load.cpu.map_or_else(Vec::new, |milli| {
         let percent = (milli + 5) / 10;
         vec![(format!("{percent}%"), if percent == 0 { Role::Dim } else { Role::Text })]
     });
     // Close to a limit of its own, the kernel is about to kill it.
-    let machine = model.fleet().map_or(0, |fleet| fleet.engine.memory);
+    let machine = engine.fleet().map_or(0, |fleet| fleet.engine.memory);
     let tight = load.limit > 0 && load.limit < machine && load.memory > load.limit / 10 * 9;
     [cpu, vec![(text::memory(load.memory), if tight { Role::Bad } else { Role::Text })]]
 }
@@ -175,24 +220,31 @@ fn load_cells(model: &Model, instance: &Instance) -> [Spans; 2] {
 /// A row of the tree: an app of one instance tells that instance's state too.
 pub fn tree(pen: &Pen<'_>, model: &Model, row: &Row<'_>) -> Cells {
     let mut cells = vec![Spans::new(); 12];
-    let own = |cells: &mut Cells, instance: &Instance| {
+    let own = |cells: &mut Cells, engine: &Engine, instance: &Instance| {
         cells[1] = state_cell(pen, instance);
         cells[2] = address_cell(instance);
         cells[3] = said(pen, words::held(instance));
-        cells[4] = traffic_cell(pen, model, instance);
-        [cells[5], cells[6]] = load_cells(model, instance);
+        cells[4] = traffic_cell(pen, engine, instance);
+        [cells[5], cells[6]] = load_cells(engine, instance);
         cells[9] = up_cell(model, instance);
         cells[10] = ports_cell(instance);
         cells[11] = container_cell(instance);
     };
-    match row {
-        Row::Group(name, count) => cells[0] = group(pen, model, name, *count),
-        Row::App(app) => {
+    let engine = match row {
+        Row::Engine(engine) => {
+            cells[0] = engine_heading(pen, model, row, engine);
+            return cells;
+        }
+        Row::Group(engine, name, count) => {
+            cells[0] = heading(pen, model, row, name, Some(*count), Role::Title);
+            engine
+        }
+        Row::App(engine, app) => {
             cells[0] = vec![marker(pen, model, &row.id()), (app.id.to_string(), Role::Text)];
             cells[7] = image_cell(app.image());
             cells[8] = revision(app.revision());
             if let [instance] = &app.instances[..] {
-                own(&mut cells, instance);
+                own(&mut cells, engine, instance);
             } else {
                 cells[1] = ratio(pen, app);
                 if model.list.shown.folded.contains(&row.id()) {
@@ -200,10 +252,11 @@ pub fn tree(pen: &Pen<'_>, model: &Model, row: &Row<'_>) -> Cells {
                     cells[3] = said(pen, words::held_app(app));
                 }
             }
+            engine
         }
-        Row::Instance(app, instance) => {
+        Row::Instance(engine, app, instance) => {
             cells[0] = vec![marker(pen, model, &row.id()), (format!("  {}", instance.name.short()), Role::Text)];
-            own(&mut cells, instance);
+            own(&mut cells, engine, instance);
             let image = instance.app.as_ref().map(crate::domain::fleet::Container::image_name);
             // What all share stands in the app's row.
             if image != app.image() {
@@ -212,9 +265,10 @@ pub fn tree(pen: &Pen<'_>, model: &Model, row: &Row<'_>) -> Cells {
             if instance.revision() != app.revision() {
                 cells[8] = revision(instance.revision());
             }
+            engine
         }
-    }
-    cells
+    };
+    aged(engine, cells)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Questions and answers over the screen. The safe answer is the one that Enter or Esc gives.
 
 use super::super::model::{Ask, Confirm, Dialog, Model, Question};
+use super::super::rows::AppKey;
 use super::super::text;
 use super::super::theme::Role;
 use super::pen::{Pen, Spans, spans_width};
@@ -16,19 +17,20 @@ const CHOICES: usize = 8;
 /// Draws a dialog in the middle of `area`; where the cursor stands if a line is typed.
 pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Option<Position> {
     match dialog {
-        Dialog::Ask(ask) => draw_ask(pen, ask, area),
-        Dialog::Planning { what, .. } => {
-            let line = vec![(format!("reading the engine and planning: {what}{}", pen.glyphs().dots), Role::Text)];
+        Dialog::Ask(ask) => draw_ask(pen, model, ask, area),
+        Dialog::Planning { what, engine, .. } => {
+            let (on, dots) = (model.on(*engine), pen.glyphs().dots);
+            let line = vec![(format!("reading the engine and planning: {what}{on}{dots}"), Role::Text)];
             framed(pen, area, "Plan", Role::Focus, &[line], &[key("esc", "never mind")]);
             None
         }
-        Dialog::Confirm(confirm) => draw_confirm(pen, confirm, model.is_production(), area),
+        Dialog::Confirm(confirm) => draw_confirm(pen, model, confirm, area),
         Dialog::Themes(themes) => {
             lists::themes(pen, model, themes, area);
             None
         }
         Dialog::Services(services) => {
-            services::draw(pen, services, area);
+            services::draw(pen, model, services, area);
             None
         }
         Dialog::Columns(open) => {
@@ -39,7 +41,7 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, dialog: &Dialog, area: Rect) -> Op
             lists::copy(pen, items, area);
             None
         }
-        Dialog::Bulk(all) => bulk::draw(pen, all, model.is_production(), area),
+        Dialog::Bulk(all) => bulk::draw(pen, model, all, area),
         Dialog::Refused { title, message, hint } => {
             let width = width(area);
             let mut lines = Vec::new();
@@ -118,15 +120,16 @@ pub(super) fn framed(
     body
 }
 
-fn draw_ask(pen: &mut Pen<'_>, ask: &Ask, area: Rect) -> Option<Position> {
+fn draw_ask(pen: &mut Pen<'_>, model: &Model, ask: &Ask, area: Rect) -> Option<Position> {
     let (title, question, help) = match &ask.question {
         Question::Image { app } => (
-            format!("Deploy {app}"),
+            format!("Deploy {}{}", app.id, model.on(app.engine)),
             "image to deploy in place".to_owned(),
             "the plan is shown before anything is touched",
         ),
         Question::Replicas { app, now } => {
-            (format!("Scale {app}"), format!("number of instances (now {now})"), "those that stay are not touched")
+            let title = format!("Scale {}{}", app.id, model.on(app.engine));
+            (title, format!("number of instances (now {now})"), "those that stay are not touched")
         }
         Question::Images { apps } => (
             format!("Deploy {} marked apps", apps.len()),
@@ -138,8 +141,8 @@ fn draw_ask(pen: &mut Pen<'_>, ask: &Ask, area: Rect) -> Option<Position> {
             "number of instances of each".to_owned(),
             "the plans are shown before anything is touched",
         ),
-        Question::File => (
-            "Create".to_owned(),
+        Question::File(engine) => (
+            format!("Create{}", model.on(*engine)),
             "Compose file".to_owned(),
             "up and down choose; the plan is shown before anything is touched",
         ),
@@ -153,10 +156,12 @@ fn draw_ask(pen: &mut Pen<'_>, ask: &Ask, area: Rect) -> Option<Position> {
         }
         Question::Remove { apps } => {
             let volumes = match &apps[..] {
-                [app] => format!("with its volumes too? type {app}; else just enter"),
+                [app] => format!("with its volumes too? type {}; else just enter", app.id),
                 _ => "volumes are kept".to_owned(),
             };
-            (format!("Remove {}", apps.join(", ")), volumes, "the plan is shown before anything is touched")
+            let named = |app: &AppKey| format!("{}{}", app.id, model.on(app.engine));
+            let names: Vec<String> = apps.iter().map(named).collect();
+            (format!("Remove {}", names.join(", ")), volumes, "the plan is shown before anything is touched")
         }
     };
     let width = width(area).min(72);
@@ -172,7 +177,7 @@ fn draw_ask(pen: &mut Pen<'_>, ask: &Ask, area: Rect) -> Option<Position> {
     lines.push(vec![(help.to_owned(), Role::Dim)]);
     let enter = match ask.question {
         Question::Export => "save",
-        Question::File => "open",
+        Question::File(_) => "open",
         _ => "plan",
     };
     let body = framed(pen, area, &title, Role::Focus, &lines, &[key("enter", enter), key("esc", "cancel")]);
@@ -185,7 +190,8 @@ fn draw_ask(pen: &mut Pen<'_>, ask: &Ask, area: Rect) -> Option<Position> {
     Some(Position::new(body.x + 1 + u16::try_from(cursor).unwrap_or(0), y))
 }
 
-fn draw_confirm(pen: &mut Pen<'_>, confirm: &Confirm, production: bool, area: Rect) -> Option<Position> {
+fn draw_confirm(pen: &mut Pen<'_>, model: &Model, confirm: &Confirm, area: Rect) -> Option<Position> {
+    let production = model.is_production(confirm.engine);
     let width = width(area);
     let lines = plan_lines(pen, confirm, width);
     let (typed_lines, keys) = match &confirm.typed {
@@ -210,7 +216,8 @@ fn draw_confirm(pen: &mut Pen<'_>, confirm: &Confirm, production: bool, area: Re
     let typed_at = (shown.len() + typed_lines.len()).saturating_sub(1);
     shown.extend(typed_lines);
     let place = if production { ", in PRODUCTION" } else { "" };
-    let title = format!("{} {}{place}", confirm.plan.kind, confirm.plan.app);
+    let on = model.on(confirm.engine);
+    let title = format!("{} {}{on}{place}", confirm.plan.kind, confirm.plan.app);
     let role = match confirm.plan.kind {
         _ if production => Role::Bad,
         Kind::Remove => Role::Warn,

@@ -10,6 +10,7 @@
 //! └ hints ───────────────────────┘       └ hints ──────────────────────────────────────┘
 //! ```
 
+use super::super::engine::{Engine, EngineId};
 use super::super::keymap::{Action, Place};
 use super::super::model::{Model, Screen};
 use super::super::rows::{self, Row, RowId};
@@ -19,7 +20,7 @@ use super::super::words;
 use super::pen::{Pen, Spans};
 use super::table::{self, Column, Style};
 use super::{cells, message, strip};
-use crate::domain::fleet::{App, Fleet, FleetState, Instance};
+use crate::domain::fleet::{App, FleetState, Instance};
 use crate::domain::ids::ContainerId;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -60,8 +61,8 @@ const OTHER: [Column; 12] = [
 const APPS: [Column; 5] = [
     Column::new("APP", 12, 32, 0),
     Column::new("READY", 6, 12, 0),
-    Column::images("IMAGE", 9, 1),
-    Column::figures("REV", 4, 2),
+    Column::images("IMAGE", 9, 2),
+    Column::figures("REV", 4, 3),
     Column::new("HELD", 10, 10, 0),
 ];
 
@@ -81,20 +82,22 @@ const INSTANCES: [Column; 12] = [
     Column::new("CONTAINER", 12, 12, 6),
 ];
 
-/// Draws the fleet, or why there is none.
+/// Draws the fleets, or why there is none.
 pub fn draw(pen: &mut Pen<'_>, model: &Model, mut area: Rect) {
-    if !model.left_open.is_empty() && model.fleet().is_some() && area.height > 6 {
+    if !model.here().left_open.is_empty() && model.fleet().is_some() && area.height > 6 {
         left_open(pen, model, Rect { height: 1, ..area });
         area = Rect { y: area.y + 1, height: area.height - 1, ..area };
     }
-    match (&model.state, model.fleet()) {
-        (FleetState::Loading, _) => message::loading(pen, area),
-        (FleetState::Stale { error, .. }, None) => message::no_engine(pen, model, area, error),
-        (_, Some(fleet)) if fleet.apps.is_empty() => message::empty(pen, model, area),
-        (_, Some(fleet)) if model.is_wide() => wide(pen, model, fleet, area),
-        (_, Some(fleet)) => narrow(pen, model, fleet, area),
-        (FleetState::Live(_), None) => {}
+    // Of several, each has a row that says how it is.
+    if !model.engines.are_several() {
+        match (&model.here().state, model.fleet()) {
+            (FleetState::Loading, _) => return message::loading(pen, area),
+            (FleetState::Stale { error, .. }, None) => return message::no_engine(pen, model, area, error),
+            (_, Some(fleet)) if fleet.apps.is_empty() => return message::empty(pen, model, area),
+            _ => {}
+        }
     }
+    if model.is_wide() { wide(pen, model, area) } else { narrow(pen, model, area) }
 }
 
 /// What was left half-done, and the keys for it.
@@ -106,17 +109,18 @@ fn left_open(pen: &mut Pen<'_>, model: &Model, area: Rect) {
         keys.extend([(format!("  {}", key(action)), Role::Key), (format!(" {}", action.hint()), Role::Dim)]);
     }
     let right = pen.spans_right(area.x, area.y, area.right().saturating_sub(1), &keys);
-    let text = match model.left_open.len() {
-        1 => one.sentence(model.wall),
-        more => format!("{more} left half-done, here: {}", one.title()),
+    let (here, on) = (model.here(), model.on(model.here().id));
+    let text = match here.left_open.len() {
+        1 => format!("{}{on}", one.sentence(model.wall)),
+        more => format!("{more} left half-done{on}, here: {}", one.title()),
     };
     let x = pen.put(area.x + 1, area.y, right, &format!("{} ", pen.glyphs().warn), Role::Warn);
     pen.put(x, area.y, right, &text, Role::Warn);
 }
 
-fn narrow(pen: &mut Pen<'_>, model: &Model, fleet: &Fleet, area: Rect) {
+fn narrow(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let list = narrow_list(model, area);
-    let rows = rows::rows(fleet, &model.list.shown, &model.loads, true);
+    let rows = rows::rows(&model.engines, &model.list.shown, true);
     if rows.is_empty() {
         return message::no_match(pen, model, list);
     }
@@ -138,11 +142,11 @@ fn narrow_list(model: &Model, area: Rect) -> Rect {
 fn style(model: &Model, focused: bool) -> Style<'_> {
     let shown = &model.list.shown;
     let (sorted, reversed, hidden) = (shown.sort.titles(), shown.reversed, &shown.hidden[..]);
-    Style { selected: None, focused, stale: model.is_stale(), sorted, reversed, hidden }
+    Style { selected: None, focused, sorted, reversed, hidden }
 }
 
-fn wide(pen: &mut Pen<'_>, model: &Model, fleet: &Fleet, area: Rect) {
-    let rows = rows::rows(fleet, &model.list.shown, &model.loads, false);
+fn wide(pen: &mut Pen<'_>, model: &Model, area: Rect) {
+    let rows = rows::rows(&model.engines, &model.list.shown, false);
     if rows.is_empty() {
         return message::no_match(pen, model, area);
     }
@@ -158,21 +162,28 @@ fn wide(pen: &mut Pen<'_>, model: &Model, fleet: &Fleet, area: Rect) {
     let style_left = Style { selected: selected_app(model, &rows), ..style(model, !on_instances) };
     table::draw(pen, inside, &APPS, rows.len(), &|pen, row| cells::app(pen, model, &rows[row]), style_left);
 
+    let engine = model.here();
     let Some(app) = model.app() else {
-        let title = [("unmanaged".to_owned(), Role::Title)];
-        let inside = pen.frame(right, &title, Role::Rule);
-        return message::unmanaged(pen, inside);
+        let title = match &model.list.cursor {
+            Some(RowId::Engine(_)) => engine.place(),
+            _ => "unmanaged",
+        };
+        let inside = pen.frame(right, &[(title.to_owned(), Role::Title)], Role::Rule);
+        return match &model.list.cursor {
+            Some(RowId::Engine(_)) => message::engine(pen, model, engine, inside),
+            _ => message::unmanaged(pen, inside),
+        };
     };
     let strip_height = if model.operations.is_empty() { 0 } else { strip::height(model).min(right.height / 3) };
     let inside = pen.frame(right, &app_title(pen, app), border(on_instances));
-    let instances = rows::instances(app, &model.list.shown, &model.loads);
+    let instances = rows::instances(app, &model.list.shown, &engine.loads);
     let selected = match &model.list.cursor {
         Some(RowId::Instance(_, name)) => instances.iter().position(|instance| instance.name == *name),
         _ => None,
     };
     let style = Style { selected, ..style(model, on_instances) };
     let list = Rect { height: inside.height.saturating_sub(strip_height), ..inside };
-    let row_cells = |pen: &Pen<'_>, row: usize| cells::instance(pen, model, app, instances[row]);
+    let row_cells = |pen: &Pen<'_>, row: usize| cells::instance(pen, model, engine, app, instances[row]);
     table::draw(pen, list, &INSTANCES, instances.len(), &row_cells, style);
     let shown = selected.unwrap_or(0);
     if let Some(instance) = instances.get(shown) {
@@ -207,9 +218,9 @@ pub fn line(model: &Model) -> Option<String> {
     let mut buffer = Buffer::empty(Rect::ZERO);
     let pen = Pen { buffer: &mut buffer, look: &model.look };
     let cells = match row {
-        Row::Instance(app, instance) => cells::instance(&pen, model, app, instance),
-        Row::App(_) => cells::tree(&pen, model, row),
-        Row::Group(..) => return None,
+        Row::Instance(engine, app, instance) => cells::instance(&pen, model, engine, app, instance),
+        Row::App(..) => cells::tree(&pen, model, row),
+        Row::Group(..) | Row::Engine(_) => return None,
     };
     // The first cell begins with the cursor's own mark.
     let skip = |(i, spans): (usize, Spans)| spans.into_iter().skip(usize::from(i == 0)).map(|(text, _)| text).collect();
@@ -236,7 +247,7 @@ fn selected_app(model: &Model, rows: &[Row<'_>]) -> Option<usize> {
 pub fn list_notes(model: &Model) -> Spans {
     let mut notes = Vec::new();
     let shown = &model.list.shown;
-    if model.is_stale() && model.is_wide() {
+    if model.here().is_stale() && model.is_wide() && !model.engines.are_several() {
         notes.push((format!("  {} stale", model.look.glyphs.stale), Role::Warn));
     }
     if !model.list.marks.is_empty() {
@@ -254,39 +265,45 @@ pub fn list_notes(model: &Model) -> Spans {
 }
 
 /// Containers whose load is on screen: nobody measures what nobody sees. Sorting by load needs that of all, within reason.
-pub fn watched(model: &Model) -> Vec<ContainerId> {
+pub fn watched(model: &Model) -> Vec<(EngineId, ContainerId)> {
     const MOST: usize = 200;
-    let FleetState::Live(fleet) = &model.state else { return Vec::new() };
-    let of = |instance: &Instance| instance.app.as_ref().filter(|app| app.is_running()).map(|app| app.id.clone());
+    let of = |engine: &Engine, instance: &Instance| {
+        let app = instance.app.as_ref().filter(|app| app.is_running() && engine.is_live());
+        app.map(|app| (engine.id, app.id.clone()))
+    };
     if let Screen::Instance(key, name) = &model.screen {
-        let app = rows::app(fleet, key);
-        return app.into_iter().flat_map(|app| &app.instances).filter(|one| one.name == *name).filter_map(of).collect();
+        let shown = model.engines.app(key).into_iter();
+        let shown = shown.flat_map(|(engine, app)| app.instances.iter().map(move |instance| (engine, instance)));
+        return shown.filter(|(_, one)| one.name == *name).filter_map(|(engine, one)| of(engine, one)).collect();
     }
     if model.screen != Screen::Fleet {
         return Vec::new();
     }
     if model.list.shown.sort.is_load() {
-        return fleet.apps.iter().flat_map(|app| &app.instances).filter_map(of).take(MOST).collect();
+        let all = model.engines.iter().filter_map(|engine| Some((engine, engine.fleet()?)));
+        let all = all.flat_map(|(engine, fleet)| fleet.apps.iter().map(move |app| (engine, app)));
+        let all = all.flat_map(|(engine, app)| app.instances.iter().filter_map(move |one| of(engine, one)));
+        return all.take(MOST).collect();
     }
     let body = Rect::new(0, 1, model.size.0, model.size.1.saturating_sub(2));
     let height = usize::from(narrow_list(model, body).height.saturating_sub(1));
     if model.is_wide() {
-        let Some(app) = model.app() else { return Vec::new() };
-        let instances = rows::instances(app, &model.list.shown, &model.loads);
+        let (engine, Some(app)) = (model.here(), model.app()) else { return Vec::new() };
+        let instances = rows::instances(app, &model.list.shown, &engine.loads);
         let at = match &model.list.cursor {
             Some(RowId::Instance(_, name)) => instances.iter().position(|one| one.name == *name),
             _ => None,
         };
         let first = table::window(at.unwrap_or(0), instances.len(), height);
-        return instances.into_iter().skip(first).take(height).filter_map(of).collect();
+        return instances.into_iter().skip(first).take(height).filter_map(|one| of(engine, one)).collect();
     }
     let rows = model.rows();
     let first = table::window(selected(model, &rows).unwrap_or(0), rows.len(), height);
     let on_screen = rows.iter().skip(first).take(height);
     on_screen
         .filter_map(|row| match row {
-            Row::Instance(_, instance) => of(instance),
-            Row::App(app) if app.instances.len() == 1 => of(&app.instances[0]),
+            Row::Instance(engine, _, instance) => of(engine, instance),
+            Row::App(engine, app) if app.instances.len() == 1 => of(engine, &app.instances[0]),
             _ => None,
         })
         .collect()

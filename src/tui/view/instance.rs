@@ -2,7 +2,6 @@
 
 use super::super::instance::Seen;
 use super::super::model::{Model, Screen};
-use super::super::rows as fleet_rows;
 use super::super::text;
 use super::super::theme::Role;
 use super::super::words;
@@ -39,7 +38,7 @@ impl Row {
 /// The instance whose page is open, if it is still there.
 pub fn shown(model: &Model) -> Option<(&App, &Instance)> {
     let Screen::Instance(key, name) = &model.screen else { return None };
-    let app = fleet_rows::app(model.fleet()?, key)?;
+    let (_, app) = model.engines.app(key)?;
     Some((app, app.instances.iter().find(|instance| instance.name == *name)?))
 }
 
@@ -125,7 +124,7 @@ fn plain(words: &str, role: Role) -> Row {
 
 fn document(model: &Model, inspection: &Inspection) -> Vec<Row> {
     let role = |piece| match piece {
-        _ if model.is_stale() => Role::Stale,
+        _ if model.here().is_stale() => Role::Stale,
         Piece::Name => Role::Key,
         Piece::Text => Role::Text,
         Piece::Number => Role::Busy,
@@ -170,7 +169,7 @@ impl Writer {
 
 /// Everything known of an instance, what matters most first.
 pub fn page(model: &Model, app: &App, instance: &Instance, width: usize) -> Vec<Row> {
-    let mut out = Writer { rows: Vec::new(), room: width.saturating_sub(LABEL), stale: model.is_stale() };
+    let mut out = Writer { rows: Vec::new(), room: width.saturating_sub(LABEL), stale: model.here().is_stale() };
     identity(&mut out, model, instance);
     out.say("", "", Role::Text);
     if let Some(container) = &instance.app {

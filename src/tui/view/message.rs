@@ -1,10 +1,13 @@
 //! What stands in the middle of the screen when there are no rows: why, and what to do.
 
+use super::super::engine::Engine;
 use super::super::keymap::Action;
 use super::super::model::Model;
 use super::super::text;
 use super::super::theme::Role;
+use super::cells;
 use super::pen::{Pen, Spans, spans_width};
+use crate::domain::fleet::FleetState;
 use ratatui::layout::Rect;
 
 /// Before the first list.
@@ -62,6 +65,42 @@ pub fn unmanaged(pen: &mut Pen<'_>, area: Rect) {
     }
 }
 
+/// In the right pane, when the cursor is on the heading of an engine: who it is, and how it is.
+pub fn engine(pen: &mut Pen<'_>, model: &Model, engine: &Engine, area: Rect) {
+    const LABEL: usize = 10;
+    let width = usize::from(area.width.saturating_sub(4));
+    let mut lines: Vec<Spans> = Vec::new();
+    let mut say = |label: &str, content: &str, role: Role| {
+        let parts = content.lines().flat_map(|line| text::wrap(line, width.saturating_sub(LABEL)));
+        for (i, part) in parts.enumerate() {
+            let label = if i == 0 { label } else { "" };
+            lines.push(vec![(format!("{label:<LABEL$}"), Role::Dim), (part, role)]);
+        }
+    };
+    let (state, role) = cells::connection(pen, engine);
+    say("", &state, role);
+    if let FleetState::Stale { error, since, .. } = &engine.state {
+        say("since", &since.to_zoned(model.zone.clone()).strftime("%H:%M:%S").to_string(), Role::Text);
+        say("why", error, Role::Bad);
+        say("", &engine.next_try(model.now).unwrap_or_default(), Role::Dim);
+    }
+    if let Some(fleet) = engine.fleet() {
+        let info = &fleet.engine;
+        say("engine", &format!("{} {}, API {}", info.product(), info.version, info.api_version), Role::Text);
+        say("at", &info.host, Role::Text);
+        let cpus = text::count(usize::try_from(info.cpus).unwrap_or(0), "CPU");
+        say("machine", &format!("{}: {cpus}, {}", info.name, text::memory(info.memory)), Role::Text);
+        let instances: usize = fleet.apps.iter().map(|app| app.instances.len()).sum();
+        let ready: usize = fleet.apps.iter().map(crate::domain::fleet::App::ready).sum();
+        let said =
+            format!("{}, {ready} of {}", text::count(fleet.apps.len(), "app"), text::count(instances, "instance"));
+        say("has", &format!("{said} ready"), if ready == instances { Role::Text } else { Role::Warn });
+    }
+    for (y, line) in (area.y + 1..area.bottom()).zip(&lines) {
+        pen.spans(area.x + 2, y, area.right(), line);
+    }
+}
+
 /// No engine was ever reached: what was tried, why it failed, what to do.
 pub fn no_engine(pen: &mut Pen<'_>, model: &Model, area: Rect, error: &str) {
     let width = usize::from(area.width.saturating_sub(8)).min(84);
@@ -80,7 +119,7 @@ pub fn no_engine(pen: &mut Pen<'_>, model: &Model, area: Rect, error: &str) {
         lines.push(vec![(format!("{question:<16}"), Role::Dim), (answer.to_owned(), Role::Text)]);
     }
     lines.push(vec![]);
-    let mut last = vec![(model.next_try().unwrap_or_default(), Role::Dim)];
+    let mut last = vec![(model.here().next_try(model.now).unwrap_or_default(), Role::Dim)];
     if let Some(key) = model.keys.key(model.place(), Action::Resync) {
         last.push((format!(", {key} tries now"), Role::Dim));
     }

@@ -44,7 +44,7 @@ use super::model::{Model, Screen};
 use super::text;
 use super::theme::Role;
 use super::typing::Typing;
-use crate::domain::fleet::FleetState;
+use crate::domain::fleet::{Fleet, FleetState};
 use pen::{Pen, Spans, spans_width};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -142,7 +142,7 @@ fn header(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let fresh = freshness(pen, model);
     let right = pen.spans_right(area.left(), area.y, area.right().saturating_sub(1), &fresh);
     // Where people depend on what runs, all that says so is loud.
-    let brand = if model.is_production() { Role::Loud } else { Role::Brand };
+    let brand = if model.is_production(model.here().id) { Role::Loud } else { Role::Brand };
     let mut x = pen.put(area.left(), area.y, area.right(), " pitstop ", brand);
     x += 1;
     let sep = format!(" {} ", pen.glyphs().sep);
@@ -164,7 +164,7 @@ fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
     if model.simulated {
         facts.push((" SIMULATED ".to_owned(), Role::Loud));
     }
-    if model.is_production() {
+    if model.is_production(model.here().id) {
         facts.push((" PRODUCTION ".to_owned(), Role::Loud));
     }
     if model.read_only {
@@ -172,20 +172,16 @@ fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
     }
     // Behind these: what this console is, must not be the part that gives way.
     let what = facts.len();
-    if let Some(fleet) = model.fleet() {
-        let engine = &fleet.engine;
-        let place = match &engine.context {
-            Some(context) if context != "default" => context.clone(),
-            _ if engine.host.starts_with("unix:") || engine.host.is_empty() => "local".to_owned(),
-            _ => engine.host.clone(),
-        };
-        facts.push((place, Role::Title));
-        if !engine.version.is_empty() {
-            facts.push((format!("{} {}", engine.product(), engine.version), Role::Dim));
-        }
+    let here = model.here();
+    let named = here.fleet().is_some() || model.engines.are_several();
+    if named {
+        facts.push((here.place().to_owned(), Role::Title));
+    }
+    if let Some(Fleet { engine, .. }) = here.fleet().filter(|fleet| !fleet.engine.version.is_empty()) {
+        facts.push((format!("{} {}", engine.product(), engine.version), Role::Dim));
     }
     // Right behind which engine this is: it must not be the part that gives way.
-    let first = what + usize::from(model.fleet().is_some());
+    let first = what + usize::from(named);
     if let Some((_, instances, ready)) = model.counts().filter(|(_, instances, ready)| ready < instances) {
         facts.insert(first.min(facts.len()), (format!("{} not ready", instances - ready), Role::Warn));
     }
@@ -203,6 +199,9 @@ fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
         let notes = fleet::list_notes(model);
         facts.splice(what..what, notes.into_iter().map(|(note, role)| (note.trim().to_owned(), role)));
     }
+    if model.engines.are_several() {
+        facts.push((text::count(model.engines.iter().count(), "engine"), Role::Text));
+    }
     if let Some((apps, instances, ready)) = model.counts() {
         facts.push((text::count(apps, "app"), Role::Text));
         facts.push((text::count(instances, "instance"), Role::Text));
@@ -215,7 +214,8 @@ fn facts(pen: &Pen<'_>, model: &Model) -> Spans {
 
 fn freshness(pen: &Pen<'_>, model: &Model) -> Spans {
     let clock = model.wall.to_zoned(model.zone.clone()).strftime("%H:%M").to_string();
-    match &model.state {
+    let here = model.here();
+    match &here.state {
         FleetState::Loading => vec![("connecting".to_owned(), Role::Dim)],
         FleetState::Live(_) => {
             vec![(format!("{} live ", pen.glyphs().ready), Role::Good), (clock, Role::Dim)]
@@ -226,7 +226,7 @@ fn freshness(pen: &Pen<'_>, model: &Model) -> Spans {
             let what = if fleet.is_some() { "stale for" } else { "no engine for" };
             vec![
                 (format!(" {} {what} {seconds} ", pen.glyphs().stale), Role::Loud),
-                (format!(" {}", model.next_try().unwrap_or_default()), Role::Dim),
+                (format!(" {}", here.next_try(model.now).unwrap_or_default()), Role::Dim),
             ]
         }
     }
@@ -249,7 +249,8 @@ fn bottom(pen: &mut Pen<'_>, model: &Model, area: Rect) -> Option<Position> {
         pen.spans(left, area.y, area.right(), &[(notice.text.clone(), notice.role)]);
         return None;
     }
-    if let FleetState::Stale { error, since, fleet: Some(_), .. } = &model.state
+    if let FleetState::Stale { error, since, fleet, .. } = &model.here().state
+        && (fleet.is_some() || model.engines.are_several())
         && matches!(model.screen, Screen::Fleet | Screen::Instance(..))
     {
         let action = if model.screen == Screen::Fleet { Action::Restart } else { Action::Resync };
@@ -300,7 +301,7 @@ fn hints(pen: &mut Pen<'_>, model: &Model, area: Rect) {
 /// What can be done now, most wanted first.
 fn offered(model: &Model, place: Place) -> Vec<Action> {
     match place {
-        Place::Fleet if model.fleet().is_none_or(|fleet| fleet.apps.is_empty()) => {
+        Place::Fleet if model.counts().is_none_or(|(apps, ..)| apps == 0) => {
             vec![Action::Create, Action::Resync, Action::Log]
         }
         Place::Fleet => {

@@ -1,6 +1,7 @@
 //! The services of a Compose file, to choose from before anything is planned.
 
 use super::super::creating::{Service, Services};
+use super::super::model::Model;
 use super::super::text;
 use super::super::theme::Role;
 use super::dialog::{framed, key, width};
@@ -9,7 +10,7 @@ use super::table;
 use ratatui::layout::Rect;
 
 /// Draws them.
-pub fn draw(pen: &mut Pen<'_>, services: &Services, area: Rect) {
+pub fn draw(pen: &mut Pen<'_>, model: &Model, services: &Services, area: Rect) {
     let width = width(area);
     let mut tail: Vec<Spans> = Vec::new();
     for warning in services.project.warnings.iter().take(2) {
@@ -29,8 +30,8 @@ pub fn draw(pen: &mut Pen<'_>, services: &Services, area: Rect) {
     lines.extend(shown.map(|(i, row)| columns.row(pen, row, i == services.cursor)));
     lines.extend(tail);
     let marked = services.rows.iter().filter(|row| row.marked).count();
-    let title =
-        format!("Create {}  {marked} of {}", services.project.name, text::count(services.rows.len(), "service"));
+    let (name, on) = (&services.project.name, model.on(services.engine));
+    let title = format!("Create {name}{on}  {marked} of {}", text::count(services.rows.len(), "service"));
     let keys =
         [key("enter", "plan"), key("space", "mark"), key("+ -", "instances"), key("*", "all"), key("esc", "cancel")];
     framed(pen, area, &title, Role::Focus, &lines, &keys);

@@ -49,8 +49,6 @@ pub struct Style<'a> {
     pub selected: Option<usize>,
     /// The pane has the focus.
     pub focused: bool,
-    /// Everything in the role of old news.
-    pub stale: bool,
     /// Titles of the column that decides the order, and whether it is turned round.
     pub sorted: &'static [&'static str],
     pub reversed: bool,
@@ -94,7 +92,7 @@ pub fn draw(
                 (arrow.to_owned(), Role::Key),
             ];
         }
-        cell(pen, left, area.top(), *place, columns, &title, false);
+        cell(pen, left, area.top(), *place, columns, &title);
     }
     for (line, row) in (from..).zip(&rows).skip(first - from).take(height) {
         let y = area.top() + 1 + u16::try_from(line - first).unwrap_or(0);
@@ -103,11 +101,21 @@ pub fn draw(
             let role = if style.focused { Role::Selected } else { Role::Idle };
             pen.tint(Rect::new(area.left(), y, area.width, 1), role);
         }
+        if is_heading(row) {
+            let (width, heading) = (usize::from(area.width).saturating_sub(2), columns[0]);
+            cell(pen, left, y, (0, 0, width), &[Column { image: false, right: false, ..heading }], &row[0]);
+            continue;
+        }
         for place in &places {
-            cell(pen, left, y, *place, columns, &row[place.0], style.stale);
+            cell(pen, left, y, *place, columns, &row[place.0]);
         }
     }
     scrollbar(pen, area, first, height, len);
+}
+
+/// A row that has its first cell only: that may be as wide as the row, and decides about no column.
+fn is_heading(row: &Cells) -> bool {
+    row.iter().skip(1).all(|cell| spans_width(cell) == 0)
 }
 
 /// Where the window over `len` lines begins so that `selected` is inside, in its middle where possible.
@@ -144,7 +152,8 @@ fn place(
         .iter()
         .enumerate()
         .map(|(index, column)| {
-            let content = rows.iter().map(|row| spans_width(&row[index])).max().unwrap_or(0);
+            let cells = rows.iter().filter(|row| !is_heading(row)).map(|row| &row[index]);
+            let content = cells.map(|cell| spans_width(cell)).max().unwrap_or(0);
             (index, content.max(text::width(column.title) + usize::from(arrow(index))).min(column.most))
         })
         .filter(|(index, _)| !hidden.contains(&columns[*index].title))
@@ -200,7 +209,6 @@ fn cell(
     (index, offset, width): (usize, usize, usize),
     columns: &[Column],
     spans: &[(String, Role)],
-    stale: bool,
 ) {
     let column = columns[index];
     let to = |n: usize| left.saturating_add(u16::try_from(n).unwrap_or(u16::MAX));
@@ -214,9 +222,7 @@ fn cell(
             break;
         }
         let cut = if column.image { text::image(content, room, dots) } else { text::head(content, room, dots) };
-        // Loud stays loud: a changed address is news even on an old screen.
-        let role = if stale && *role != Role::Loud { Role::Stale } else { *role };
-        x = pen.put(x, y, end, &cut, role);
+        x = pen.put(x, y, end, &cut, *role);
     }
 }
 

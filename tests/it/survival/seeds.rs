@@ -98,10 +98,7 @@ fn at_rest(world: &World, image: Option<&str>, left: Option<&World>) -> Result<(
         seen.status != "running" && left.is_some_and(|left| left.values().any(same))
     };
     let of = |role: &str| world.values().filter(|seen| is(seen, role) && !(role == "app" && litter(seen))).count();
-    let (sandboxes, apps) = (of("sandbox"), of("app"));
-    // One that does not run counts for nothing after 5 s: whoever works there next removes it. An engine that goes away, or
-    // fails, when it is to be given back, leaves one.
-    let locks = world.values().filter(|seen| is(seen, "lock") && seen.status == "running").count();
+    let (sandboxes, apps, locks) = (of("sandbox"), of("app"), of("lock"));
     if sandboxes != apps || locks > 0 {
         return Err(format!("left over: {:?}", world.keys().collect::<Vec<_>>()));
     }
@@ -112,7 +109,13 @@ fn at_rest(world: &World, image: Option<&str>, left: Option<&World>) -> Result<(
 ///
 /// Excluded: where the engine died without live-restore, instances that the operation never touched may be down, and it
 /// does not look at them; what is asked for at last has to reach them.
-fn always(before: &World, after: &World, deed: &Deed, ran: Option<&Ran>, fell: bool) -> Result<(), String> {
+fn always(
+    before: &World,
+    after: &World,
+    deed: &Deed,
+    ran: Option<&Ran>,
+    (fell, disturbed): (bool, bool),
+) -> Result<(), String> {
     let stranger = |world: &World| world.get("stranger").map(|seen| (seen.id.clone(), seen.status));
     if stranger(before) != stranger(after) {
         return Err(format!("I7 the stranger: {:?}", after.get("stranger")));
@@ -147,9 +150,9 @@ fn always(before: &World, after: &World, deed: &Deed, ran: Option<&Ran>, fell: b
         let image = if let Deed::Deploy(image) = deed { Some(*image) } else { None };
         // A restart starts what is there again. What a dead deployment made beside it is not its business.
         let left = matches!(deed, Deed::Restart).then_some(before);
-        // Where there is nothing to do nothing is locked: a lock that a dead console made and never started waits for who does.
-        let idle = ran.is_some_and(|ran| ran.steps == Some(0));
-        let stillborn = |seen: &Seen| idle && is(seen, "lock") && before.values().any(|was| was.id == seen.id);
+        // An engine that is away or slow, or a console that dies, when the lock is to be given back, leaves it as it was created: it
+        // counts for nothing after 5 s, and goes with the next operation.
+        let stillborn = |seen: &Seen| disturbed && is(seen, "lock") && seen.status == "created";
         let after: World =
             after.iter().filter(|(_, seen)| !stillborn(seen)).map(|(k, v)| (k.clone(), v.clone())).collect();
         at_rest(&after, image, left).map_err(|why| format!("I10 it says that it succeeded: {why}"))?;
@@ -182,7 +185,7 @@ fn live(seed: u64) -> Result<(), String> {
                 said = format!("{said}, console dies");
             }
         }
-        let returns = control.returns();
+        let (returns, asked) = (control.returns(), control.requests().len());
         let ran = if let Some(request) = deed.request() {
             Some(life.ask(request, |control: &Control| control.count() >= dies_at))
         } else if let Deed::Hand(what, id) = &deed {
@@ -200,7 +203,9 @@ fn live(seed: u64) -> Result<(), String> {
             End::Died => "died".into(),
         });
         told.push(format!("{said} -> {}", end.unwrap_or_default()));
-        if let Err(why) = always(&before, &control.world(), &deed, ran.as_ref(), fell) {
+        let met = control.requests()[asked..].iter().any(|one| one.fault.is_some());
+        let disturbed = met || dies_at != usize::MAX;
+        if let Err(why) = always(&before, &control.world(), &deed, ran.as_ref(), (fell, disturbed)) {
             return broken(&told, why);
         }
     }
@@ -227,7 +232,7 @@ fn live(seed: u64) -> Result<(), String> {
         if round == 0 && !succeeded(&ran) {
             return broken(&told, "it does not recover".into());
         }
-        if let Err(why) = always(&before, &control.world(), &last, Some(&ran), false) {
+        if let Err(why) = always(&before, &control.world(), &last, Some(&ran), (false, false)) {
             return broken(&told, why);
         }
         if round == 1 && ran.steps.is_some_and(|steps| steps > 0) {

@@ -1,12 +1,12 @@
 //! No size and no state makes drawing panic.
 
 use super::sample::{self, Course};
-use super::{clock, console, draw, press, running};
+use super::{clock, console, draw, heard, press, running};
 use crate::support::random::Random;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pitstop::domain::fleet::FleetState;
 use pitstop::tui::glyphs;
-use pitstop::tui::message::{Msg, Refusal};
+use pitstop::tui::message::{Msg, News, Refusal};
 use pitstop::tui::model::Model;
 use pitstop::tui::theme::Theme;
 use pitstop::tui::update::update;
@@ -67,7 +67,7 @@ fn happen(model: &mut Model, happening: Happening) {
                 let (since, retry_in) = (sample::now(), std::time::Duration::from_secs(1));
                 FleetState::Stale { fleet, since, error: "gone".into(), retry_in }
             };
-            update(model, Msg::Fleet(state));
+            heard(model, News::Fleet(state));
         }
         Happening::Planned(good) => {
             let refusal = Refusal { message: "no\nreally not".into(), hint: None };

@@ -1,13 +1,14 @@
 //! What keys do to the model, and what they ask to be done.
 
 use super::sample::{self, Course};
-use super::{clock, press, running, showing, text};
+use super::{clock, heard, press, running, showing, text};
 use pitstop::domain::event::{EventKind, Urgency};
 use pitstop::domain::fleet::{Fleet, FleetState};
 use pitstop::domain::options::{BatchSize, Gate, OnFailure};
 use pitstop::domain::plan::Plan;
 use pitstop::engine::Request;
-use pitstop::tui::message::{Command, Msg, Refusal};
+use pitstop::tui::engine::EngineId;
+use pitstop::tui::message::{Command, Msg, News, Refusal};
 use pitstop::tui::model::{Dialog, Model, Screen};
 use pitstop::tui::rows::RowId;
 use pitstop::tui::update::update;
@@ -23,7 +24,7 @@ fn narrow() -> Model {
 /// The row the cursor is on, in words.
 fn cursor(model: &Model) -> String {
     match &model.list.cursor {
-        Some(RowId::Group(name)) => name.clone(),
+        Some(RowId::Group(_, name)) => name.clone(),
         Some(id) => id.target().unwrap(),
         None => "nothing".into(),
     }
@@ -59,11 +60,11 @@ fn the_selection_survives_updates() {
     press(&mut model, "jjj");
     let mut fleet = sample::fleet();
     fleet.apps.retain(|app| app.id.app != "mail");
-    update(&mut model, Msg::Fleet(FleetState::live(fleet.clone())));
+    heard(&mut model, News::Fleet(FleetState::live(fleet.clone())));
     assert_eq!(cursor(&model), "shop/web");
     // Its row goes: the cursor stays at its place.
     fleet.apps.retain(|app| app.id.app != "web");
-    update(&mut model, Msg::Fleet(FleetState::live(fleet.clone())));
+    heard(&mut model, News::Fleet(FleetState::live(fleet.clone())));
     assert_eq!(cursor(&model), "unmanaged");
     // An instance goes: the cursor stays among those of its app; the app goes: among the apps.
     let mut model = wide();
@@ -71,10 +72,10 @@ fn the_selection_survives_updates() {
     assert_eq!(cursor(&model), "shop/api-3");
     let mut fleet = sample::fleet();
     fleet.apps.iter_mut().find(|app| app.id.app == "api").unwrap().instances.pop();
-    update(&mut model, Msg::Fleet(FleetState::live(fleet.clone())));
+    heard(&mut model, News::Fleet(FleetState::live(fleet.clone())));
     assert_eq!(cursor(&model), "shop/api-2");
     fleet.apps.retain(|app| app.id.app != "api");
-    update(&mut model, Msg::Fleet(FleetState::live(fleet)));
+    heard(&mut model, News::Fleet(FleetState::live(fleet)));
     assert!(matches!(model.list.cursor, Some(RowId::App(_))), "{:?}", model.list.cursor);
 }
 
@@ -144,7 +145,7 @@ fn filters_have_fields_and_all_words_count() {
         let shown: Vec<String> = model
             .rows()
             .iter()
-            .filter(|row| matches!(row, pitstop::tui::rows::Row::App(_)))
+            .filter(|row| matches!(row, pitstop::tui::rows::Row::App(..)))
             .filter_map(|row| row.id().target())
             .collect();
         assert_eq!((shown, model.rows().len()), (apps.iter().map(ToString::to_string).collect(), rows), "{filter}");
@@ -157,7 +158,7 @@ fn loads(model: &mut Model) {
     let running = fleet.apps.iter().flat_map(|app| &app.instances).filter_map(|one| one.app.as_ref());
     let load = |n: u64| pitstop::domain::load::Load { cpu: Some(n * 37), memory: (30 - n) << 20, limit: 16 << 30 };
     let loads = running.filter(|app| app.is_running()).zip(1..).map(|(app, n)| (app.id.clone(), load(n))).collect();
-    update(model, Msg::Loads(loads));
+    heard(model, News::Loads(loads));
 }
 
 #[test]
@@ -194,7 +195,7 @@ fn projects_have_headings_that_fold() {
     let heads = |model: &Model| {
         let rows = model.rows();
         let name = |row: &pitstop::tui::rows::Row<'_>| match row.id() {
-            RowId::Group(name) => Some(name),
+            RowId::Group(_, name) => Some(name),
             _ => None,
         };
         (rows.iter().filter_map(name).collect::<Vec<_>>(), rows.len())
@@ -202,7 +203,7 @@ fn projects_have_headings_that_fold() {
     assert_eq!(heads(&model), (["blog", "office", "shop", "unmanaged"].map(String::from).to_vec(), 22));
     press(&mut model, "Z");
     assert_eq!(heads(&model).1, 4);
-    assert!(matches!(model.list.cursor, Some(RowId::Group(_))), "{:?}", model.list.cursor);
+    assert!(matches!(model.list.cursor, Some(RowId::Group(..))), "{:?}", model.list.cursor);
     press(&mut model, "z");
     assert!(heads(&model).1 > 4);
     press(&mut model, "ZZp");
@@ -289,7 +290,7 @@ fn answered(
     let asked: Vec<(u64, Request)> = commands
         .iter()
         .filter_map(|command| match command {
-            Command::Plan { ticket, request } => Some((*ticket, (**request).clone())),
+            Command::Plan { ticket, request, .. } => Some((*ticket, (**request).clone())),
             _ => None,
         })
         .collect();
@@ -334,11 +335,11 @@ fn marked_apps_are_deployed_each_by_its_own_plan() {
     let commands = press(&mut model, "<backspace>3<enter>");
     assert_eq!(commands.len(), 2, "all are checked again");
     let runs = answered(&mut model, &commands, answer);
-    assert!(matches!(&runs[..], [Command::Run(plan, _)] if plan.app == "shop/web"), "{runs:?}");
+    assert!(matches!(&runs[..], [Command::Run { plan, .. }] if plan.app == "shop/web"), "{runs:?}");
     assert_eq!((model.running(), &model.screen), (1, &Screen::Fleet));
     // It goes on in the background.
     let op = sample::events(&sample::deploy_plan(), Course::default())[0].op.clone();
-    update(&mut model, Msg::Began(op));
+    update(&mut model, Msg::Began(EngineId::default(), op));
     assert_eq!(model.screen, Screen::Fleet);
 }
 
@@ -364,7 +365,7 @@ fn what_is_done_loses_its_mark_and_what_failed_keeps_it() {
     press(&mut model, "jjj<tab>*");
     assert_eq!(model.list.marks.len(), 4);
     let events = sample::events(&sample::deploy_plan(), Course { fails: Some("web-2"), ..Course::default() });
-    update(&mut model, Msg::Began(events[0].op.clone()));
+    update(&mut model, Msg::Began(EngineId::default(), events[0].op.clone()));
     for event in events {
         update(&mut model, Msg::Op(event));
     }
@@ -385,7 +386,7 @@ fn only_what_is_on_screen_is_measured() {
     assert_eq!(watched("?", (80, 24)), 0);
     assert_eq!(watched("P", (120, 36)), 12, "sorting by load needs all");
     let mut model = wide();
-    update(&mut model, Msg::Fleet(FleetState::Loading));
+    heard(&mut model, News::Fleet(FleetState::Loading));
     assert!(pitstop::tui::view::watched(&model).is_empty());
 }
 
@@ -427,7 +428,7 @@ fn what_was_left_half_done_is_gone_on_with_or_taken_back() {
     assert!(press(&mut model, "R").is_empty() && press(&mut model, "A").is_empty(), "nothing was left");
     let web = sample::broken_off("20261122-115200-3f2a01", "shop/web", 720);
     let api = sample::broken_off("20261122-115300-3f2a02", "shop/api", 600);
-    update(&mut model, Msg::LeftOpen(vec![web.clone(), api.clone()]));
+    heard(&mut model, News::LeftOpen(vec![web.clone(), api.clone()]));
     // The oldest, unless the cursor is on an app that has one of its own.
     let commands = press(&mut model, "R");
     assert!(matches!(request(&commands), Request::Resume { op, .. } if *op == web.op), "{commands:?}");
@@ -507,7 +508,7 @@ fn what_runs_is_what_was_confirmed() {
     press(&mut model, "<right>");
     assert!(matches!(press(&mut model, "<backspace>4<enter>")[..], [Command::Plan { .. }]));
     assert!(press(&mut model, "<enter><enter>").is_empty(), "it is being checked");
-    assert!(matches!(answer(&mut model, Ok(sample::deploy_plan()))[..], [Command::Run(..)]));
+    assert!(matches!(answer(&mut model, Ok(sample::deploy_plan()))[..], [Command::Run { .. }]));
 
     let mut model = confirming();
     press(&mut model, "4<enter>");
@@ -543,7 +544,7 @@ fn one_instance_needs_only_enter() {
     plan.batches.truncate(1);
     answer(&mut model, Ok(plan.clone()));
     assert!(matches!(press(&mut model, "<enter>")[..], [Command::Plan { .. }]));
-    assert!(matches!(answer(&mut model, Ok(plan))[..], [Command::Run(..)]));
+    assert!(matches!(answer(&mut model, Ok(plan))[..], [Command::Run { .. }]));
 }
 
 #[test]
@@ -684,13 +685,13 @@ fn an_operation_that_waits_for_its_lock_counts_as_running() {
     let waiting = || {
         let mut model = confirming();
         press(&mut model, "4<enter>");
-        assert!(matches!(answer(&mut model, Ok(sample::deploy_plan()))[..], [Command::Run(..)]));
+        assert!(matches!(answer(&mut model, Ok(sample::deploy_plan()))[..], [Command::Run { .. }]));
         assert!(press(&mut model, "q").is_empty(), "it asks before it leaves");
         assert!(press(&mut model, "f").is_empty(), "there is nothing to ask yet");
         model
     };
     let op = sample::events(&sample::deploy_plan(), Course::default())[0].op.clone();
-    let commands = update(&mut waiting(), Msg::Began(op));
+    let commands = update(&mut waiting(), Msg::Began(EngineId::default(), op));
     assert!(matches!(commands[..], [Command::Cancel(_, Urgency::Finish)]));
     let refused = Refusal { message: "locked".into(), hint: None };
     assert!(matches!(update(&mut waiting(), Msg::NotBegun(refused))[..], [Command::Quit]));
@@ -891,7 +892,7 @@ fn a_lost_engine_leaves_the_last_fleet_and_counts_down_to_the_next_try() {
     let mut model = wide();
     press(&mut model, "jjj");
     clock(&mut model, 10_000);
-    update(&mut model, Msg::Fleet(lost("2026-11-22T12:04:19Z", Some(sample::fleet()))));
+    heard(&mut model, News::Fleet(lost("2026-11-22T12:04:19Z", Some(sample::fleet()))));
     for (ms, said) in
         [(10_000, "next try in 4 s"), (12_500, "next try in 2 s"), (14_000, "trying now"), (20_000, "trying now")]
     {
@@ -900,7 +901,7 @@ fn a_lost_engine_leaves_the_last_fleet_and_counts_down_to_the_next_try() {
     }
     assert!(text(&model).contains("lost since 12:04:19: connection refused"));
     // A watch that was begun anew knows no fleet and no beginning: both are kept, and the cursor.
-    update(&mut model, Msg::Fleet(lost("2026-11-22T12:04:29Z", None)));
+    heard(&mut model, News::Fleet(lost("2026-11-22T12:04:29Z", None)));
     assert_eq!(cursor(&model), "shop/web");
     assert!(
         text(&model).contains("lost since 12:04:19") && text(&model).contains("stale for 12 s"),
@@ -912,14 +913,14 @@ fn a_lost_engine_leaves_the_last_fleet_and_counts_down_to_the_next_try() {
         let commands = if key == "r" { press(&mut model, "r") } else { ctrl(&mut model, 'r') };
         assert!(matches!(&commands[..], [Command::Resync]), "{key}: {commands:?}");
         assert!(text(&model).contains("trying now"));
-        update(&mut model, Msg::Fleet(lost("2026-11-22T12:04:29Z", None)));
+        heard(&mut model, News::Fleet(lost("2026-11-22T12:04:29Z", None)));
     }
-    update(&mut model, Msg::Fleet(FleetState::live(sample::fleet())));
+    heard(&mut model, News::Fleet(FleetState::live(sample::fleet())));
     assert!(text(&model).contains("the engine is back after 12 s"), "{}", text(&model));
     assert_eq!(cursor(&model), "shop/web");
     // Never reached: no fleet is made up.
     let mut model = super::console((80, 24));
-    update(&mut model, Msg::Fleet(lost("2026-11-22T12:04:19Z", None)));
+    heard(&mut model, News::Fleet(lost("2026-11-22T12:04:19Z", None)));
     assert!(model.fleet().is_none() && text(&model).contains("No Docker Engine answers"));
 }
 
@@ -984,7 +985,7 @@ fn what_is_listed_and_not_yet_inspected_is_shown_and_nothing_is_claimed_of_it() 
     };
     fleet.apps.iter_mut().for_each(containers);
     let mut model = wide();
-    update(&mut model, Msg::Fleet(FleetState::live(fleet)));
+    heard(&mut model, News::Fleet(FleetState::live(fleet)));
     press(&mut model, "jjj<tab>");
     let shown = text(&model);
     assert!(shown.contains("web-1") && shown.contains("172.18.0.3") && shown.contains("being read"), "{shown}");

@@ -1,13 +1,13 @@
 //! Logs on screen: what keys do, what is kept, what is read on, what a terminal gets to see.
 
 use super::screens::look;
-use super::{clock, press, sample, showing, text};
+use super::{clock, heard, press, sample, showing, text};
 use jiff::{SignedDuration, Timestamp};
 use pitstop::domain::fleet::FleetState;
 use pitstop::domain::painted::Painted;
 use pitstop::engine::LogLine;
 use pitstop::tui::logs::{KEPT, Wanted};
-use pitstop::tui::message::{Command, Msg};
+use pitstop::tui::message::{Command, Msg, News};
 use pitstop::tui::model::{Model, Screen};
 use pitstop::tui::update::update;
 
@@ -232,7 +232,7 @@ fn a_log_goes_on_in_what_replaces_its_container() {
     let app = web.instances[0].app.as_mut().unwrap();
     app.id = sample::id("another");
     app.name = "shop-web-1.r8".into();
-    let commands = update(&mut model, Msg::Fleet(FleetState::live(fleet)));
+    let commands = heard(&mut model, News::Fleet(FleetState::live(fleet)));
     let read = wanted(&commands);
     assert_eq!(read.len(), 1);
     assert!(read[0].container != old && read[0].tail.is_none() && read[0].since.is_none(), "from its beginning");

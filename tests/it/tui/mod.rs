@@ -4,6 +4,7 @@
 
 mod any_size;
 mod ending;
+mod engines;
 mod frozen;
 mod history;
 pub mod journeys;
@@ -22,9 +23,10 @@ mod themed;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pitstop::domain::event::EventKind;
 use pitstop::domain::fleet::FleetState;
+use pitstop::tui::engine::EngineId;
 use pitstop::tui::glyphs;
 use pitstop::tui::keymap::Keymap;
-use pitstop::tui::message::{Command, Msg};
+use pitstop::tui::message::{Command, Msg, News};
 use pitstop::tui::model::{Look, Model};
 use pitstop::tui::theme::{Depth, Theme};
 use pitstop::tui::update::update;
@@ -41,10 +43,15 @@ fn console(size: (u16, u16)) -> Model {
     model
 }
 
+/// What the (first) engine has to say.
+fn heard(model: &mut Model, news: News) -> Vec<Command> {
+    update(model, Msg::Engine(EngineId::default(), news))
+}
+
 /// A console that shows that fleet.
 fn showing(size: (u16, u16), state: FleetState) -> Model {
     let mut model = console(size);
-    update(&mut model, Msg::Fleet(state));
+    heard(&mut model, News::Fleet(state));
     model
 }
 
@@ -57,7 +64,7 @@ fn clock(model: &mut Model, ms: u64) {
 fn running(size: (u16, u16), course: sample::Course) -> Model {
     let mut model = showing(size, FleetState::live(sample::fleet()));
     let events = sample::events(&sample::deploy_plan(), course);
-    update(&mut model, Msg::Began(events[0].op.clone()));
+    update(&mut model, Msg::Began(EngineId::default(), events[0].op.clone()));
     for event in events {
         clock(&mut model, event.elapsed_ms);
         update(&mut model, Msg::Op(event));
@@ -70,7 +77,7 @@ fn at_a_gate(size: (u16, u16)) -> Model {
     let events = sample::events(&sample::deploy_plan(), sample::Course::default());
     let last = events.iter().position(|event| matches!(&event.kind, EventKind::GapMeasured(_))).unwrap();
     let mut model = showing(size, FleetState::live(sample::fleet()));
-    update(&mut model, Msg::Began(events[0].op.clone()));
+    update(&mut model, Msg::Began(EngineId::default(), events[0].op.clone()));
     let ms = events[last].elapsed_ms;
     for event in events.into_iter().take(last + 1) {
         clock(&mut model, event.elapsed_ms);

@@ -5,6 +5,7 @@ use super::screens::look;
 use super::{clock, press, showing, text};
 use pitstop::domain::fleet::FleetState;
 use pitstop::domain::ids::OpId;
+use pitstop::tui::engine::EngineId;
 use pitstop::tui::message::{Command, Msg};
 use pitstop::tui::model::{Model, Screen};
 use pitstop::tui::update::update;
@@ -15,7 +16,7 @@ const ID: &str = "20261122-120431-3f2a0";
 /// An operation that was left alone and then ended like this; what was asked for at its end.
 fn ended(model: &mut Model, number: u8, course: Course) -> Vec<Command> {
     let op = OpId::new(format!("{ID}{number}")).unwrap();
-    update(model, Msg::Began(op.clone()));
+    update(model, Msg::Began(EngineId::default(), op.clone()));
     press(model, "<esc>");
     let mut commands = Vec::new();
     for event in sample::events(&sample::deploy_plan(), course) {

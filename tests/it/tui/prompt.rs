@@ -8,6 +8,7 @@ use pitstop::domain::control::Order;
 use pitstop::domain::fleet::FleetState;
 use pitstop::engine::line::Grammar;
 use pitstop::engine::{Listed, Request};
+use pitstop::tui::engine::{Engine, EngineId};
 use pitstop::tui::message::{Command, Msg};
 use pitstop::tui::model::{Dialog, Model, Question, Screen};
 use pitstop::tui::update::update;
@@ -122,7 +123,7 @@ fn a_line_does_what_the_keys_do() {
 
     let mut model = console((120, 36));
     enter(&mut model, "create");
-    assert!(matches!(&model.dialog, Some(Dialog::Ask(ask)) if ask.question == Question::File));
+    assert!(matches!(&model.dialog, Some(Dialog::Ask(ask)) if matches!(ask.question, Question::File(_))));
 
     let mut model = console((120, 36));
     let commands = enter(&mut model, "logs shop/web-1 --since 10m");
@@ -135,9 +136,9 @@ fn a_line_does_what_the_keys_do() {
     assert_eq!(model.history.as_ref().unwrap().filter, "app:web");
     enter(&mut model, "theme fjord");
     assert_eq!(model.look.theme.name, "fjord");
-    assert!(matches!(enter(&mut model, "doctor")[..], [Command::Doctor]));
-    assert!(matches!(enter(&mut model, "context far")[..], [Command::Context(_)]));
-    update(&mut model, Msg::Switched(Ok("far".into())));
+    assert!(matches!(enter(&mut model, "doctor")[..], [Command::Doctor(_)]));
+    assert!(matches!(enter(&mut model, "context far")[..], [Command::Engines(_)]));
+    update(&mut model, Msg::Switched(Ok(vec![Engine::new(EngineId(1), "far".into())])));
     assert!(model.fleet().is_none() && text(&model).contains("the engine of context far"));
     enter(&mut model, "help deploy");
     assert_eq!(model.screen, Screen::Reading);

@@ -36,6 +36,7 @@ pub fn engine() -> EngineInfo {
         host: "unix:///var/run/docker.sock".into(),
         context: None,
         name: "forge".into(),
+        id: "7QXW:5C3P".into(),
         version: "28.2.1".into(),
         api_version: "1.50".into(),
         os: "linux".into(),

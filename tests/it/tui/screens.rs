@@ -1,12 +1,13 @@
 //! What each screen looks like at the sizes that matter.
 
 use super::sample::Course;
-use super::{at_a_gate, clock, console, draw, picture, press, running, sample, showing, text, themed};
+use super::{at_a_gate, clock, console, draw, heard, picture, press, running, sample, showing, text, themed};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pitstop::domain::fleet::{Fleet, FleetState, Health};
 use pitstop::domain::load::Load;
 use pitstop::domain::plan::Plan;
-use pitstop::tui::message::{Msg, Refusal};
+use pitstop::tui::engine::EngineId;
+use pitstop::tui::message::{Msg, News, Refusal};
 use pitstop::tui::model::Model;
 use pitstop::tui::theme::BUILT_IN;
 use pitstop::tui::update::update;
@@ -57,7 +58,7 @@ fn fleet_on_instances_with_marks() {
 fn fleet_behind_a_balancer() {
     look("fleet_traffic", |size| {
         let mut model = showing(size, live());
-        update(&mut model, Msg::Traffic(sample::traffic()));
+        heard(&mut model, News::Traffic(sample::traffic()));
         press(&mut model, "jjj");
         model
     });
@@ -69,7 +70,7 @@ fn with_loads(mut model: Model) -> Model {
     let running = fleet.apps.iter().flat_map(|app| &app.instances).filter_map(|one| one.app.as_ref());
     let load = |n: u64| Load { cpu: Some(n * n * 13), memory: (20 + n * n * n) << 20, limit: 16 << 30 };
     let loads = running.filter(|app| app.is_running()).zip(0..).map(|(app, n)| (app.id.clone(), load(n))).collect();
-    update(&mut model, Msg::Loads(loads));
+    heard(&mut model, News::Loads(loads));
     model
 }
 
@@ -82,7 +83,7 @@ fn fleet_and_what_it_takes() {
     });
     look("fleet_other", |size| {
         let mut model = with_loads(showing(size, live()));
-        update(&mut model, Msg::Traffic(sample::traffic()));
+        heard(&mut model, News::Traffic(sample::traffic()));
         press(&mut model, "wpMjj<space>j<space>");
         model
     });
@@ -112,7 +113,7 @@ fn several_apps_at_once() {
 fn themes() {
     for (i, (name, _)) in BUILT_IN.iter().enumerate() {
         let mut model = with_loads(showing((120, 36), live()));
-        update(&mut model, Msg::Traffic(sample::traffic()));
+        heard(&mut model, News::Traffic(sample::traffic()));
         press(&mut model, &format!("jjjt{}", "j".repeat(i)));
         assert_eq!(model.look.theme.name, *name);
         paint(&format!("theme_{name}_120x36"), &model);
@@ -283,7 +284,7 @@ fn an_operation_with_new_instances_first() {
 fn went(size: (u16, u16), plan: &Plan, until: Option<u64>) -> Model {
     let mut model = showing(size, live());
     let events = sample::events(plan, Course { until, ..Course::default() });
-    update(&mut model, Msg::Began(events[0].op.clone()));
+    update(&mut model, Msg::Began(EngineId::default(), events[0].op.clone()));
     for event in events {
         clock(&mut model, event.elapsed_ms);
         update(&mut model, Msg::Op(event));
@@ -368,13 +369,13 @@ fn what_was_left_half_done() {
     let web = sample::broken_off("20261122-115200-3f2a01", "shop/web", 12 * 60);
     look("left_open", |size| {
         let mut model = showing(size, live());
-        update(&mut model, Msg::LeftOpen(vec![web.clone()]));
+        heard(&mut model, News::LeftOpen(vec![web.clone()]));
         model
     });
     look("left_open_two", |size| {
         let mut model = showing(size, live());
         let api = sample::broken_off("20261122-115300-3f2a02", "shop/api", 600);
-        update(&mut model, Msg::LeftOpen(vec![web.clone(), api]));
+        heard(&mut model, News::LeftOpen(vec![web.clone(), api]));
         press(&mut model, "jjj");
         model
     });
@@ -384,7 +385,7 @@ fn what_was_left_half_done() {
 fn what_matters_most_in_other_themes_and_on_a_wide_terminal() {
     themed::look("fleet", |size| {
         let mut model = with_loads(showing(size, live()));
-        update(&mut model, Msg::Traffic(sample::traffic()));
+        heard(&mut model, News::Traffic(sample::traffic()));
         press(&mut model, "jjj<tab><space>");
         model
     });
