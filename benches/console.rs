@@ -1,9 +1,10 @@
-//! The console at sizes and in weather that no engine of one's own has: `cargo bench --bench console [-- fleet frozen flood]`.
+//! The console at sizes and in weather that no engine of one's own has: `cargo bench --bench console [-- small fleet frozen flood]`.
 //!
 //! The real program on a real pseudo-terminal, the engine simulated in this process. `PITSTOP_BIN` names another build of the
 //! program, `PITSTOP_ROUNDS` how often. `docs/performance.md` has the figures.
 //!
 //! ```text
+//! small    100 containers: first list, memory
 //! fleet    5,000 containers: first list, keys, memory; then the same while 50 operations' worth of events come every second
 //! frozen   a restart begun from the console, with its terminal read and with a terminal that nobody reads, in turn
 //! flood    a log of 100 MB/s for a minute (`PITSTOP_FLOOD_S`): keys, memory
@@ -40,6 +41,9 @@ fn main() {
     let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|word| word == part);
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("load before: {}", load.trim());
+    if is_wanted("small") {
+        small();
+    }
     if is_wanted("fleet") {
         fleet();
     }
@@ -172,11 +176,31 @@ fn crowd() -> Scenario {
     }
 }
 
+fn small() {
+    let mut hundred = crowd();
+    hundred.apps.clear();
+    hundred.containers.truncate(100);
+    let served = Served::with(hundred);
+    let mut console = Console::open(&served.host(), (120, 40));
+    let first = console.until("stranger").duration_since(console.began);
+    println!("\n100 containers\n{:<44} {:.0} ms", "first list", first.as_secs_f64() * 1000.0);
+    // Until it has looked at each, listed once more, and stands still.
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < deadline {
+        console.pty.next(QUIET);
+    }
+    let (rss, own) = console.memory();
+    println!("{:<44} {rss:.1} MB, {own:.1} MB of it its own", "memory");
+}
+
 fn fleet() {
     let served = Served::with(crowd());
+    println!("\n5,000 containers");
+    let (alone, size) = list_alone(&served.host()).expect("a list");
+    println!("{:<44} {alone:.0} ms, {size:.1} MB", "the engine's own time for its list");
     let mut console = Console::open(&served.host(), (200, 50));
     let first = console.until("web00").duration_since(console.began);
-    println!("\n5,000 containers\n{:<44} {:.0} ms", "first list", first.as_secs_f64() * 1000.0);
+    println!("{:<44} {:.0} ms", "first list", first.as_secs_f64() * 1000.0);
     let (control, mut before) = (served.control(), 0);
     wait_until("every container's detail", PATIENCE, || {
         while console.pty.next(Duration::from_millis(500)) > 0 {}
@@ -193,6 +217,15 @@ fn fleet() {
     events(&served, &mut console);
     let (rss, own) = console.memory();
     println!("{:<44} {rss:.1} MB, {own:.1} MB of it its own", "memory afterwards");
+}
+
+/// How long the engine's list takes one who does nothing but read it, milliseconds; and how much it is, MB.
+fn list_alone(host: &str) -> std::io::Result<(f64, f64)> {
+    let (asked, mut list) = (Instant::now(), Vec::new());
+    let mut stream = UnixStream::connect(host.trim_start_matches("unix://"))?;
+    stream.write_all(b"GET /containers/json?all=true HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n")?;
+    stream.read_to_end(&mut list)?;
+    Ok((asked.elapsed().as_secs_f64() * 1000.0, list.len() as f64 / 1e6))
 }
 
 /// Ends and starts containers so that 500 events come every second: ten of each of fifty operations.

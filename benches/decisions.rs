@@ -79,7 +79,7 @@ fn console() -> Model {
     let look = Look { theme: Theme::standard(Depth::True), glyphs: &glyphs::UNICODE };
     let mut model = Model::new(look, Keymap::default(), (100, 50));
     update(&mut model, Msg::Clock { wall: sample::now(), now: Duration::ZERO });
-    let apps = (1..=100).flat_map(|n| app(&format!("web{n}"), 49)).collect();
+    let apps = (1..=100).flat_map(|n| app(&format!("web{n}"), 49));
     update(
         &mut model,
         Msg::Engine(EngineId::default(), News::Fleet(FleetState::live(Fleet::assemble(sample::engine(), apps)))),

@@ -71,7 +71,7 @@ fn served(servers: &[(BalancerSpec, Server)], glyphs: Glyphs) -> Cell {
 
 fn row(app: &App, instance: &Instance, now: Timestamp, glyphs: Glyphs) -> Vec<Cell> {
     let none = || glyphs.none.to_owned();
-    let serving = instance.app.as_ref();
+    let serving = instance.app.as_deref();
     vec![
         app.id.to_string().into(),
         instance.name.short().into(),
@@ -179,7 +179,7 @@ fn app_object(app: &App, traffic: &TrafficSeen) -> Value {
 }
 
 fn instance_object(instance: &Instance, traffic: &TrafficSeen) -> Value {
-    let serving = instance.app.as_ref();
+    let serving = instance.app.as_deref();
     // An exited container's addresses may be stale: only a running owner has any.
     let owner = instance.owner().filter(|owner| owner.is_running());
     let addresses: BTreeMap<&String, &Address> = owner.iter().flat_map(|owner| &owner.networks).collect();
@@ -198,7 +198,7 @@ fn instance_object(instance: &Instance, traffic: &TrafficSeen) -> Value {
         "image_id": serving.map(|app| &app.image_id),
         "revision": instance.revision(),
         "container_id": serving.map(|app| &app.id),
-        "sandbox_id": instance.sandbox.as_ref().map(|sandbox| &sandbox.id),
+        "sandbox_id": instance.sandbox.as_deref().map(|sandbox| &sandbox.id),
         "started_at": serving.and_then(Container::started_at),
         "traffic": traffic.get(&instance.name).into_iter().flatten().map(|(balancer, server)| json!({
             "balancer": balancer.to_string(),

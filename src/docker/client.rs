@@ -113,6 +113,9 @@ impl Docker {
 
     pub(super) fn remember(&self, id: &ContainerId, name: &str) {
         let mut names = self.inner.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.get(id).is_some_and(|known| known == name) {
+            return;
+        }
         if names.len() >= NAMES {
             names.clear();
         }
@@ -143,10 +146,7 @@ impl Docker {
 
     /// The body of any request, as it comes: for what the library decodes wrongly or has no words for.
     pub(super) fn raw(&self, path_and_query: &str) -> impl Stream<Item = Result<Bytes, ClientError>> + Send + use<> {
-        let path = format!("{}{path_and_query}", prefix(self.inner.api));
-        let client = self.inner.client.clone().with_request_modifier(move |request| with_path(request, &path));
-        // Any request with a raw body will do: the modifier puts the real path in.
-        client.export_container("raw")
+        raw(self.client(), format!("{}{path_and_query}", prefix(self.inner.api)))
     }
 
     /// The client with the body of its next request replaced, for fields that the library's models lack.
@@ -183,6 +183,15 @@ pub(super) async fn within<T>(
 pub(super) fn late(operation: &'static str, subject: &str, deadline: Duration) -> DockerError {
     let words = format!("the engine did not answer within {} s", deadline.as_secs());
     DockerError::new(operation, subject, Failure::Timeout, &words)
+}
+
+/// The body of a request as it comes; the path is asked for as it is.
+pub(super) fn raw(
+    client: &bollard::Docker,
+    path_and_query: String,
+) -> impl Stream<Item = Result<Bytes, ClientError>> + Send + use<> {
+    // Any request with a raw body will do: the modifier puts the real path in.
+    client.clone().with_request_modifier(move |request| with_path(request, &path_and_query)).export_container("raw")
 }
 
 /// `/v1.41`

@@ -3,16 +3,16 @@
 //! Looks at the socket itself, because the client library calls a directory that may not be entered "socket not
 //! found"; then agrees on an API version and reads who answers.
 
-use super::client::{ApiVersion, Docker, LIST, READ, late, versioned, within};
+use super::client::{ApiVersion, Docker, LIST, READ, late, raw, versioned, within};
 use super::error::{CONNECT, DockerError, Failure, was_cut};
 use super::location::Location;
 use super::ssh::Tunnel;
-use super::{read, remote, ssh, tls};
+use super::{list, remote, ssh, tls};
 use crate::domain::clean::clean;
 use crate::domain::fleet::{EngineInfo, Fleet};
 use bollard::API_DEFAULT_VERSION;
 use bollard::models::{SystemInfo, SystemVersion};
-use bollard::query_parameters::ListContainersOptions;
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
@@ -54,11 +54,11 @@ impl Opened {
     /// version, for none is agreed on.
     pub async fn glance(&self) -> Result<Fleet, DockerError> {
         let Location { host, context, .. } = &self.location;
-        let options = ListContainersOptions { all: true, ..ListContainersOptions::default() };
-        let listed = within(CONNECT, host, LIST, self.client.list_containers(Some(options))).await?;
+        let (body, mut listed) = (raw(&self.client, list::path(&HashMap::new())), Vec::new());
+        within(CONNECT, host, LIST, list::read(body, |container| listed.push(container))).await?;
         let context = context.as_deref().map(clean);
         let engine = EngineInfo { host: clean(host), context, ..EngineInfo::default() };
-        Ok(Fleet::assemble(engine, listed.into_iter().filter_map(read::summary).collect()))
+        Ok(Fleet::assemble(engine, listed))
     }
 
     /// Agrees on an API version and reads who answers.

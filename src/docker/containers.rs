@@ -2,17 +2,17 @@
 
 use super::client::{Changes, Docker, LIST, READ, REMOVE, REQUESTS, START, STOP_EXTRA, within};
 use super::error::{DockerError, Failure};
-use super::{read, write};
+use super::{list, read, write};
 use crate::domain::fleet::{Container, Fleet, State};
 use crate::domain::ids::{ContainerId, ObjectName};
 use crate::domain::spec::RestartPolicy;
 use bollard::errors::Error as ClientError;
 use bollard::models::ContainerUpdateBody;
 use bollard::query_parameters::{
-    InspectContainerOptions, ListContainersOptions, RemoveContainerOptions, RenameContainerOptions,
-    StartContainerOptions, StopContainerOptions, WaitContainerOptions,
+    InspectContainerOptions, RemoveContainerOptions, RenameContainerOptions, StartContainerOptions,
+    StopContainerOptions, WaitContainerOptions,
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use std::collections::HashMap;
 use std::pin::pin;
 use std::time::Duration;
@@ -55,26 +55,22 @@ impl Docker {
         &self,
         filters: HashMap<String, Vec<String>>,
     ) -> Result<Vec<Container>, DockerError> {
-        let filters = (!filters.is_empty()).then_some(filters);
-        let options = ListContainersOptions { all: true, filters, ..ListContainersOptions::default() };
-        let mut tries = 0;
-        let list = loop {
-            let list =
-                self.call("list", "containers", LIST, self.client().list_containers(Some(options.clone()))).await;
-            match list {
+        let (path, mut tries) = (list::path(&filters), 0);
+        loop {
+            let mut containers = Vec::new();
+            let entries = list::read(self.raw(&path), |container| {
+                self.remember(&container.id, &container.name);
+                containers.push(container);
+            });
+            match self.call("list", "containers", LIST, entries).await {
                 // Podman has a word for a container that has ended and is not cleaned up yet, which Docker's model does not know.
                 Err(error) if self.info().podman && error.failure == Failure::Broken && tries < CLEANED_UP.0 => {
                     tries += 1;
                     tokio::time::sleep(CLEANED_UP.1).await;
                 }
-                list => break list?,
+                done => return done.map(|()| containers),
             }
-        };
-        let list: Vec<_> = list.into_iter().filter_map(read::summary).collect();
-        for container in &list {
-            self.remember(&container.id, &container.name);
         }
-        Ok(list)
     }
 
     /// One container with its detail; `None` when there is none with that id.
@@ -108,11 +104,19 @@ impl Docker {
     ///
     /// What an inspection shows goes before what the list showed, but for the engine's sentence.
     pub async fn detailed(&self, containers: Vec<Container>) -> Result<Vec<Container>, DockerError> {
-        let inspections = stream::iter(containers).map(|listed| async move {
+        self.detailed_each(containers).try_collect().await
+    }
+
+    /// As [`Docker::detailed`], each as soon as it and those before it have been looked at.
+    pub(super) fn detailed_each(
+        &self,
+        containers: Vec<Container>,
+    ) -> impl Stream<Item = Result<Container, DockerError>> {
+        let inspections = stream::iter(containers).map(move |listed| async move {
             let seen = self.inspect(&listed.id).await?;
             Ok(seen.map(|seen| Container { status: listed.status, ..seen }))
         });
-        inspections.buffered(REQUESTS).try_filter_map(|seen| async { Ok(seen) }).try_collect().await
+        inspections.buffered(REQUESTS).try_filter_map(|seen| async { Ok(seen) })
     }
 
     /// The fleet now, every container with its detail.

@@ -8,12 +8,12 @@ use super::error::{DockerError, Failure};
 use super::sentence;
 use crate::domain::fleet::{Container, Fleet, FleetState};
 use crate::domain::ids::ContainerId;
-use crate::domain::labels::Role;
 use bollard::models::EventMessage;
 use bollard::query_parameters::EventsOptions;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -51,23 +51,23 @@ impl Docker {
     /// runtime.
     pub fn live(&self, now: fn() -> Timestamp) -> watch::Receiver<FleetState> {
         let (tell, seen) = watch::channel(FleetState::Loading);
-        let (shown, locks) = (Arc::default(), Vec::new());
-        let keeper = Keeper { docker: self.clone(), tell, now, shown, locks, stale_since: None };
+        let (known, shown) = (Containers::new(), Arc::default());
+        let keeper = Keeper { docker: self.clone(), tell, now, known, shown, stale_since: None };
         tokio::spawn(keeper.run());
         seen
     }
 }
 
-type Containers = BTreeMap<ContainerId, Container>;
+type Containers = BTreeMap<ContainerId, Arc<Container>>;
 
 struct Keeper {
     docker: Docker,
     tell: watch::Sender<FleetState>,
     now: fn() -> Timestamp,
-    /// As last seen, with detail; shared with those who look at it, for of thousands of containers one copy is enough.
+    /// As last seen, with detail; shared with the fleets made of them.
+    known: Containers,
+    /// As last told.
     shown: Arc<Fleet>,
-    /// Locks as last seen: a fleet tells only whose they are.
-    locks: Vec<Container>,
     stale_since: Option<Timestamp>,
 }
 
@@ -147,52 +147,47 @@ impl Keeper {
                 }
             };
             match seen {
-                Ok(containers) => self.publish(containers),
+                Ok(()) => self.publish(),
                 Err(error) => return error,
             }
         }
     }
 
     /// The whole list; only what looks changed is inspected again.
-    async fn look_at_all(&self) -> Result<Containers, DockerError> {
-        let (mut fresh, mut kept, mut known) = (Vec::new(), Containers::new(), self.known());
+    async fn look_at_all(&mut self) -> Result<(), DockerError> {
+        let (mut fresh, mut kept) = (Vec::new(), Containers::new());
         for listed in self.docker.list().await? {
-            match known.remove(&listed.id) {
-                // The engine's sentence says how long it has been so: a restart shows in it.
+            match self.known.remove(&listed.id) {
                 Some(known) if known.state == listed.state && sentence::is_older(&known.status, &listed.status) => {
-                    let Container { name, status, own, networks, .. } = listed;
-                    let known = Container { name, status, own, networks, ..known };
-                    kept.insert(known.id.clone(), known);
+                    kept.insert(listed.id.clone(), renewed(known, listed));
                 }
                 _ => fresh.push(listed),
             }
         }
-        kept.extend(self.docker.detailed(fresh).await?.into_iter().map(|seen| (seen.id.clone(), seen)));
-        Ok(kept)
+        self.known = kept;
+        self.look_closely(fresh).await
     }
 
-    async fn look_at(&self, ids: Vec<ContainerId>) -> Result<Containers, DockerError> {
-        let seen = self.docker.detailed(self.docker.list_some(&ids).await?).await?;
-        let mut known = self.known();
+    async fn look_at(&mut self, ids: Vec<ContainerId>) -> Result<(), DockerError> {
+        let listed = self.docker.list_some(&ids).await?;
         for id in &ids {
-            known.remove(id);
+            self.known.remove(id);
         }
-        known.extend(seen.into_iter().map(|seen| (seen.id.clone(), seen)));
-        Ok(known)
+        self.look_closely(listed).await
     }
 
-    /// What was seen last, to be changed.
-    fn known(&self) -> Containers {
-        let instances = self.shown.apps.iter().flat_map(|app| &app.instances);
-        let parts = instances.flat_map(|one| one.sandbox.iter().chain(&one.app).chain(&one.others));
-        parts.chain(&self.locks).map(|seen| (seen.id.clone(), seen.clone())).collect()
+    /// Those that have gone since they were listed are known no more.
+    async fn look_closely(&mut self, listed: Vec<Container>) -> Result<(), DockerError> {
+        let mut seen = pin!(self.docker.detailed_each(listed));
+        while let Some(seen) = seen.try_next().await? {
+            self.known.insert(seen.id.clone(), Arc::new(seen));
+        }
+        Ok(())
     }
 
-    fn publish(&mut self, containers: Containers) {
+    fn publish(&mut self) {
         self.stale_since = None;
-        let is_lock = |one: &&Container| one.own.as_ref().is_some_and(|own| own.role == Role::Lock);
-        self.locks = containers.values().filter(is_lock).cloned().collect();
-        let fleet = Fleet::assemble(self.docker.info().clone(), containers.into_values().collect());
+        let fleet = Fleet::assemble(self.docker.info().clone(), self.known.values().cloned());
         if *self.shown != fleet {
             self.shown = Arc::new(fleet);
         }
@@ -208,7 +203,7 @@ impl Keeper {
 
     fn stale(&mut self, error: &DockerError, retry_in: Duration) {
         // Half a list must not be taken for known.
-        (self.shown, self.locks) = (Arc::default(), Vec::new());
+        (self.known, self.shown) = (Containers::new(), Arc::default());
         let since = *self.stale_since.get_or_insert_with(self.now);
         self.tell.send_modify(|state| {
             let fleet = match std::mem::take(state) {
@@ -219,6 +214,16 @@ impl Keeper {
             *state = FleetState::Stale { fleet, since, error: error.to_string(), retry_in };
         });
     }
+}
+
+/// What a list shows of a container to which nothing has happened but time, beside what is known of it.
+fn renewed(known: Arc<Container>, listed: Container) -> Arc<Container> {
+    let Container { name, status, own, networks, .. } = listed;
+    if known.name == name && known.status == status && known.own == own && known.networks == networks {
+        return known;
+    }
+    // Cheap where it is nobody else's; else what is large in it is shared.
+    Arc::new(Container { name, status, own, networks, ..Arc::unwrap_or_clone(known) })
 }
 
 /// Notes whom events are about until the stream ends, which it should not.

@@ -9,7 +9,8 @@
 //! remote       connections to other machines, kept and used again      tls   certificates      ssh, dial   a tunnel through it, or a command there
 //! client       the connection, to read (`Docker`) or also to change (`Changes`): one deadline per request, few at once
 //! error        what went wrong, in words for the person who has to act
-//! containers   list, inspect, start, stop, remove …      create   sandboxes and app containers
+//! list         the engine's list, entry by entry
+//! containers   inspect, start, stop, remove …           create   sandboxes and app containers
 //! inspect      one container word for word
 //! images       inspect, pull, load; credentials: a registry's login          networks, volumes
 //! exec         commands inside containers                logs     a container's output; lines: bytes into lines
@@ -45,6 +46,7 @@ pub mod image_archive;
 mod images;
 mod inspect;
 mod lines;
+mod list;
 mod live;
 mod location;
 mod lock;

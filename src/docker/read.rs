@@ -4,6 +4,7 @@ use super::guest_volume;
 use crate::domain::clean::Clean;
 use crate::domain::environment::Environment;
 use crate::domain::facts::ImageSeen;
+use crate::domain::few::Few;
 use crate::domain::fleet::{BoundPort, Container, Detail, Health, MountSeen, NetworkSeen, State, VolumeSeen};
 use crate::domain::identity::Address;
 use crate::domain::ids::ContainerId;
@@ -239,7 +240,7 @@ fn health_in_status(status: &str) -> Option<Health> {
 }
 
 /// Labels that are not our own, for whoever looks for one.
-fn others(labels: BTreeMap<String, String>) -> BTreeMap<Clean, Clean> {
+fn others(labels: BTreeMap<String, String>) -> Few<Clean, Clean> {
     let others = labels.into_iter().filter(|(name, _)| !name.starts_with("io.pitstop."));
     others.map(|(name, value)| (Clean::new(&name), Clean::new(&value))).collect()
 }
@@ -252,9 +253,9 @@ fn compose(labels: &BTreeMap<String, String>) -> Option<(Clean, Clean, u32)> {
 }
 
 /// By name; none for a container that joined another's, whatever an engine shows there.
-fn networks(mode: &str, endpoints: Option<HashMap<String, EndpointSettings>>) -> BTreeMap<String, Address> {
+fn networks(mode: &str, endpoints: Option<HashMap<String, EndpointSettings>>) -> Few<String, Address> {
     if mode.starts_with("container:") {
-        return BTreeMap::new();
+        return Few::default();
     }
     let address = |(name, end): (String, EndpointSettings)| {
         let address =
@@ -381,6 +382,7 @@ fn pools(ipam: Option<Ipam>) -> Vec<Subnet> {
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+    use std::sync::Arc;
 
     fn read<T: serde::de::DeserializeOwned>(json: Value) -> T {
         serde_json::from_value(json).unwrap()
@@ -418,7 +420,7 @@ mod tests {
         assert_eq!(seen.health, Some(Health::Starting));
         let own = seen.own.unwrap();
         assert_eq!((own.role, own.number, own.app.to_string().as_str()), (Role::Sandbox, 1, "shop/web"));
-        let address = &seen.networks["shop_net"];
+        let address = seen.networks.get("shop_net").unwrap();
         assert_eq!((address.ipv4.as_deref(), address.ipv6.as_deref()), (Some("10.1.0.2"), None));
         let ports: Vec<_> = seen.ports.iter().map(|port| (port.container, port.host.clone())).collect();
         let host = |ip: &str| Some((ip.to_owned(), 18080));
@@ -516,7 +518,7 @@ mod tests {
         .unwrap();
         assert!(seen.networks.is_empty(), "a joined container has none of its own");
         assert_eq!(seen.joined(), Some("cd"));
-        let detail = seen.detail.unwrap();
+        let detail = Arc::unwrap_or_clone(seen.detail.unwrap());
         assert!(detail.started_at.is_some() && detail.finished_at.is_none());
         assert_eq!((detail.exit_code, detail.oom_killed, detail.restart_count, detail.pid), (137, true, 2, 0));
         assert_eq!(&*detail.error, "no way");
@@ -543,7 +545,7 @@ mod tests {
         })))
         .unwrap();
         assert_eq!(seen.networks.len(), 3);
-        let detail = seen.detail.unwrap();
+        let detail = Arc::unwrap_or_clone(seen.detail.unwrap());
         let pinned: Vec<_> =
             detail.pinned.iter().map(|(network, pin)| (network.as_str(), pin.ipv4.as_deref())).collect();
         assert_eq!(pinned, [("a", Some("10.1.0.2"))]);

@@ -177,7 +177,7 @@ impl Standing {
 
 /// The balancers that an app's containers were made with.
 pub fn of_app(app: &App) -> Vec<BalancerSpec> {
-    let containers = app.instances.iter().filter_map(|instance| instance.app.as_ref());
+    let containers = app.instances.iter().filter_map(|instance| instance.app.as_deref());
     let specs = containers.filter_map(|container| container.own.as_ref()?.spec.as_ref());
     distinct(specs.flat_map(|spec| &spec.rollout.balancers))
 }

@@ -5,6 +5,7 @@
 
 use super::fleet::{Container, Instance, State};
 use super::inplace::Change;
+use std::sync::Arc;
 
 /// How an instance stands: its app container in its sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -187,8 +188,8 @@ impl Beside {
         match instance.others.as_slice() {
             [] => Self::Nothing,
             others => {
-                let revision = instance.app.as_ref().filter(|app| app.is_running()).map(Container::revision);
-                let held = |one: &&Container| {
+                let revision = instance.app.as_deref().filter(|app| app.is_running()).map(Container::revision);
+                let held = |one: &&Arc<Container>| {
                     one.own.as_ref().is_some_and(|own| own.held && revision.is_some_and(|serves| serves < own.revision))
                 };
                 let (held, alive): (Vec<_>, Vec<_>) = others.iter().filter(|one| one.is_alive()).partition(held);

@@ -73,7 +73,7 @@ mod tests {
     use super::super::clean::Clean;
     use super::super::ids::ContainerId;
     use super::*;
-    use std::collections::BTreeMap;
+    use crate::domain::few::Few;
 
     fn seen(state: State, detail: Detail) -> Life {
         let container = Container {
@@ -87,8 +87,8 @@ mod tests {
             created: None,
             own: None,
             compose: None,
-            labels: BTreeMap::new(),
-            networks: BTreeMap::new(),
+            labels: Few::default(),
+            networks: Few::default(),
             ports: Vec::new(),
             mounts: Vec::new(),
             network_mode: Clean::default(),

@@ -7,6 +7,7 @@ mod assemble;
 
 use super::clean::Clean;
 use super::environment::Environment;
+use super::few::Few;
 use super::identity::{Address, Hold, Identity, Verdict};
 use super::ids::{AppId, ContainerId, InstanceName};
 use super::labels::OwnLabels;
@@ -98,6 +99,8 @@ pub struct MountSeen {
 }
 
 /// One container as the list shows it, with what only an inspection shows in `detail`.
+///
+/// Fleets share it: of thousands, one reading differs from the next in a few.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
     pub id: ContainerId,
@@ -116,15 +119,15 @@ pub struct Container {
     /// Compose's project, service and number.
     pub compose: Option<(Clean, Clean, u32)>,
     /// Those that are not pitstop's own.
-    pub labels: BTreeMap<Clean, Clean>,
+    pub labels: Few<Clean, Clean>,
     /// By network name; an exited container's may be stale.
-    pub networks: BTreeMap<String, Address>,
+    pub networks: Few<String, Address>,
     pub ports: Vec<BoundPort>,
     pub mounts: Vec<MountSeen>,
     /// `bridge`, `host`, `none`, a network's name, or `container:<id>`.
     pub network_mode: Clean,
-    /// Large, and a fleet is laid out by moving containers: so it stands elsewhere.
-    pub detail: Option<Box<Detail>>,
+    /// Large, and the same for as long as nothing happens to the container.
+    pub detail: Option<Arc<Detail>>,
 }
 
 /// What only an inspection of one container tells.
@@ -148,7 +151,7 @@ pub struct Detail {
     /// Values are secrets: for plans, never for display without asking.
     pub environment: Environment,
     /// Addresses asked for at creation, by network.
-    pub pinned: BTreeMap<String, Address>,
+    pub pinned: Few<String, Address>,
     /// Of an app container: the addresses its sandbox was pinned to when it was made, by network.
     pub former: BTreeMap<String, String>,
     /// Of a sandbox: the container whose place it was made to take.
@@ -177,12 +180,12 @@ pub struct Instance {
     pub name: InstanceName,
     /// From 1; 0 where there is none.
     pub number: u32,
-    pub sandbox: Option<Container>,
+    pub sandbox: Option<Arc<Container>>,
     /// The app container that serves, or served last.
-    pub app: Option<Container>,
+    pub app: Option<Arc<Container>>,
     /// Other containers of this instance: parked old ones, new ones not started yet, a sandbox put aside. Those that
     /// run first, then by revision.
-    pub others: Vec<Container>,
+    pub others: Vec<Arc<Container>>,
 }
 
 /// An app and its instances.
@@ -239,39 +242,48 @@ impl Container {
 impl Instance {
     /// The container that owns the network namespace: the sandbox, or the app container itself when unmanaged.
     pub fn owner(&self) -> Option<&Container> {
-        self.sandbox.as_ref().or(self.app.as_ref())
+        self.sandbox.as_deref().or(self.app.as_deref())
+    }
+
+    /// Every container of it: the sandbox, the one that serves, the others.
+    pub fn containers(&self) -> impl Iterator<Item = &Container> {
+        self.sandbox.as_deref().into_iter().chain(self.but_sandbox())
+    }
+
+    /// Every container but the sandbox that holds its address; the one that serves first.
+    pub fn but_sandbox(&self) -> impl Iterator<Item = &Container> {
+        self.app.iter().chain(&self.others).map(Arc::as_ref)
     }
 
     /// It was made to take the place of the instance that this container belongs to.
     pub fn replaces(&self) -> Option<&ContainerId> {
-        let all = self.sandbox.iter().chain(&self.app).chain(&self.others);
-        all.filter_map(|container| container.own.as_ref()).find_map(|own| own.replaces.as_ref())
+        self.containers().filter_map(|container| container.own.as_ref()).find_map(|own| own.replaces.as_ref())
     }
 
     /// That container is a part of it.
     pub fn has(&self, id: &ContainerId) -> bool {
-        self.sandbox.iter().chain(&self.app).chain(&self.others).any(|container| container.id == *id)
+        self.containers().any(|container| container.id == *id)
     }
 
     /// In which state a person would say it is.
     pub fn state(&self) -> State {
-        self.app.as_ref().map_or(State::Created, |app| app.state)
+        self.app.as_deref().map_or(State::Created, |app| app.state)
     }
 
     /// Runs, in a live namespace, and its health check (if it has one) does not say otherwise.
     pub fn is_ready(&self) -> bool {
-        self.app.as_ref().is_some_and(|app| app.is_running() && matches!(app.health, None | Some(Health::Healthy)))
+        self.app.as_deref().is_some_and(|app| app.is_running() && matches!(app.health, None | Some(Health::Healthy)))
             && !matches!(self.hold(), Some(Hold::Orphaned) | None)
     }
 
     /// It runs, and its health check says that it does not work.
     pub fn is_unhealthy(&self) -> bool {
-        self.app.as_ref().is_some_and(|app| app.is_running() && app.health == Some(Health::Unhealthy))
+        self.app.as_deref().is_some_and(|app| app.is_running() && app.health == Some(Health::Unhealthy))
     }
 
     /// How the address is held; `None` when the namespace's owner does not run, so there is no address.
     pub fn hold(&self) -> Option<Hold> {
-        let app = self.app.as_ref()?;
+        let app = self.app.as_deref()?;
         let Some(sandbox) = &self.sandbox else {
             // One of ours without its sandbox sits in what is left of a namespace that nobody owns any more.
             let hold = if app.own.is_some() { Hold::Orphaned } else { Hold::Loose };
@@ -329,7 +341,7 @@ impl Instance {
             }
         }
         Some(Identity {
-            networks: owner.networks.clone(),
+            networks: owner.networks.iter().map(|(name, now)| (name.clone(), now.clone())).collect(),
             netns: Some(detail.netns.clone()).filter(|netns| !netns.is_empty()),
             hostname: Some(detail.hostname.to_string()).filter(|hostname| !hostname.is_empty()),
             ports: ports
@@ -356,7 +368,7 @@ impl Instance {
 
     /// The revision that serves.
     pub fn revision(&self) -> Option<u32> {
-        self.app.as_ref()?.own.as_ref().map(|own| own.revision)
+        self.app.as_deref()?.own.as_ref().map(|own| own.revision)
     }
 }
 
@@ -375,7 +387,7 @@ impl App {
     pub fn image(&self) -> Option<&str> {
         self.instances
             .iter()
-            .filter_map(|instance| instance.app.as_ref())
+            .filter_map(|instance| instance.app.as_deref())
             .max_by_key(|app| app.revision())
             .map(Container::image_name)
     }

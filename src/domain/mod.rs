@@ -19,6 +19,7 @@ pub mod environment;
 pub mod event;
 pub mod export;
 pub mod facts;
+pub mod few;
 pub mod fleet;
 pub mod hook;
 pub mod identity;

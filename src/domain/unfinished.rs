@@ -48,7 +48,7 @@ pub fn newest_made(app: &App) -> Option<&Container> {
 /// The app containers of an instance, the serving one first.
 pub fn app_containers(instance: &Instance) -> impl Iterator<Item = &Container> {
     let is_app = |container: &&Container| container.own.as_ref().is_some_and(|own| own.role == Role::App);
-    instance.app.iter().chain(&instance.others).filter(is_app)
+    instance.but_sandbox().filter(is_app)
 }
 
 fn sign(instance: &Instance, newest: &Container) -> Option<String> {
@@ -88,6 +88,7 @@ impl Unfinished {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::few::Few;
     use crate::domain::fleet::EngineInfo;
     use crate::domain::ids::ContainerId;
     use crate::domain::labels::OwnLabels;
@@ -117,8 +118,8 @@ mod tests {
                 replaces: None,
             }),
             compose: None,
-            labels: std::collections::BTreeMap::new(),
-            networks: std::collections::BTreeMap::new(),
+            labels: Few::default(),
+            networks: Few::default(),
             ports: Vec::new(),
             mounts: Vec::new(),
             network_mode: "bridge".into(),

@@ -12,6 +12,7 @@ use crate::domain::ids::InstanceName;
 use crate::domain::labels::Role;
 use futures_util::future::{join_all, try_join_all};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Whose commands may be run on this machine.
 #[derive(Clone, Debug, Default)]
@@ -68,8 +69,8 @@ pub(super) async fn left_drained(
 ) -> Result<BTreeMap<InstanceName, Vec<Place>>, DockerError> {
     let is_sandbox = |one: &&Container| one.own.as_ref().is_some_and(|own| own.role == Role::Sandbox);
     let noted = apps.iter().flat_map(|app| &app.instances).flat_map(|instance| {
-        let aside = instance.others.iter().filter(is_sandbox);
-        instance.sandbox.iter().chain(aside).map(move |sandbox| (instance, sandbox))
+        let aside = instance.others.iter().map(Arc::as_ref).filter(is_sandbox);
+        instance.sandbox.as_deref().into_iter().chain(aside).map(move |sandbox| (instance, sandbox))
     });
     let read = noted.map(async |(instance, sandbox)| {
         let note = docker.read_drain_note(&sandbox.id).await?;

@@ -118,7 +118,7 @@ fn judge_clock(theirs: Timestamp, asked: Timestamp, answered: Timestamp) -> Chec
 
 /// The networks of managed instances: whose subnet it is, and how many addresses are pinned there.
 fn networks(fleet: &Fleet, seen: &[NetworkSeen]) -> Vec<Check> {
-    let sandboxes = fleet.apps.iter().flat_map(|app| &app.instances).filter_map(|one| one.sandbox.as_ref());
+    let sandboxes = fleet.apps.iter().flat_map(|app| &app.instances).filter_map(|one| one.sandbox.as_deref());
     let mut of: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for sandbox in sandboxes {
         let pinned = sandbox.detail.as_ref().map(|detail| &detail.pinned);

@@ -75,7 +75,7 @@ fn concerns(request: &Request, fleet: &Fleet, app: &App) -> bool {
                 let is_container = |container: &Container| *container.name == **target;
                 named(target)
                     || app.id.project == *target
-                    || app.instances.iter().any(|one| one.app.iter().any(is_container))
+                    || app.instances.iter().any(|one| one.app.as_deref().is_some_and(is_container))
             };
             // The other half of what a container's name means.
             let beside = fleet.apps.iter().any(|other| {
@@ -107,7 +107,7 @@ async fn originals_of(
         return Ok(originals);
     }
     let strangers = apps.iter().filter(|app| !app.managed).flat_map(|app| &app.instances);
-    for container in strangers.filter_map(|instance| instance.app.as_ref()) {
+    for container in strangers.filter_map(|instance| instance.app.as_deref()) {
         if let Some(original) = docker.original(&container.id).await? {
             originals.insert(container.id.clone(), original);
         }
@@ -149,7 +149,7 @@ async fn images_for(
         }
         _ => BTreeSet::new(),
     };
-    let running = apps.iter().flat_map(|app| &app.instances).filter_map(|instance| instance.app.as_ref());
+    let running = apps.iter().flat_map(|app| &app.instances).filter_map(|instance| instance.app.as_deref());
     for container in running {
         references.insert(container.image.to_string());
         references.insert(container.image_id.to_string());
@@ -189,7 +189,7 @@ async fn revisions_for(
                 let rollouts = app
                     .instances
                     .iter()
-                    .filter_map(|one| Some(&one.app.as_ref()?.own.as_ref()?.spec.as_ref()?.rollout));
+                    .filter_map(|one| Some(&one.app.as_deref()?.own.as_ref()?.spec.as_ref()?.rollout));
                 let in_file = request.spec_in_file(&app.id).map(|spec| &spec.rollout);
                 rollouts.chain(in_file).any(|rollout| rollout.surge == Some(true))
                     || app.instances.iter().any(|one| one.replaces().is_some())
@@ -203,7 +203,7 @@ async fn revisions_for(
     }
     for app in apps {
         let mut by_number = BTreeMap::new();
-        for sandbox in app.instances.iter().filter_map(|instance| instance.sandbox.as_ref()) {
+        for sandbox in app.instances.iter().filter_map(|instance| instance.sandbox.as_deref()) {
             for record in docker.read_revisions(&sandbox.id).await? {
                 by_number.entry(record.revision).or_insert(record);
             }

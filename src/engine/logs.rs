@@ -38,7 +38,7 @@ pub(super) async fn open(
     };
     let (tell, lines) = mpsc::channel(BUFFER);
     for instance in instances {
-        let Some(Container { id, .. }) = &instance.app else { continue };
+        let Some(Container { id, .. }) = instance.app.as_deref() else { continue };
         let mut stream = docker.logs(id, options.clone()).await?;
         let (tell, name) = (tell.clone(), instance.name.clone());
         tokio::spawn(async move {

@@ -137,8 +137,12 @@ pub(super) async fn start_sandbox(docker: &Certain, id: &ContainerId, name: &str
     if !error.message.to_ascii_lowercase().contains("address already in use") {
         return Err(error.into());
     }
-    let pinned =
-        docker.inspect(id).await?.and_then(|sandbox| sandbox.detail).map(|detail| detail.pinned).unwrap_or_default();
+    let pinned = docker
+        .inspect(id)
+        .await?
+        .and_then(|sandbox| sandbox.detail)
+        .map(|detail| detail.pinned.clone())
+        .unwrap_or_default();
     let taken = |container: &&Container| {
         container.networks.iter().any(|(network, now)| {
             now.ipv4.is_some() && pinned.get(network).is_some_and(|pin| pin.ipv4 == now.ipv4) && container.id != *id
@@ -243,9 +247,10 @@ async fn gate(context: &Context, step: StepId, draft: &AppDraft, image: &ImageRe
 
 /// The label by which an app container remembers the addresses its sandbox is pinned to.
 async fn remembered(docker: &Certain, sandbox: &ContainerId) -> Result<Option<(String, String)>, Failed> {
-    let pinned = docker.inspect(sandbox).await?.and_then(|seen| seen.detail).map(|detail| detail.pinned);
-    let addresses: BTreeMap<String, String> =
-        pinned.into_iter().flatten().filter_map(|(network, pin)| Some((network, pin.ipv4?))).collect();
+    let detail = docker.inspect(sandbox).await?.and_then(|seen| seen.detail);
+    let pinned = detail.iter().flat_map(|detail| &detail.pinned);
+    let addresses: BTreeMap<&String, &String> =
+        pinned.filter_map(|(network, pin)| Some((network, pin.ipv4.as_ref()?))).collect();
     let text = (!addresses.is_empty()).then(|| serde_json::to_string(&addresses).ok()).flatten();
     Ok(text.map(|text| (labels::ADDRESSES.to_owned(), text)))
 }

@@ -12,6 +12,7 @@ use crate::domain::plan::Target;
 use crate::domain::probe::ProbeSpec;
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The probe asks a port, not a container, so who answers before the start would later be taken for what was started: a
 /// process that the engine forgot when it was killed, say. Where the watch saw the old container stop, readiness waits for
@@ -61,7 +62,7 @@ pub(super) async fn look(
     };
     let (app, sandbox) = tokio::try_join!(read(app), read(sandbox))?;
     let name = job.instance.clone().unwrap_or_else(|| InstanceName(String::new()));
-    Ok(Instance { name, number: 0, sandbox, app, others: Vec::new() })
+    Ok(Instance { name, number: 0, sandbox: sandbox.map(Arc::new), app: app.map(Arc::new), others: Vec::new() })
 }
 
 /// What can fail fails here, before anything is touched: the parts are there, the sandbox runs, the identity is read,
@@ -140,7 +141,7 @@ pub(super) async fn no_rival(docker: &Certain, job: &Job, container: &Target, ri
 pub(super) async fn verify(docker: &Certain, job: &Job, container: &Target, sandbox: Option<&Target>) -> Outcome {
     let (app, owner) = (job.container(container)?, job.sandbox(sandbox)?);
     let instance = look(docker, job, Some(&app), owner.as_ref()).await?;
-    let after = instance.app.as_ref().filter(|app| app.is_running()).and_then(|_| instance.identity());
+    let after = instance.app.as_deref().filter(|app| app.is_running()).and_then(|_| instance.identity());
     let hold = instance.hold().unwrap_or(if sandbox.is_some() { Hold::Orphaned } else { Hold::Loose });
     let judgement = judge(job.before.as_ref(), after.as_ref(), hold);
     let detail = format!("{} {}", instance.address().unwrap_or("no address"), judgement.verdict.as_str());

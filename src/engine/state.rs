@@ -27,7 +27,7 @@ pub(super) async fn fallen(docker: &Docker, plan: &Plan) -> Vec<(InstanceName, S
     let all: Vec<&Instance> = fleet.apps.iter().flat_map(|app| &app.instances).collect();
     let is_down = |instance: &&&Instance| {
         let orphaned = matches!(instance.standing(), Verdict::Orphaned | Verdict::Lost);
-        instance.app.as_ref().is_some_and(|app| !app.is_running() || orphaned)
+        instance.app.as_deref().is_some_and(|app| !app.is_running() || orphaned)
     };
     let planned = plan.batches.iter().flatten().filter_map(|name| all.iter().find(|one| one.name == *name));
     planned.filter(is_down).map(|one| (one.name.clone(), line(&fleet, &one.name))).collect()

@@ -49,7 +49,7 @@ fn of_instance(instance: &Instance) -> Vec<Item> {
         items.push(item('i', "image", app.image_name()));
         items.push(item('c', "container id", app.id.as_str()));
     }
-    items.extend(instance.sandbox.as_ref().map(|sandbox| item('s', "sandbox id", sandbox.id.as_str())));
+    items.extend(instance.sandbox.as_deref().map(|sandbox| item('s', "sandbox id", sandbox.id.as_str())));
     items
 }
 

@@ -92,7 +92,7 @@ impl Engine {
 
     /// Its app with that key.
     pub fn app(&self, key: &AppKey) -> Option<&App> {
-        self.fleet()?.apps.iter().find(|app| app.managed == key.managed && app.id == key.id)
+        self.fleet()?.apps.iter().find(|app| key.names(app))
     }
 }
 

@@ -90,7 +90,9 @@ impl Term {
         let found = |text: &str| contains(text, &self.text);
         let of = |field: Field| self.of == field || self.of == Field::Any;
         let image = || {
-            instance.and_then(|instance| instance.app.as_ref()).map(super::super::domain::fleet::Container::image_name)
+            instance
+                .and_then(|instance| instance.app.as_deref())
+                .map(super::super::domain::fleet::Container::image_name)
         };
         of(Field::Name) && (found(&app.id.to_string()) || instance.is_some_and(|one| found(&one.name.0)))
             || of(Field::Image) && (app.image().is_some_and(found) || image().is_some_and(found))

@@ -134,7 +134,7 @@ impl Sort {
     /// Smaller comes first; names decide between equals.
     fn key(self, app: &App, instances: &[&Instance], loads: &Loads) -> (u64, String) {
         let most = |of: fn(&Load) -> u64| {
-            let taken = instances.iter().filter_map(|one| loads.get(&one.app.as_ref()?.id)).map(of).sum::<u64>();
+            let taken = instances.iter().filter_map(|one| loads.get(&one.app.as_deref()?.id)).map(of).sum::<u64>();
             (u64::MAX - taken, String::new())
         };
         let first = instances.first();
@@ -157,7 +157,7 @@ impl Sort {
             Self::Memory => most(|load| load.memory),
             Self::Image => {
                 let image =
-                    first.and_then(|one| one.app.as_ref()).map(super::super::domain::fleet::Container::image_name);
+                    first.and_then(|one| one.app.as_deref()).map(super::super::domain::fleet::Container::image_name);
                 (0, image.unwrap_or_default().to_owned())
             }
             Self::Revision => {
@@ -166,7 +166,7 @@ impl Sort {
             }
             // What started last is on top: it is what somebody has just done.
             Self::Up => {
-                let started = instances.iter().filter_map(|one| one.app.as_ref()?.started_at()).max();
+                let started = instances.iter().filter_map(|one| one.app.as_deref()?.started_at()).max();
                 let seconds = started.and_then(|at| u64::try_from(at.as_second()).ok());
                 (u64::MAX - seconds.unwrap_or(0), String::new())
             }
@@ -178,6 +178,15 @@ impl AppKey {
     pub fn of(engine: &Engine, app: &App) -> Self {
         Self { engine: engine.id, managed: app.managed, id: app.id.clone() }
     }
+
+    fn is(&self, engine: &Engine, app: &App) -> bool {
+        engine.id == self.engine && self.names(app)
+    }
+
+    /// That app, on whatever engine.
+    pub fn names(&self, app: &App) -> bool {
+        app.managed == self.managed && app.id == self.id
+    }
 }
 
 impl Row<'_> {
@@ -187,6 +196,19 @@ impl Row<'_> {
             Self::Instance(engine, app, instance) => RowId::Instance(AppKey::of(engine, app), instance.name.clone()),
             Self::Group(engine, name, _) => RowId::Group(engine.id, (*name).to_owned()),
             Self::Engine(engine) => RowId::Engine(engine.id),
+        }
+    }
+
+    /// Whether it is about that; among thousands of rows, cheaper than to name each.
+    pub fn is(&self, id: &RowId) -> bool {
+        match (self, id) {
+            (Self::App(engine, app), RowId::App(key)) => key.is(engine, app),
+            (Self::Instance(engine, app, instance), RowId::Instance(key, name)) => {
+                instance.name == *name && key.is(engine, app)
+            }
+            (Self::Group(engine, name, _), RowId::Group(of, other)) => engine.id == *of && name == other,
+            (Self::Engine(engine), RowId::Engine(id)) => engine.id == *id,
+            _ => false,
         }
     }
 }

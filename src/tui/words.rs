@@ -71,7 +71,7 @@ pub fn state(instance: &Instance) -> Word {
 
 /// The exit code of an app that does not run, from the inspection or Docker's sentence `Exited (137) 2 hours ago`.
 pub fn exit_code(instance: &Instance) -> Option<i64> {
-    let app = instance.app.as_ref().filter(|app| matches!(app.state, State::Exited | State::Dead))?;
+    let app = instance.app.as_deref().filter(|app| matches!(app.state, State::Exited | State::Dead))?;
     match &app.detail {
         Some(detail) => Some(detail.exit_code),
         None => app.status.split_once('(')?.1.split_once(')')?.0.parse().ok(),

@@ -201,8 +201,8 @@ async fn an_instance_is_created_as_specified_and_keeps_its_address() {
     let detail = seen.detail.unwrap();
     assert_eq!((seen.state, detail.environment["TOKEN"].as_str()), (State::Running, "a=b c"));
     assert_eq!(
-        (detail.stop_grace_ms, detail.restart, detail.has_healthcheck),
-        (Some(3000), RestartPolicy::OnFailure(Some(3)), true)
+        (detail.stop_grace_ms, &detail.restart, detail.has_healthcheck),
+        (Some(3000), &RestartPolicy::OnFailure(Some(3)), true)
     );
     assert!(seen.networks.is_empty() && seen.ports.is_empty());
     let targets: Vec<_> = seen.mounts.iter().map(|mount| mount.target.as_str()).collect();
@@ -220,7 +220,7 @@ async fn an_instance_is_created_as_specified_and_keeps_its_address() {
     assert!(!stopped.already && !stopped.killed, "{stopped:?}");
     assert!(bench.docker.stop(&app, None).await.unwrap().already);
     let found = bench.docker.find(&bench.name("web-1.r1")).await.unwrap().unwrap();
-    assert_eq!((found.state, found.detail.unwrap().restart), (State::Exited, RestartPolicy::No));
+    assert_eq!((found.state, &found.detail.unwrap().restart), (State::Exited, &RestartPolicy::No));
     bench.docker.rename(&app, &bench.name("web-1.r1-old")).await.unwrap();
     assert_eq!(bench.docker.find(&bench.name("web-1.r1")).await.unwrap(), None);
     bench.docker.remove(&app, true).await.unwrap();
@@ -315,7 +315,7 @@ async fn a_stubborn_app_is_killed_after_its_grace_even_if_nobody_waits() {
     let exited = live.wait_for(|state| match state {
         FleetState::Live(fleet) => fleet
             .find_instance(bench.name("web-1.r1").as_str())
-            .is_some_and(|(_, instance)| instance.app.as_ref().is_some_and(|app| app.state == State::Exited)),
+            .is_some_and(|(_, instance)| instance.app.as_deref().is_some_and(|app| app.state == State::Exited)),
         _ => false,
     });
     timeout(PATIENCE, exited).await.expect("the stop goes on").unwrap();

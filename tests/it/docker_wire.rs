@@ -144,7 +144,7 @@ async fn the_agreed_version_is_in_every_path_and_nothing_is_asked_twice() {
     docker.remove(&id(), true).await.unwrap();
     let id = id();
     let want = [
-        "GET /v1.41/containers/json?all=true&size=false".to_owned(),
+        "GET /v1.41/containers/json?all=true".to_owned(),
         format!("POST /v1.41/containers/{id}/start"),
         format!("GET /v1.41/containers/{id}/json"),
         format!("POST /v1.41/containers/{id}/stop?t=2"),
@@ -162,10 +162,10 @@ async fn the_version_asked_for_is_spoken_and_the_newest_common_one_otherwise() {
     let recorder = Recorder::engine(99, |_, stream| reply(stream, 200, &json!([])));
     let docker = recorder.connect().await;
     docker.list().await.unwrap();
-    assert_eq!(recorder.lines()[2], "GET /v1.53/containers/json?all=true&size=false");
+    assert_eq!(recorder.lines()[2], "GET /v1.53/containers/json?all=true");
     let location = Location { api_version: Some("1.44".into()), ..recorder.location() };
     Docker::connect(&location).await.unwrap().list().await.unwrap();
-    assert_eq!(recorder.lines()[2], "GET /v1.44/containers/json?all=true&size=false");
+    assert_eq!(recorder.lines()[2], "GET /v1.44/containers/json?all=true");
     let old = Recorder::engine(40, |_, _| ());
     let error = Docker::connect(&old.location()).await.unwrap_err();
     assert_eq!(error.failure, Failure::UnsupportedApi);

@@ -42,8 +42,8 @@ fn what_a_scenario_has_is_seen_by_a_session_and_by_the_program() {
         docker.detailed(docker.list().await.unwrap()).await.unwrap()
     });
     let web = seen.iter().find(|seen| &*seen.name == "shop_web_1").unwrap();
-    assert_eq!(web.networks["shop_default"].ipv4.as_deref(), Some("10.7.0.2"));
-    assert_eq!(web.networks["shop_default"].mac.as_deref(), Some("02:42:0a:07:00:02"));
+    assert_eq!(web.networks.get("shop_default").unwrap().ipv4.as_deref(), Some("10.7.0.2"));
+    assert_eq!(web.networks.get("shop_default").unwrap().mac.as_deref(), Some("02:42:0a:07:00:02"));
     let lonely = seen.iter().find(|seen| &*seen.name == "lonely").unwrap();
     assert_eq!(lonely.detail.as_ref().unwrap().exit_code, 3);
 

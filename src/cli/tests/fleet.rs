@@ -4,13 +4,13 @@ use super::plain;
 use crate::cli::ps;
 use crate::cli::style::{ASCII, UNICODE};
 use crate::domain::balancer::{Admin, BalancerSpec, Server, Traffic, TrafficSeen};
+use crate::domain::few::Few;
 use crate::domain::fleet::{BoundPort, Container, Detail, EngineInfo, Fleet, Health, MountSeen, State};
 use crate::domain::identity::Address;
 use crate::domain::ids::{AppId, ContainerId, ServerName};
 use crate::domain::labels::{OwnLabels, Role};
 use crate::domain::spec::MountKind;
 use insta::{assert_json_snapshot, assert_snapshot};
-use std::collections::BTreeMap;
 
 fn container(digit: char, name: &str, image: &str, state: State, status: &str) -> Container {
     Container {
@@ -24,8 +24,8 @@ fn container(digit: char, name: &str, image: &str, state: State, status: &str) -
         created: None,
         own: None,
         compose: None,
-        labels: BTreeMap::new(),
-        networks: BTreeMap::new(),
+        labels: Few::default(),
+        networks: Few::default(),
         ports: Vec::new(),
         mounts: Vec::new(),
         network_mode: "bridge".into(),
@@ -48,9 +48,9 @@ fn own(app: &AppId, number: u32, role: Role, revision: u32) -> OwnLabels {
     }
 }
 
-fn address(ipv4: &str) -> BTreeMap<String, Address> {
+fn address(ipv4: &str) -> Few<String, Address> {
     let address = Address { ipv4: Some(ipv4.into()), ipv6: None, mac: Some("02:42:ac:12:00:03".into()) };
-    BTreeMap::from([("shop_default".into(), address)])
+    Few::from([("shop_default".into(), address)])
 }
 
 fn started(at: &str) -> Detail {

@@ -7,16 +7,18 @@ use crate::domain::labels::Role;
 use crate::domain::lock::PLACE;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// An app's, by number and name. Boxed: a tree's nodes have room for many, and most apps have one.
 type Instances = BTreeMap<(u32, String), Box<Instance>>;
 
 impl Fleet {
     /// Groups containers into apps and instances: by pitstop's labels, else Compose's, else each by its own name.
-    pub fn assemble(engine: EngineInfo, containers: Vec<Container>) -> Self {
+    pub fn assemble<C: Into<Arc<Container>>>(engine: EngineInfo, containers: impl IntoIterator<Item = C>) -> Self {
         let mut apps: BTreeMap<(bool, AppId), Instances> = BTreeMap::new();
         let mut busy = BTreeMap::new();
         for container in containers {
+            let container: Arc<Container> = container.into();
             let (managed, id, number, name) = place(&container);
             if container.own.as_ref().is_some_and(|own| own.role == Role::Lock) {
                 // One that only holds an address, and does not, was left by a console that died.
@@ -91,9 +93,9 @@ impl Fleet {
 
     /// The container whose place this instance was made to take and that still has it.
     pub fn in_place_of(&self, instance: &Instance) -> Option<&Container> {
-        let from = instance.sandbox.as_ref()?.detail.as_ref()?.adopts.as_ref()?;
+        let from = instance.sandbox.as_deref()?.detail.as_ref()?.adopts.as_ref()?;
         let strangers = self.apps.iter().filter(|app| !app.managed).flat_map(|app| &app.instances);
-        strangers.filter_map(|one| one.app.as_ref()).find(|one| one.id == *from && one.is_alive())
+        strangers.filter_map(|one| one.app.as_deref()).find(|one| one.id == *from && one.is_alive())
     }
 
     fn unknown(&self, target: &str) -> String {
@@ -126,7 +128,7 @@ fn choose_serving(mut instance: Instance) -> Instance {
     }
     let is_app = |container: &Container| container.own.as_ref().is_none_or(|own| own.role == Role::App);
     let serves = |container: &Container| is_app(container) && container.is_alive();
-    let oldest = instance.others.iter().filter(|one| serves(one)).map(Container::revision).min().unwrap_or(0);
+    let oldest = instance.others.iter().filter(|one| serves(one)).map(|one| one.revision()).min().unwrap_or(0);
     let rank = |container: &Container| {
         let held = container.own.as_ref().is_some_and(|own| own.held);
         let state = match container.state {
@@ -139,7 +141,7 @@ fn choose_serving(mut instance: Instance) -> Instance {
         (state, container.revision())
     };
     instance.others.sort_by_key(|container| std::cmp::Reverse(rank(container)));
-    if let Some(first) = instance.others.iter().position(is_app) {
+    if let Some(first) = instance.others.iter().position(|one| is_app(one)) {
         instance.app = Some(instance.others.remove(first));
     }
     instance

@@ -316,7 +316,7 @@ impl Up {
 
 /// The app runs already, without sandboxes: a second one beside it is nobody's wish.
 fn refuse_running(strangers: &App) -> Result<(), Refusal> {
-    let running = strangers.instances.iter().filter_map(|one| one.app.as_ref()).filter(|app| app.is_alive());
+    let running = strangers.instances.iter().filter_map(|one| one.app.as_deref()).filter(|app| app.is_alive());
     let names: Vec<&str> = running.map(|app| &*app.name).collect();
     if names.is_empty() {
         return Ok(());

@@ -204,12 +204,7 @@ impl<'a> Draft<'a> {
 
 /// Every container of the fleet.
 pub(super) fn all(facts: &Facts) -> impl Iterator<Item = &Container> {
-    facts.fleet.apps.iter().flat_map(|app| &app.instances).flat_map(parts)
-}
-
-/// Every container of an instance.
-pub(super) fn parts(instance: &Instance) -> impl Iterator<Item = &Container> {
-    instance.sandbox.iter().chain(&instance.app).chain(&instance.others)
+    facts.fleet.apps.iter().flat_map(|app| &app.instances).flat_map(Instance::containers)
 }
 
 /// Starts a sandbox that is down, or lets it go on.
@@ -224,13 +219,13 @@ pub(super) fn bring_up(draft: &mut Draft<'_>, at: &Slot, sandbox: &Container, ne
 
 /// The addresses an instance had, by network: what its sandbox is pinned to, else what its app containers remember.
 pub(super) fn former(instance: &Instance) -> BTreeMap<String, String> {
-    let pinned = instance.sandbox.as_ref().and_then(|sandbox| sandbox.detail.as_ref()).map(|detail| &detail.pinned);
+    let pinned = instance.sandbox.as_deref().and_then(|sandbox| sandbox.detail.as_ref()).map(|detail| &detail.pinned);
     let asked: BTreeMap<_, _> =
         pinned.into_iter().flatten().filter_map(|(network, pin)| Some((network.clone(), pin.ipv4.clone()?))).collect();
     if !asked.is_empty() || instance.sandbox.is_some() {
         return asked;
     }
-    let remembered = instance.app.iter().chain(&instance.others).filter_map(|app| app.detail.as_ref());
+    let remembered = instance.but_sandbox().filter_map(|app| app.detail.as_ref());
     remembered.map(|detail| detail.former.clone()).find(|former| !former.is_empty()).unwrap_or_default()
 }
 
@@ -245,7 +240,7 @@ pub(super) fn former_if_down(instance: &Instance) -> BTreeMap<String, String> {
 /// The instance's other app containers, which must not run while `serving` is proven.
 pub(super) fn rivals(instance: &Instance, serving: Option<&Container>) -> Vec<Target> {
     let is_app = |one: &&Container| one.own.as_ref().is_none_or(|own| own.role == Role::App);
-    let mut rivals: Vec<_> = instance.app.iter().chain(&instance.others).filter(is_app).collect();
+    let mut rivals: Vec<_> = instance.but_sandbox().filter(is_app).collect();
     rivals.retain(|one| serving.is_none_or(|serving| serving.id != one.id));
     rivals.into_iter().map(known).collect()
 }

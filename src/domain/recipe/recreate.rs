@@ -24,7 +24,7 @@ impl Wanted<'_> {
         before: &Before,
         cause: &str,
     ) -> Result<Swapped, Refusal> {
-        let old = instance.app.as_ref();
+        let old = instance.app.as_deref();
         let mut needs: Vec<_> = before.prepared.iter().chain(&self.networks).chain(&self.volumes).copied().collect();
         if let Source::Pulled(step) = self.source {
             needs.push(step);
@@ -85,7 +85,7 @@ impl Wanted<'_> {
         let way_back = WayBack { sandbox: known(old_sandbox), stopped, park, hooks };
         self.serve_again(draft, at, instance, &way_back);
         places.undo(draft, at, Some(&known(old_sandbox)), drain);
-        let replaced = old.into_iter().chain(&instance.others).chain([old_sandbox]).map(known).collect();
+        let replaced = instance.but_sandbox().chain([old_sandbox]).map(known).collect();
         Ok(Swapped { prepared, sandbox, start, ready, verify, done: park.or(record).unwrap_or(verify), replaced })
     }
 }

@@ -8,7 +8,7 @@ use super::super::labels::PROJECT;
 use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::super::spec::MountKind;
-use super::draft::{Draft, Slot, known, object_name, parts, stop};
+use super::draft::{Draft, Slot, known, object_name, stop};
 use super::restart::rollout_of;
 use super::traffic::{self, Places};
 use super::{hooks, managed, subject};
@@ -53,9 +53,9 @@ pub fn remove(apps: &[String], volumes: bool, facts: &Facts, options: &Options) 
         .apps
         .iter()
         .filter(|app| !(app.managed && gone.contains(&app.id)))
-        .flat_map(|app| app.instances.iter().flat_map(parts).map(move |container| (app, container)))
+        .flat_map(|app| app.instances.iter().flat_map(Instance::containers).map(move |container| (app, container)))
         .collect();
-    let going: Vec<&Container> = chosen.iter().flat_map(|(_, instance)| parts(instance)).collect();
+    let going: Vec<&Container> = chosen.iter().flat_map(|(_, instance)| instance.containers()).collect();
     let projects: BTreeSet<&str> = gone.iter().map(|id| id.project.as_str()).collect();
     networks(&mut draft, &projects, &staying, &removed)?;
     named_volumes(&mut draft, volumes, &projects, &going, &staying, &removed)?;
@@ -77,11 +77,11 @@ pub(super) struct Going<'a> {
 pub(super) fn take_down(draft: &mut Draft<'_>, at: &Slot, instance: &Instance, going: &Going<'_>) -> Vec<StepId> {
     let Going { volumes, hooks, cause, after } = *going;
     let mut removed = Vec::new();
-    let serves = instance.app.as_ref().is_some_and(Container::is_alive);
+    let serves = instance.app.as_deref().is_some_and(Container::is_alive);
     let places = if serves { traffic::places(draft, instance) } else { Places::default() };
-    let mut hooks = hooks::Before::new(instance.app.as_ref().filter(|_| hooks));
+    let mut hooks = hooks::Before::new(instance.app.as_deref().filter(|_| hooks));
     let told = hooks.write(draft, at, Moment::PreDrain, after.to_vec());
-    let drain = places.drain(draft, at, instance.sandbox.as_ref().map(known).as_ref(), &told);
+    let drain = places.drain(draft, at, instance.sandbox.as_deref().map(known).as_ref(), &told);
     let out = hooks.write(draft, at, Moment::PreStop, drain.map_or(told, |drain| vec![drain]));
     for container in instance.app.iter().chain(&instance.others) {
         let stopped = container.is_alive().then(|| draft.main(at, stop(known(container), draft.options), &out, cause));

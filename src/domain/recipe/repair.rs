@@ -10,7 +10,7 @@ use super::super::labels::Role;
 use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::super::spec::{AppSpec, Rollout};
-use super::draft::{Draft, Slot, all, aside, bring_up, former_if_down, known, object_name, parts, rivals};
+use super::draft::{Draft, Slot, all, aside, bring_up, former_if_down, known, object_name, rivals};
 use super::settle::{newest, readiness, spec_of};
 use super::swap::{Before, Source, Wanted};
 use super::{instances, restart, subject, traffic};
@@ -91,7 +91,7 @@ fn hopeless(draft: &mut Draft<'_>, instance: &Instance, why: &str) {
 /// A sandbox that was put aside, and whose successor was never made, has its name again.
 fn name_again(draft: &mut Draft<'_>, app: &App, instance: &Instance, at: &Slot) -> Result<Option<StepId>, Refusal> {
     let name = app.id.sandbox_name(instance.number);
-    let Some(sandbox) = instance.sandbox.as_ref().filter(|sandbox| *sandbox.name != *name) else { return Ok(None) };
+    let Some(sandbox) = instance.sandbox.as_deref().filter(|sandbox| *sandbox.name != *name) else { return Ok(None) };
     if all(draft.facts).any(|seen| *seen.name == *name) {
         return Ok(None);
     }
@@ -129,10 +129,10 @@ fn unpause(
     named: Option<StepId>,
 ) -> StepId {
     let mut needs: Vec<StepId> = named.into_iter().collect();
-    if let Some(frozen) = instance.sandbox.as_ref().filter(|sandbox| sandbox.state == State::Paused) {
+    if let Some(frozen) = instance.sandbox.as_deref().filter(|sandbox| sandbox.state == State::Paused) {
         needs = vec![bring_up(draft, at, frozen, &needs)];
     }
-    let sandbox = instance.sandbox.as_ref().map(known);
+    let sandbox = instance.sandbox.as_deref().map(known);
     let task = Task::Preflight {
         container: Some(known(container)),
         sandbox: sandbox.clone(),
@@ -162,7 +162,7 @@ fn prove(
 
 /// Ready, verified, and back where a former operation took it out.
 fn proof(draft: &mut Draft<'_>, instance: &Instance, container: &Container, at: &Slot, needs: &[StepId]) -> StepId {
-    let sandbox = instance.sandbox.as_ref().map(known);
+    let sandbox = instance.sandbox.as_deref().map(known);
     let readiness = readiness(
         draft.options,
         &spec_of(container).unwrap_or_default(),
@@ -202,7 +202,7 @@ fn replace(
     // It, or what an earlier repair that did not come to its end has made.
     let mut renamed: Vec<(&Container, StepId)> = Vec::new();
     let mut needs: Vec<StepId> = named.into_iter().collect();
-    for there in parts(instance).filter(|there| *there.name == *name) {
+    for there in instance.containers().filter(|there| *there.name == *name) {
         let task = Task::Rename { container: known(there), to: object_name(&aside(draft, there))? };
         let cause = format!("{SANDBOX_LOST}: a new one of the same revision takes its name");
         let step = draft.main(at, task, &needs, cause);
@@ -271,7 +271,7 @@ fn wanted<'w>(draft: &Draft<'_>, app: &'w App, spec: &'w AppSpec, like: &Contain
 /// Why the name can't be had: somebody else's container has it.
 fn held(facts: &Facts, instance: &Instance, name: &str) -> Option<String> {
     let mut others = all(facts).filter(|seen| *seen.name == *name);
-    let holder = others.find(|seen| parts(instance).all(|part| part.id != seen.id))?;
+    let holder = others.find(|seen| instance.containers().all(|part| part.id != seen.id))?;
     let other = holder.id.short();
     Some(format!(
         "can't be made again: the name {name} is taken by container {other}; `docker rename {name} OTHER` frees it"

@@ -84,7 +84,7 @@ fn by_new_containers(chosen: &[(&App, &Instance)], facts: &Facts, options: &Opti
             own.image_id == newest.image_id
                 && own.own.as_ref().map(|own| &own.spec_hash) == newest.own.as_ref().map(|own| &own.spec_hash)
         };
-        !instance.app.as_ref().is_some_and(same)
+        !instance.app.as_deref().is_some_and(same)
     };
     let mut instances = chosen.iter().map(|(_, instance)| *instance);
     if let Some(other) = instances.find(differs) {
@@ -144,7 +144,7 @@ pub(super) fn one(
     container: &Container,
     before: &Before,
 ) -> Restarted {
-    let sandbox = instance.sandbox.as_ref().map(known);
+    let sandbox = instance.sandbox.as_deref().map(known);
     let spec = spec_of(container);
     let readiness = ready_when(draft.options, container, spec.as_ref(), sandbox.is_some());
     if let Some(note) = readiness.note(&at.instance.to_string()).filter(|_| sandbox.is_some()) {
@@ -153,7 +153,7 @@ pub(super) fn one(
     let why = why(instance, container);
 
     let mut needs = before.prepared.clone();
-    if let Some(there) = instance.sandbox.as_ref().filter(|there| !there.is_running()) {
+    if let Some(there) = instance.sandbox.as_deref().filter(|there| !there.is_running()) {
         needs = vec![bring_up(draft, at, there, &needs)];
         if instance.hold() != Some(Hold::Pinned) && !pinned(there) {
             draft.note(format!(

@@ -148,7 +148,7 @@ impl Roll<'_> {
     fn prove_again(&self, draft: &mut Draft<'_>, unproven: &[&Instance]) -> Vec<(Slot, Swapped)> {
         let readiness = self.readiness();
         let prove = |instance: &&Instance| {
-            let (container, sandbox) = (known(instance.app.as_ref()?), known(instance.sandbox.as_ref()?));
+            let (container, sandbox) = (known(instance.app.as_deref()?), known(instance.sandbox.as_deref()?));
             let at = Slot { instance: instance.name.clone(), batch: 1 };
             // Never let go: the one that serves is not touched by their end.
             let held: Vec<_> = instance
@@ -163,15 +163,15 @@ impl Roll<'_> {
             let cause = format!("{} runs what is wanted, but what began it broke off", instance.name.short());
             let task = readiness.task(container.clone(), Some(sandbox.clone()), draft.options);
             let ready = draft.main(&at, task, &held, cause);
-            let hooks = instance.app.as_ref().map(hooks::of).unwrap_or_default();
+            let hooks = instance.app.as_deref().map(hooks::of).unwrap_or_default();
             let ready = hooks::post_ready(draft, &at, &hooks, &container, ready);
-            let rivals = rivals(instance, instance.app.as_ref());
+            let rivals = rivals(instance, instance.app.as_deref());
             let task = Task::Verify { container, sandbox: Some(sandbox.clone()), rivals };
             let verify = draft.main(&at, task, &[ready], "nobody has judged its identity yet");
             let left = traffic::left(draft, &instance.name);
             let verify =
-                left.attach(draft, &at, instance.sandbox.as_ref().map(known).as_ref(), &[verify]).unwrap_or(verify);
-            let replaced = instance.others.iter().map(known).collect();
+                left.attach(draft, &at, instance.sandbox.as_deref().map(known).as_ref(), &[verify]).unwrap_or(verify);
+            let replaced = instance.others.iter().map(|one| known(one)).collect();
             let prepared = Vec::new();
             Some((at, Swapped { prepared, sandbox, start: ready, ready, verify, done: verify, replaced }))
         };
@@ -201,7 +201,7 @@ impl Roll<'_> {
 
     /// What an instance runs otherwise than wanted; `None` where nobody can tell.
     fn changes(&self, instance: &Instance) -> Option<Vec<Change>> {
-        let app = instance.app.as_ref()?;
+        let app = instance.app.as_deref()?;
         Some(compare(&spec_of(app)?, &self.spec, &app.image_id, self.wanted_id()))
     }
 
@@ -284,7 +284,7 @@ impl Roll<'_> {
                     swapped.push((Slot { instance: successor.new.name.clone(), batch: number }, done));
                     continue;
                 }
-                let done = match instance.sandbox.as_ref().filter(|_| *need == Need::Recreate) {
+                let done = match instance.sandbox.as_deref().filter(|_| *need == Need::Recreate) {
                     Some(sandbox) => wanted.recreate(draft, &at, instance, sandbox, &before, &cause)?,
                     None => wanted.swap(draft, &at, instance, &before, &cause)?,
                 };

@@ -70,7 +70,7 @@ fn down(draft: &mut Draft<'_>, app: &App, replicas: usize) {
 fn keep_revisions(draft: &mut Draft<'_>, app: &App, surplus: &[&Instance]) -> Option<StepId> {
     let records = draft.facts.revisions.get(&app.id).filter(|records| !records.is_empty())?.clone();
     let stays = |instance: &&Instance| !surplus.iter().any(|gone| gone.name == instance.name);
-    let sandbox = app.instances.iter().filter(stays).find_map(|instance| instance.sandbox.as_ref())?;
+    let sandbox = app.instances.iter().filter(stays).find_map(|instance| instance.sandbox.as_deref())?;
     let task = Task::Record { sandbox: known(sandbox), records };
     Some(draft.shared(task, &[], "earlier revisions are kept where an instance stays, for a rollback"))
 }

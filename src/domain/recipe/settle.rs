@@ -10,7 +10,7 @@ use super::super::options::{BatchSize, Options, PullPolicy};
 use super::super::plan::{Refusal, Target, Task};
 use super::super::probe::ProbeSpec;
 use super::super::spec::{AppSpec, Rollout};
-use super::draft::{Draft, parts};
+use super::draft::Draft;
 use std::time::Duration;
 
 /// Without a probe a container has to run this long before it counts as ready.
@@ -231,13 +231,16 @@ fn budget_notes(split: &Split, budget: Budget, total: usize, chosen: &[&Instance
 
 /// The container of the highest revision that serves in any instance.
 pub(super) fn newest(app: &App) -> Option<&Container> {
-    app.instances.iter().filter_map(|instance| instance.app.as_ref()).max_by_key(|container| container.revision())
+    app.instances.iter().filter_map(|instance| instance.app.as_deref()).max_by_key(|container| container.revision())
 }
 
 /// The revision number that no container of the app has had.
 pub(super) fn next_revision(app: &App, facts: &Facts) -> u32 {
-    let seen =
-        app.instances.iter().flat_map(parts).filter_map(|container| container.own.as_ref().map(|own| own.revision));
+    let seen = app
+        .instances
+        .iter()
+        .flat_map(Instance::containers)
+        .filter_map(|container| container.own.as_ref().map(|own| own.revision));
     let kept = facts.revisions.get(&app.id).into_iter().flatten().map(|record| record.revision);
     seen.chain(kept).max().unwrap_or(0).saturating_add(1)
 }

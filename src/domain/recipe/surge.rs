@@ -14,7 +14,7 @@ use super::super::plan::{Refusal, StepId, Target, Task};
 use super::super::spec::{AppSpec, MountKind};
 use super::super::warm::Warm;
 use super::create::absent;
-use super::draft::{Draft, Slot, known, parts, rivals, stop};
+use super::draft::{Draft, Slot, known, rivals, stop};
 use super::hooks;
 use super::ports::Taken;
 use super::remove::{Going, take_down};
@@ -99,7 +99,7 @@ pub(super) fn check(
     if warm::wish(draft.options, spec) != Warm::Off {
         draft.note("warm swap plays no part: the old ones serve until the new ones do");
     }
-    if pairs.iter().any(|(old, _)| old.app.as_ref().is_some_and(|app| !carried(app, spec).is_empty())) {
+    if pairs.iter().any(|(old, _)| old.app.as_deref().is_some_and(|app| !carried(app, spec).is_empty())) {
         draft.note("anonymous volumes begin empty; those of the old instances stay behind, unused");
     }
     Ok(())
@@ -146,7 +146,7 @@ impl Wanted<'_> {
         };
         let join = joining.write(draft, &at, &swapped.sandbox, swapped.verify);
         let mut proven = join.unwrap_or(swapped.verify);
-        let records = move_records(draft, &at, self.app, old.app.as_ref(), &swapped.sandbox, &[proven]);
+        let records = move_records(draft, &at, self.app, old.app.as_deref(), &swapped.sandbox, &[proven]);
         proven = records.unwrap_or(proven);
 
         let last = self.let_go(draft, &from, old, join.unwrap_or(swapped.verify), proven);
@@ -161,8 +161,8 @@ impl Wanted<'_> {
 
     /// Stops the old instance once the new one has `joined`, and keeps it as the way back; the last step.
     fn let_go(&self, draft: &mut Draft<'_>, at: &Slot, old: &Instance, joined: StepId, proven: StepId) -> StepId {
-        let sandbox = old.sandbox.as_ref().map(known);
-        let mut hooks = hooks::Before::new(old.app.as_ref());
+        let sandbox = old.sandbox.as_deref().map(known);
+        let mut hooks = hooks::Before::new(old.app.as_deref());
         let told = hooks.write(draft, at, Moment::PreDrain, vec![joined]);
         let places = traffic::places_beside(draft, old);
         let drain = places.drain(draft, at, sandbox.as_ref(), &told);
@@ -173,7 +173,7 @@ impl Wanted<'_> {
             needs = out;
         }
         needs.push(proven);
-        let park = old.app.as_ref().map(|app| park(draft, at, app, &needs));
+        let park = old.app.as_deref().map(|app| park(draft, at, app, &needs));
         match &sandbox {
             Some(sandbox) => {
                 let way_back = WayBack { sandbox: sandbox.clone(), stopped, park, hooks };
@@ -210,7 +210,7 @@ impl Wanted<'_> {
         let ready = hooks::post_ready(draft, at, &hooks::of(app), &container, ready);
         let task = Task::Verify { container, sandbox: Some(sandbox.clone()), rivals: rivals(new, Some(app)) };
         let verify = draft.main(at, task, &[ready], "the identity is read");
-        let replaced = new.others.iter().map(known).collect();
+        let replaced = new.others.iter().map(|one| known(one)).collect();
         Swapped { prepared: Vec::new(), sandbox, start: ready, ready, verify, done: verify, replaced }
     }
 
@@ -330,5 +330,5 @@ pub(super) fn take_back(draft: &mut Draft<'_>, surplus: &[(&Instance, &Instance)
 
 /// The container by which an instance is known to the one that takes its place.
 fn anchor(old: &Instance) -> Option<ContainerId> {
-    parts(old).next().map(|container| container.id.clone())
+    old.containers().next().map(|container| container.id.clone())
 }

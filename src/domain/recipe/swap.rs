@@ -96,7 +96,7 @@ impl Wanted<'_> {
         before: &Before,
         cause: &str,
     ) -> Result<Swapped, Refusal> {
-        let old = instance.app.as_ref();
+        let old = instance.app.as_deref();
         let hold = warm::choose(draft, instance, self.spec, &self.readiness, self.at_once)?;
         let (sandbox, up) = self.sandbox(draft, at, instance, before)?;
         let create = self.create(draft, at, instance, (sandbox.clone(), hold), &[], cause)?;
@@ -148,7 +148,7 @@ impl Wanted<'_> {
         self.serve_again(draft, at, instance, &way_back);
         places.undo(draft, at, Some(&sandbox), drain);
         draft.undo(at, Task::Remove { container, volumes: false }, &[create], cause);
-        let replaced = old.into_iter().chain(&instance.others).map(known).collect();
+        let replaced = instance.but_sandbox().map(known).collect();
         Ok(Swapped { prepared, sandbox, start, ready, verify, done: park.unwrap_or(verify), replaced })
     }
 
@@ -246,7 +246,7 @@ impl Wanted<'_> {
             image,
             image_id,
             sandbox,
-            carry: instance.app.as_ref().map(|old| carried(old, self.spec)).unwrap_or_default(),
+            carry: instance.app.as_deref().map(|old| carried(old, self.spec)).unwrap_or_default(),
             replaces: self.replaces.clone(),
             hold,
         };
@@ -262,7 +262,7 @@ impl Wanted<'_> {
         sandbox: &Target,
         needs: &[StepId],
     ) -> StepId {
-        let old = instance.app.as_ref();
+        let old = instance.app.as_deref();
         let task = Task::Preflight {
             container: old.map(known),
             sandbox: Some(sandbox.clone()),
@@ -280,7 +280,7 @@ impl Wanted<'_> {
         instance: &'i Instance,
         needs: &[StepId],
     ) -> Vec<(&'i Container, StepId)> {
-        let running = instance.app.iter().chain(&instance.others).filter(|container| container.is_alive());
+        let running = instance.but_sandbox().filter(|container| container.is_alive());
         running
             .map(|old| {
                 let cause = format!("revision {} makes room for revision {}", old.revision(), self.revision);
@@ -320,7 +320,7 @@ impl Wanted<'_> {
     pub fn serve_again(&self, draft: &mut Draft<'_>, at: &Slot, instance: &Instance, way_back: &WayBack<'_>) {
         let WayBack { sandbox, stopped, park, hooks } = way_back;
         for (old, stop) in stopped {
-            let served = instance.app.as_ref().is_some_and(|app| app.id == old.id);
+            let served = instance.app.as_deref().is_some_and(|app| app.id == old.id);
             let undoes: Vec<_> = [*stop].into_iter().chain(park.filter(|_| served)).collect();
             let restart = old.detail.as_ref().map(|detail| detail.restart.clone());
             let cause = format!("revision {} serves again", old.revision());
@@ -337,7 +337,7 @@ impl Wanted<'_> {
             }
         }
         // One that did not run was parked all the same, and gets its policy back without being started.
-        let asleep = instance.app.as_ref().filter(|app| stopped.iter().all(|(old, _)| old.id != app.id));
+        let asleep = instance.app.as_deref().filter(|app| stopped.iter().all(|(old, _)| old.id != app.id));
         if let (Some(old), Some(park)) = (asleep, park) {
             let restart = old.detail.as_ref().map(|detail| detail.restart.clone()).unwrap_or_default();
             let cause = format!("revision {} is no longer put aside", old.revision());

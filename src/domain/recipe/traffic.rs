@@ -154,7 +154,7 @@ impl Places {
     /// Writes the way back of a drain before a removal: what still runs gets requests again.
     pub fn undo_removal(&self, draft: &mut Draft<'_>, at: &Slot, instance: &Instance, drain: Option<StepId>) {
         if let (Some(drain), Some(app)) = (drain, &instance.app) {
-            let sandbox = instance.sandbox.as_ref().map(known);
+            let sandbox = instance.sandbox.as_deref().map(known);
             let only_with = Some(known(app));
             let task = Task::Attach { places: self.0.clone(), sandbox, only_with, timeout: ATTACH };
             draft.undo(at, task, &[drain], "never left drained");

@@ -15,7 +15,7 @@ use std::net::Ipv4Addr;
 /// probe, which is asked from inside a sandbox; these have none.
 pub(super) fn check(chosen: &[&Instance], options: &Options) -> Result<(), Refusal> {
     let vanishes = |one: &&&Instance| {
-        let stopped = one.app.as_ref().filter(|app| app.is_alive());
+        let stopped = one.app.as_deref().filter(|app| app.is_alive());
         stopped.and_then(|app| app.detail.as_ref()).is_some_and(|detail| detail.auto_remove)
     };
     if let Some(one) = chosen.iter().find(vanishes) {
@@ -90,7 +90,7 @@ fn in_order<'a>(joined: Vec<&'a Instance>, chosen: &[&'a Instance]) -> Vec<&'a I
 
 /// The chosen instance whose network namespace this one joined.
 fn owner<'a>(one: &Instance, chosen: &[&'a Instance]) -> Option<&'a Instance> {
-    let joined = one.app.as_ref()?.joined()?;
+    let joined = one.app.as_deref()?.joined()?;
     chosen.iter().copied().find(|other| {
         other.name != one.name
             && other.app.as_ref().is_some_and(|app| app.id.as_str() == joined || &*app.name == joined)
@@ -136,7 +136,7 @@ pub(super) fn note_risks(draft: &mut Draft<'_>, chosen: &[&Instance]) {
 fn joined_by(draft: &Draft<'_>, container: &Container, chosen: &[&Instance]) -> Vec<String> {
     super::draft::all(draft.facts)
         .filter(|other| other.is_running() && other.joined() == Some(container.id.as_str()))
-        .filter(|other| !chosen.iter().any(|one| one.app.as_ref().is_some_and(|app| app.id == other.id)))
+        .filter(|other| !chosen.iter().any(|one| one.app.as_deref().is_some_and(|app| app.id == other.id)))
         .map(|other| other.name.to_string())
         .collect()
 }

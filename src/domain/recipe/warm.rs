@@ -18,9 +18,9 @@ pub(super) fn choose(
     batch: usize,
 ) -> Result<Option<HoldAt>, Refusal> {
     let wish = wish(draft.options, spec);
-    let rivals = instance.others.iter().any(Container::is_alive);
-    let sandbox = instance.sandbox.as_ref().filter(|sandbox| sandbox.is_running());
-    let old = instance.app.as_ref().filter(|app| app.is_running());
+    let rivals = instance.others.iter().any(|one| one.is_alive());
+    let sandbox = instance.sandbox.as_deref().filter(|sandbox| sandbox.is_running());
+    let old = instance.app.as_deref().filter(|app| app.is_running());
     let port = match watch(&readiness.probe, Some(spec), old) {
         Some(ProbeSpec::Tcp { port } | ProbeSpec::Http { port, .. }) => Some(port),
         _ => None,

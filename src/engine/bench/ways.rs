@@ -269,7 +269,7 @@ impl Bench {
         let fleet = self.session.fleet().await?;
         let app = fleet.apps.iter().find(|app| app.id.project == PROJECT && app.id.app == service);
         let sandboxes =
-            app.into_iter().flat_map(|app| &app.instances).filter_map(|one| Some(one.sandbox.as_ref()?.id.clone()));
+            app.into_iter().flat_map(|app| &app.instances).filter_map(|one| Some(one.sandbox.as_deref()?.id.clone()));
         let all: Vec<_> = sandboxes.collect();
         if all.len() == self.wish.instances as usize {
             Ok(all)

@@ -6,7 +6,7 @@ use super::super::clock::Clock;
 use super::super::engine::Engine;
 use super::super::show;
 use super::super::world::{Container, Status};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,12 +27,12 @@ pub async fn list(engine: &Engine, ask: &Ask) -> Answer {
             && labelled(&seen.labels, &labels)
     };
     let now = Clock::instant();
-    let list: Vec<_> = engine.look(|world| {
+    let list = engine.look(|world| {
         let mut list: Vec<_> = world.containers.values().filter(fits).collect();
         list.sort_by_key(|seen| std::cmp::Reverse(seen.order));
         list.into_iter().map(|seen| show::summary(world, seen, engine.clock, now)).collect()
     });
-    Ok(Reply::json(&json!(list)))
+    Ok(Reply::json(&Value::Array(list)))
 }
 
 /// The engine's filter is a regular expression; what is asked of it here is a part of the name, or the whole with anchors.

@@ -118,26 +118,26 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
 
 /// Puts the cursor where it was, or where its row was, after rows have changed; forgets marks of what has gone.
 pub fn settle(model: &mut Model) {
-    let ids: Vec<RowId> = model.rows().iter().map(Row::id).collect();
-    if ids.is_empty() {
+    let rows = model.rows();
+    let place = |id: &RowId| rows.iter().position(|row| row.is(id));
+    let Some(last) = rows.len().checked_sub(1) else {
         // In a pane whose app has gone: back to the apps, where its place was.
         if matches!(model.list.cursor, Some(RowId::Instance(..)))
             && model.engines.iter().any(|one| one.fleet().is_some())
         {
             model.list.cursor = None;
-            return settle_among_apps(model);
+            go_to(model, model.list.place.min(model.rows().len().saturating_sub(1)));
         }
         return;
-    }
-    if let Some(at) = model.list.cursor.as_ref().and_then(|cursor| ids.iter().position(|id| id == cursor)) {
+    };
+    let cursor = model.list.cursor.as_ref();
+    if let Some(at) = cursor.and_then(place) {
         model.list.place = at;
     } else {
-        let parent = model.list.cursor.as_ref().and_then(RowId::app).cloned().map(RowId::App);
-        let at = parent
-            .and_then(|parent| ids.iter().position(|id| *id == parent))
-            .unwrap_or_else(|| model.list.place.min(ids.len() - 1));
-        model.list.place = at;
-        model.list.cursor = Some(ids[at].clone());
+        let parent = cursor.and_then(RowId::app).cloned().map(RowId::App);
+        let at = parent.as_ref().and_then(place).unwrap_or_else(|| model.list.place.min(last));
+        let id = rows[at].id();
+        (model.list.place, model.list.cursor) = (at, Some(id));
     }
     let engines = &model.engines;
     model.list.marks.retain(|mark| engines.get(mark.engine()).is_some_and(|engine| may_be_there(engine, mark)));
@@ -157,14 +157,6 @@ fn may_be_there(engine: &Engine, mark: &RowId) -> bool {
             RowId::Instance(_, name) => app.is_some_and(|app| app.instances.iter().any(|one| one.name == *name)),
             _ => app.is_some(),
         }
-}
-
-fn settle_among_apps(model: &mut Model) {
-    let ids: Vec<RowId> = model.rows().iter().map(Row::id).collect();
-    if let Some(last) = ids.len().checked_sub(1) {
-        model.list.place = model.list.place.min(last);
-        model.list.cursor = Some(ids[model.list.place].clone());
-    }
 }
 
 /// Goes on with what was left half-done, or takes it back.
@@ -352,7 +344,7 @@ fn shell(model: &mut Model) -> Vec<Command> {
         say(model, "this console is read-only: a shell could change anything", Role::Warn);
         return Vec::new();
     }
-    let runs = |instance: &Instance| instance.app.as_ref().is_some_and(Container::is_running);
+    let runs = |instance: &Instance| instance.app.as_deref().is_some_and(Container::is_running);
     let here = model.instance().map(|(_, one)| one);
     let instance = here.or_else(|| model.app()?.instances.iter().find(|one| runs(one)));
     let Some(instance) = instance else {

@@ -10,7 +10,9 @@ use super::super::theme::Role;
 use super::super::typing::What;
 use super::super::view;
 use super::{close, fleet, moved, open, say, typing};
+use crate::domain::fleet::Container;
 use crate::domain::ids::InstanceName;
+use std::sync::Arc;
 
 /// Opens the page and asks the engine.
 pub fn begin(model: &mut Model, key: AppKey, name: InstanceName) -> Vec<Command> {
@@ -28,7 +30,7 @@ pub fn look(model: &mut Model) -> Vec<Command> {
     }
     let engine = here.id;
     let Some((_, instance)) = view::instance_shown(model) else { return Vec::new() };
-    let id = |container: &Option<crate::domain::fleet::Container>| container.as_ref().map(|one| one.id.clone());
+    let id = |container: &Option<Arc<Container>>| container.as_ref().map(|one| one.id.clone());
     let (app, sandbox, now) = (id(&instance.app), id(&instance.sandbox), model.now);
     let Some(page) = &mut model.page else { return Vec::new() };
     page.asked = now;

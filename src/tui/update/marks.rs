@@ -37,7 +37,7 @@ pub fn all(model: &mut Model) {
 /// From the row that was marked last to this one.
 pub fn range(model: &mut Model) {
     let rows = model.rows();
-    let at = |wanted: &Option<RowId>| wanted.as_ref().and_then(|id| rows.iter().position(|row| row.id() == *id));
+    let at = |wanted: &Option<RowId>| wanted.as_ref().and_then(|id| rows.iter().position(|row| row.is(id)));
     let Some((from, to)) = at(&model.list.last_mark).zip(at(&model.list.cursor)) else {
         say(model, "mark the first row of the range, then go to its last", Role::Dim);
         return;

@@ -122,7 +122,7 @@ fn address_cell(instance: &Instance) -> Spans {
 }
 
 fn up_cell(model: &Model, instance: &Instance) -> Spans {
-    let Some(app) = instance.app.as_ref().filter(|app| app.is_running()) else { return Vec::new() };
+    let Some(app) = instance.app.as_deref().filter(|app| app.is_running()) else { return Vec::new() };
     app.started_at().map_or_else(
         // Not inspected: Docker's own sentence, `Up 3 hours (healthy)`.
         || vec![(short_up(app.status.strip_prefix("Up ").unwrap_or_default()), Role::Dim)],
@@ -193,19 +193,19 @@ pub fn instance(pen: &Pen<'_>, model: &Model, engine: &Engine, app: &App, instan
         revision(instance.revision()),
         up_cell(model, instance),
         ports_cell(instance),
-        instance.app.as_ref().map_or_else(Vec::new, |app| image_cell(Some(app.image_name()))),
+        instance.app.as_deref().map_or_else(Vec::new, |app| image_cell(Some(app.image_name()))),
         container_cell(instance),
     ];
     aged(engine, cells)
 }
 
 fn container_cell(instance: &Instance) -> Spans {
-    instance.app.as_ref().map_or_else(Vec::new, |app| vec![(app.id.short().to_owned(), Role::Dim)])
+    instance.app.as_deref().map_or_else(Vec::new, |app| vec![(app.id.short().to_owned(), Role::Dim)])
 }
 
 /// CPU and memory, where they are looked at.
 fn load_cells(engine: &Engine, instance: &Instance) -> [Spans; 2] {
-    let load = instance.app.as_ref().filter(|app| app.is_running()).and_then(|app| engine.loads.get(&app.id));
+    let load = instance.app.as_deref().filter(|app| app.is_running()).and_then(|app| engine.loads.get(&app.id));
     let Some(load) = load else { return [Vec::new(), Vec::new()] };
     let cpu = load.cpu.map_or_else(Vec::new, |milli| {
         let percent = (milli + 5) / 10;
@@ -257,7 +257,7 @@ pub fn tree(pen: &Pen<'_>, model: &Model, row: &Row<'_>) -> Cells {
         Row::Instance(engine, app, instance) => {
             cells[0] = vec![marker(pen, model, &row.id()), (format!("  {}", instance.name.short()), Role::Text)];
             own(&mut cells, engine, instance);
-            let image = instance.app.as_ref().map(crate::domain::fleet::Container::image_name);
+            let image = instance.app.as_deref().map(crate::domain::fleet::Container::image_name);
             // What all share stands in the app's row.
             if image != app.image() {
                 cells[7] = image_cell(image);

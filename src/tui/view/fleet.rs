@@ -231,7 +231,7 @@ pub fn line(model: &Model) -> Option<String> {
 
 fn selected(model: &Model, rows: &[Row<'_>]) -> Option<usize> {
     let cursor = model.list.cursor.as_ref()?;
-    rows.iter().position(|row| row.id() == *cursor)
+    rows.iter().position(|row| row.is(cursor))
 }
 
 /// In the pane of apps, an instance's app counts as selected.
@@ -240,7 +240,7 @@ fn selected_app(model: &Model, rows: &[Row<'_>]) -> Option<usize> {
         RowId::Instance(key, _) => RowId::App(key.clone()),
         other => other.clone(),
     };
-    rows.iter().position(|row| row.id() == cursor)
+    rows.iter().position(|row| row.is(&cursor))
 }
 
 /// Filter, sort and marks, when they are not as usual.

@@ -12,6 +12,7 @@ use pitstop::tui::message::{Command, Msg, News, Refusal};
 use pitstop::tui::model::{Dialog, Model, Screen};
 use pitstop::tui::rows::RowId;
 use pitstop::tui::update::update;
+use std::sync::Arc;
 
 fn wide() -> Model {
     showing((120, 36), FleetState::live(sample::fleet()))
@@ -128,7 +129,7 @@ fn groups_fold() {
 fn filters_have_fields_and_all_words_count() {
     let mut fleet = sample::fleet();
     let api = fleet.apps.iter_mut().find(|app| app.id.app == "api").unwrap();
-    api.instances[0].app.as_mut().unwrap().labels = [("tier".into(), "Gold".into())].into();
+    Arc::make_mut(api.instances[0].app.as_mut().unwrap()).labels = [("tier".into(), "Gold".into())].into();
     for (filter, apps, rows) in [
         ("label:tier", vec!["shop/api"], 2),
         ("-l tier=gold", vec!["shop/api"], 2),
@@ -155,7 +156,7 @@ fn filters_have_fields_and_all_words_count() {
 /// What containers of the sample take: the more, the later they come.
 fn loads(model: &mut Model) {
     let fleet = model.fleet().unwrap().clone();
-    let running = fleet.apps.iter().flat_map(|app| &app.instances).filter_map(|one| one.app.as_ref());
+    let running = fleet.apps.iter().flat_map(|app| &app.instances).filter_map(|one| one.app.as_deref());
     let load = |n: u64| pitstop::domain::load::Load { cpu: Some(n * 37), memory: (30 - n) << 20, limit: 16 << 30 };
     let loads = running.filter(|app| app.is_running()).zip(1..).map(|(app, n)| (app.id.clone(), load(n))).collect();
     heard(model, News::Loads(loads));
@@ -980,7 +981,7 @@ fn what_is_listed_and_not_yet_inspected_is_shown_and_nothing_is_claimed_of_it() 
     let mut fleet = sample::fleet();
     let containers = |app: &mut pitstop::domain::fleet::App| {
         for one in &mut app.instances {
-            one.sandbox.iter_mut().chain(&mut one.app).for_each(|container| container.detail = None);
+            one.sandbox.iter_mut().chain(&mut one.app).for_each(|container| Arc::make_mut(container).detail = None);
         }
     };
     fleet.apps.iter_mut().for_each(containers);

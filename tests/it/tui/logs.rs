@@ -10,6 +10,7 @@ use pitstop::tui::logs::{KEPT, Wanted};
 use pitstop::tui::message::{Command, Msg, News};
 use pitstop::tui::model::{Model, Screen};
 use pitstop::tui::update::update;
+use std::sync::Arc;
 
 /// Milliseconds after the sample's moment.
 fn at(ms: i64) -> Timestamp {
@@ -229,7 +230,7 @@ fn a_log_goes_on_in_what_replaces_its_container() {
     // Another one.
     let mut fleet = sample::fleet();
     let web = fleet.apps.iter_mut().find(|app| app.id.app == "web").unwrap();
-    let app = web.instances[0].app.as_mut().unwrap();
+    let app = Arc::make_mut(web.instances[0].app.as_mut().unwrap());
     app.id = sample::id("another");
     app.name = "shop-web-1.r8".into();
     let commands = heard(&mut model, News::Fleet(FleetState::live(fleet)));

@@ -7,6 +7,7 @@ use pitstop::domain::event::{
     StepResult, StepStarted,
 };
 use pitstop::domain::facts::Facts;
+use pitstop::domain::few::Few;
 use pitstop::domain::fleet::{BoundPort, Container, Detail, EngineInfo, Fleet, Health, MountSeen, State};
 use pitstop::domain::identity::{Address, Identity, Verdict};
 use pitstop::domain::ids::{AppId, ContainerId, InstanceName, OpId, ServerName};
@@ -21,6 +22,7 @@ use pitstop::domain::spec::{AppSpec, MountKind, RestartPolicy};
 use pitstop::tui::instance::Seen;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The moment all samples are seen at.
 pub fn now() -> Timestamp {
@@ -78,8 +80,8 @@ pub fn container(name: &str, image: &str, up: Option<i64>) -> Container {
         created: Some(ago(90_000)),
         own: None,
         compose: None,
-        labels: BTreeMap::new(),
-        networks: BTreeMap::new(),
+        labels: Few::default(),
+        networks: Few::default(),
         ports: Vec::new(),
         mounts: Vec::new(),
         network_mode: "bridge".into(),
@@ -103,15 +105,15 @@ pub fn instance(app: &AppId, number: u32, image: &str, revision: u32, ip: &str, 
     let mut sandbox = container(&app.sandbox_name(number), "pitstop-sandbox:0f3a", Some(1_036_900));
     sandbox.own = Some(own(Role::Sandbox));
     let network = format!("{}_default", app.project);
-    sandbox.networks = BTreeMap::from([(network.clone(), address(ip))]);
+    sandbox.networks = Few::from([(network.clone(), address(ip))]);
     sandbox.network_mode = network.as_str().into();
     sandbox.ports = vec![BoundPort {
         container: 8080,
         protocol: "tcp".into(),
         host: Some(("0.0.0.0".into(), u16::try_from(18_080 + number).unwrap())),
     }];
-    let detail = sandbox.detail.as_mut().unwrap();
-    detail.pinned = BTreeMap::from([(network, address(ip))]);
+    let detail = Arc::make_mut(sandbox.detail.as_mut().unwrap());
+    detail.pinned = Few::from([(network, address(ip))]);
     detail.netns = "/var/run/docker/netns/4f1c2a".into();
     detail.hostname = app.sandbox_name(number).as_str().into();
     let mut container = container(&app.container_name(number, revision), image, up);
@@ -129,7 +131,7 @@ pub fn instance(app: &AppId, number: u32, image: &str, revision: u32, ip: &str, 
 /// An unmanaged container on the default bridge.
 pub fn stranger(name: &str, image: &str, ip: &str, up: Option<i64>) -> Container {
     let mut container = container(name, image, up);
-    container.networks = BTreeMap::from([("bridge".into(), address(ip))]);
+    container.networks = Few::from([("bridge".into(), address(ip))]);
     container
 }
 
@@ -150,16 +152,16 @@ pub fn fleet() -> Fleet {
     all.extend(instance(&api, 1, "shop/api:41", 41, "172.18.0.10", Some(200_000)));
     all.extend(instance(&api, 2, "shop/api:40", 40, "172.18.0.11", Some(400_000)));
     let [sandbox, mut failed] = instance(&api, 3, "shop/api:41", 41, "172.18.0.12", None);
-    failed.detail.as_mut().unwrap().exit_code = 137;
+    Arc::make_mut(failed.detail.as_mut().unwrap()).exit_code = 137;
     all.extend([sandbox, failed]);
     let [mut sandbox, app] = instance(&db, 1, "postgres:16", 3, "172.18.0.20", Some(900_000));
-    sandbox.detail.as_mut().unwrap().pinned.clear();
+    Arc::make_mut(sandbox.detail.as_mut().unwrap()).pinned = Few::default();
     all.extend([sandbox, app]);
 
     let mail = AppId::new("office", "mail");
     let [mut sandbox, mut app] = instance(&mail, 1, "office/mail:9", 9, "172.19.0.2", Some(500));
     // It was pinned to .2 and has .7 now.
-    sandbox.networks.values_mut().for_each(|a| a.ipv4 = Some("172.19.0.7".into()));
+    sandbox.networks = sandbox.networks.keys().map(|network| (network.clone(), address("172.19.0.7"))).collect();
     app.health = Some(Health::Healthy);
     all.extend([sandbox, app]);
     let [sandbox, app] = instance(&mail, 2, "office/mail:9", 9, "172.19.0.3", Some(1_200_000));
@@ -167,7 +169,7 @@ pub fn fleet() -> Fleet {
 
     all.push(stranger("redis", "redis:7-alpine", "172.17.0.2", Some(172_000)));
     let mut runner = stranger("ci-runner-7", "ghcr.io/acme/ci/runner:3.11", "172.17.0.4", None);
-    runner.detail.as_mut().unwrap().exit_code = 1;
+    Arc::make_mut(runner.detail.as_mut().unwrap()).exit_code = 1;
     all.push(runner);
     for n in 1..=2 {
         let mut container = stranger(&format!("blog-ghost-{n}"), "ghost:5", &format!("172.20.0.{}", n + 1), Some(30));

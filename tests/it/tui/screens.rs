@@ -12,6 +12,7 @@ use pitstop::tui::model::Model;
 use pitstop::tui::theme::BUILT_IN;
 use pitstop::tui::update::update;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 50)];
@@ -67,7 +68,7 @@ fn fleet_behind_a_balancer() {
 /// What the sample's containers take.
 fn with_loads(mut model: Model) -> Model {
     let fleet = model.fleet().unwrap().clone();
-    let running = fleet.apps.iter().flat_map(|app| &app.instances).filter_map(|one| one.app.as_ref());
+    let running = fleet.apps.iter().flat_map(|app| &app.instances).filter_map(|one| one.app.as_deref());
     let load = |n: u64| Load { cpu: Some(n * n * 13), memory: (20 + n * n * n) << 20, limit: 16 << 30 };
     let loads = running.filter(|app| app.is_running()).zip(0..).map(|(app, n)| (app.id.clone(), load(n))).collect();
     heard(&mut model, News::Loads(loads));
@@ -168,7 +169,7 @@ fn help() {
 fn inspected(size: (u16, u16)) -> Model {
     let mut fleet = sample::fleet();
     let web = fleet.apps.iter_mut().find(|app| app.id.app == "web").unwrap();
-    web.instances[0].app.as_mut().unwrap().health = Some(Health::Unhealthy);
+    Arc::make_mut(web.instances[0].app.as_mut().unwrap()).health = Some(Health::Unhealthy);
     let mut model = showing(size, FleetState::live(fleet));
     press(&mut model, "/web-1<enter>");
     press(&mut model, if size.0 >= 110 { "<tab>i" } else { "ji" });

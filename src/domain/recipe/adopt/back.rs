@@ -26,7 +26,7 @@ impl Chosen<'_> {
             let task = Task::Preflight { container, sandbox: None, watch: None, addresses };
             needs = vec![draft.main(at, task, &needs, "it serves, and its identity is read")];
         }
-        let spec = self.half.and_then(|half| half.app.as_ref()?.own.as_ref()?.spec.as_ref());
+        let spec = self.half.and_then(|half| half.app.as_deref()?.own.as_ref()?.spec.as_ref());
         let restart = spec.map(|spec| spec.container.restart.clone());
         let mut places = Places::default();
         if let Some(half) = self.half {
@@ -43,7 +43,7 @@ impl Chosen<'_> {
             let task = Task::Unpark { container: known(self.old), restart };
             needs.push(draft.main(at, task, &needs.clone(), "it has its restart policy back"));
         }
-        let sandbox = self.half.and_then(|half| half.sandbox.as_ref()).map(known);
+        let sandbox = self.half.and_then(|half| half.sandbox.as_deref()).map(known);
         if !down {
             let task = Task::Verify { container: known(self.old), sandbox: None, rivals: Vec::new() };
             let verify = draft.main(at, task, &needs, "nothing of it was touched");
@@ -70,11 +70,11 @@ impl Chosen<'_> {
         after: &[StepId],
     ) -> (Places, Vec<StepId>) {
         let left = traffic::left(draft, &at.instance);
-        if !half.app.as_ref().is_some_and(Container::is_alive) {
+        if !half.app.as_deref().is_some_and(Container::is_alive) {
             return (left, bring_down(draft, at, half, after));
         }
         let places = traffic::places_of(draft, &self.app, half).and(left);
-        let sandbox = half.sandbox.as_ref().map(known);
+        let sandbox = half.sandbox.as_deref().map(known);
         let drain = places.drain(draft, at, sandbox.as_ref(), after);
         (places, bring_down(draft, at, half, &drain.map_or_else(|| after.to_vec(), |drain| vec![drain])))
     }
@@ -95,7 +95,7 @@ impl Chosen<'_> {
 
     /// Those that its file named when it was adopted.
     fn own_hooks(&self) -> Hooks {
-        self.half.and_then(|half| half.app.as_ref()).map(hooks::of).unwrap_or_default()
+        self.half.and_then(|half| half.app.as_deref()).map(hooks::of).unwrap_or_default()
     }
 
     /// It runs again as it did; the step that proves it.
@@ -126,7 +126,7 @@ const LEFT: &str = "an earlier adoption was left here";
 /// The containers of an instance, the sandbox last.
 fn parts(half: &Instance) -> impl Iterator<Item = &Container> {
     let is_app = |one: &&Container| one.own.as_ref().is_some_and(|own| own.role == Role::App);
-    half.app.iter().chain(&half.others).filter(is_app).chain(&half.sandbox)
+    half.but_sandbox().filter(is_app).chain(half.sandbox.as_deref())
 }
 
 /// Stops what runs of an instance; the last step.

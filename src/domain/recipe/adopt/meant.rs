@@ -6,6 +6,7 @@ use crate::domain::fleet::{App, Container, Fleet, Instance, State};
 use crate::domain::ids::AppId;
 use crate::domain::plan::Refusal;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A container to adopt, and what it becomes.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ impl Becoming<'_> {
             name: self.app.instance(self.number),
             number: self.number,
             sandbox: None,
-            app: Some(self.old.clone()),
+            app: Some(Arc::new(self.old.clone())),
             others: Vec::new(),
         }
     }
@@ -162,5 +163,5 @@ pub(super) fn never_ran(instance: &Instance) -> bool {
 pub(super) fn adopts(instance: &Instance, old: &Container) -> bool {
     let of =
         |sandbox: &Container| sandbox.detail.as_ref().is_some_and(|detail| detail.adopts.as_ref() == Some(&old.id));
-    instance.sandbox.as_ref().is_some_and(of)
+    instance.sandbox.as_deref().is_some_and(of)
 }

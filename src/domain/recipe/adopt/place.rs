@@ -77,7 +77,7 @@ impl Chosen<'_> {
 
     /// The addresses that the sandbox in its place was made for.
     pub(super) fn half_s_addresses(&self) -> BTreeMap<String, String> {
-        let sandbox = self.half.and_then(|half| half.sandbox.as_ref());
+        let sandbox = self.half.and_then(|half| half.sandbox.as_deref());
         sandbox.and_then(|sandbox| sandbox.detail.as_ref()).map(|detail| detail.former.clone()).unwrap_or_default()
     }
 

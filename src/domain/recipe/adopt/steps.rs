@@ -35,7 +35,7 @@ impl Chosen<'_> {
         let mut needs = after.to_vec();
         if let Some(half) = self.half {
             let (places, down) = self.retire(draft, at, half, after);
-            let target = half.sandbox.as_ref().map(known);
+            let target = half.sandbox.as_deref().map(known);
             // What says in its sandbox that it was taken out goes with it, so it is put back before.
             let back = places.attach(draft, at, target.as_ref(), &down);
             needs.extend(take_away(draft, at, half, &back.map_or(down, |back| vec![back])));

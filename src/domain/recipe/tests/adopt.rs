@@ -6,6 +6,7 @@ use super::world::{at, container, file, image_id};
 use crate::domain::adopt::Original;
 use crate::domain::balancer::{Admin, BalancerSeen, BalancerSpec, Server, Traffic};
 use crate::domain::facts::Facts;
+use crate::domain::few::Few;
 use crate::domain::fleet::{Container, Fleet, NetworkSeen, State};
 use crate::domain::hook::{Hook, Hooks};
 use crate::domain::identity::Address;
@@ -16,7 +17,7 @@ use crate::domain::plan::{Kind, Lane, Plan, Refusal, Task};
 use crate::domain::probe::ProbeSpec;
 use crate::domain::project::Subnet;
 use crate::domain::spec::{AppSpec, NetworkAttach, RestartPolicy, Rollout, SandboxSpec};
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A container `name` at `ip` on `shop_default`, of a project if it has one.
 fn stranger(n: u32, name: &str, ip: &str, compose: Option<(&str, &str, u32)>) -> Container {
@@ -25,7 +26,7 @@ fn stranger(n: u32, name: &str, ip: &str, compose: Option<(&str, &str, u32)>) ->
     old.network_mode = "shop_default".into();
     old.compose = compose.map(|(project, service, number)| (project.into(), service.into(), number));
     if let Some(detail) = &mut old.detail {
-        detail.restart = RestartPolicy::Always;
+        Arc::make_mut(detail).restart = RestartPolicy::Always;
     }
     old
 }
@@ -182,7 +183,7 @@ fn what_becomes_of_an_address_is_said() {
     let bridge = said(&|facts| {
         let mut old = stranger(1, "web", "10.0.0.4", None);
         old.networks =
-            BTreeMap::from([("bridge".to_owned(), Address { ipv4: Some("10.0.0.4".into()), ..Address::default() })]);
+            Few::from([("bridge".to_owned(), Address { ipv4: Some("10.0.0.4".into()), ..Address::default() })]);
         *facts = world(vec![old]);
         facts.networks[0].name = "bridge".into();
         let attach = NetworkAttach { network: "bridge".into(), ..NetworkAttach::default() };
@@ -339,7 +340,13 @@ fn a_file_says_how_it_is_drained_asked_and_told_and_what_runs_stays_as_it_is() {
     for one in lost.originals.values_mut() {
         one.sandbox.networks[0].network = "bridge".into();
     }
-    let all = lost.fleet.apps.iter_mut().flat_map(|app| &mut app.instances).filter_map(|one| one.app.as_mut());
+    let all = lost
+        .fleet
+        .apps
+        .iter_mut()
+        .flat_map(|app| &mut app.instances)
+        .filter_map(|one| one.app.as_mut())
+        .map(Arc::make_mut);
     all.for_each(|old| old.networks = old.networks.values().map(|now| ("bridge".to_owned(), now.clone())).collect());
     let why = refused(&lost, &Wish { accept_changes: true, ..by_file() });
     assert!(why.contains("web-1 of haproxy web") && why.contains("sends requests to 10.0.0.2"), "{why}");

@@ -10,6 +10,7 @@ use crate::domain::labels::{OwnLabels, Role};
 use crate::domain::plan::{Kind, Lane, Plan, StepId, Target, Task};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The world that plans are made for and run in.
 pub struct Engine {
@@ -28,7 +29,7 @@ impl Engine {
     pub fn new(facts: &Facts) -> Self {
         let all = facts.fleet.apps.iter().flat_map(|app| &app.instances);
         let sandbox_of =
-            |name: &InstanceName| all.clone().find(|one| one.name == *name).and_then(|one| one.sandbox.as_ref());
+            |name: &InstanceName| all.clone().find(|one| one.name == *name).and_then(|one| one.sandbox.as_deref());
         let notes = facts.left_drained.iter();
         Self {
             facts: facts.clone(),
@@ -78,7 +79,7 @@ impl Engine {
         self.facts.fleet = Fleet::assemble(self.facts.fleet.engine.clone(), self.containers.clone());
         self.facts.left_drained.clear();
         for instance in self.facts.fleet.apps.iter().flat_map(|app| &app.instances) {
-            let parts = super::super::draft::parts(instance);
+            let parts = instance.containers();
             let places: Vec<_> = parts.filter_map(|part| self.notes.get(&part.id)).flatten().cloned().collect();
             if !places.is_empty() {
                 self.facts.left_drained.insert(instance.name.clone(), places);
@@ -114,7 +115,7 @@ impl Engine {
         let now = Timestamp::from_second(self.now).unwrap();
         let container = self.of(target);
         container.state = State::Running;
-        container.detail.get_or_insert_default().started_at = Some(now);
+        Arc::make_mut(container.detail.get_or_insert_default()).started_at = Some(now);
         let id = container.id.clone();
         self.unproven.insert(id);
     }
@@ -177,7 +178,9 @@ impl Engine {
             Task::TakeOver { sandbox: target, addresses, .. } => {
                 for (network, ip) in addresses {
                     let had = Address { ipv4: Some(ip.clone()), ..Address::default() };
-                    self.of(target).networks.insert(network.clone(), had);
+                    let sandbox = self.of(target);
+                    let before = sandbox.networks.iter().map(|(on, was)| (on.clone(), was.clone()));
+                    sandbox.networks = [(network.clone(), had)].into_iter().chain(before).collect();
                 }
                 self.start(target);
             }

@@ -7,6 +7,7 @@ use crate::domain::facts::Facts;
 use crate::domain::hook::{Hook, Hooks};
 use crate::domain::options::Options;
 use crate::domain::plan::{Lane, Plan, Task};
+use std::sync::Arc;
 
 fn hooks(mark: &str) -> Hooks {
     let hook = |word: &str| {
@@ -19,7 +20,8 @@ fn hooks(mark: &str) -> Hooks {
 fn with_hooks() -> Facts {
     let mut world = web(&[Seed::well()]);
     for instance in &mut world.fleet.apps[0].instances {
-        let spec = instance.app.as_mut().unwrap().own.as_mut().unwrap().spec.as_mut().unwrap();
+        let app = Arc::make_mut(instance.app.as_mut().unwrap());
+        let spec = app.own.as_mut().unwrap().spec.as_mut().unwrap();
         spec.rollout.hooks = hooks("old");
     }
     world
@@ -75,7 +77,7 @@ fn a_restart_runs_them_all_and_what_does_not_run_has_none_before() {
     let again = |world: &Facts| restart(&["web".into()], world, &Options::default()).unwrap();
     assert_eq!(programs(&again(&world)), ["/out-old", "/flush-old", "/warm-old", "(/warm-old)"]);
     let mut down = world.clone();
-    down.fleet.apps[0].instances[0].app.as_mut().unwrap().state = crate::domain::fleet::State::Exited;
+    Arc::make_mut(down.fleet.apps[0].instances[0].app.as_mut().unwrap()).state = crate::domain::fleet::State::Exited;
     assert_eq!(programs(&again(&down)), ["/warm-old"]);
 }
 

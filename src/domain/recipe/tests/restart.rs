@@ -3,10 +3,11 @@
 use super::super::restart;
 use super::tables::{batch, names, refused, shape};
 use super::world::{Seed, at, container, facts, web};
+use crate::domain::few::Few;
 use crate::domain::fleet::State;
 use crate::domain::options::Options;
 use crate::domain::probe::ProbeSpec;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 #[test]
 fn a_restart_touches_one_container() {
@@ -29,9 +30,8 @@ fn a_restart_touches_one_container() {
 /// A stranger on these networks.
 fn stranger(n: u32, name: &str, networks: &[(&str, &str)]) -> crate::domain::fleet::Container {
     let mut one = container(n, name, State::Running);
-    for (network, ip) in networks {
-        one.networks.insert((*network).to_owned(), at(ip).remove("shop_default").unwrap());
-    }
+    let address = |ip: &str| at(ip).get("shop_default").unwrap().clone();
+    one.networks = networks.iter().map(|(network, ip)| ((*network).to_owned(), address(ip))).collect();
     one
 }
 
@@ -40,7 +40,7 @@ fn strangers_on_one_network_restart_one_after_the_other() {
     let mut joined = stranger(4, "joined", &[]);
     joined.network_mode = format!("container:{:064x}", 3).as_str().into();
     let mut hosted = stranger(5, "hosted", &[]);
-    hosted.networks = BTreeMap::from([("host".to_owned(), crate::domain::identity::Address::default())]);
+    hosted.networks = Few::from([("host".to_owned(), crate::domain::identity::Address::default())]);
     let mut world = facts(vec![
         stranger(1, "a", &[("shop_default", "10.0.0.2")]),
         stranger(2, "b", &[("shop_default", "10.0.0.4"), ("back", "10.1.0.2")]),
@@ -100,7 +100,7 @@ fn a_restart_that_can_not_help_is_refused() {
 #[test]
 fn a_container_that_its_stop_would_remove_is_not_restarted() {
     let mut passing = stranger(1, "passing", &[("shop_default", "10.0.0.2")]);
-    passing.detail.as_mut().unwrap().auto_remove = true;
+    Arc::make_mut(passing.detail.as_mut().unwrap()).auto_remove = true;
     let world = facts(vec![passing, stranger(2, "staying", &[("shop_default", "10.0.0.3")])]);
     let (usage, text) = refused(restart(&["staying".into(), "passing".into()], &world, &Options::default()));
     assert!(!usage && text.contains("passing was run with --rm"), "{text}");

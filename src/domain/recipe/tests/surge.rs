@@ -16,6 +16,7 @@ use crate::domain::plan::{Plan, Refusal, Step, Task};
 use crate::domain::project::ProjectSpec;
 use crate::domain::schedule::Schedule;
 use crate::domain::spec::AppSpec;
+use std::sync::Arc;
 
 type Ask = fn(&Facts) -> Result<Plan, Refusal>;
 
@@ -59,13 +60,9 @@ fn world(seeds: &[Seed], told: Told) -> Facts {
         }
         servers.extend((seeds.len() + 1..=8).map(spare));
     }
-    for own in facts
-        .fleet
-        .apps
-        .iter_mut()
-        .flat_map(|app| &mut app.instances)
-        .flat_map(|one| one.app.iter_mut().chain(&mut one.others).filter_map(|app| app.own.as_mut()?.spec.as_mut()))
-    {
+    for own in facts.fleet.apps.iter_mut().flat_map(|app| &mut app.instances).flat_map(|one| {
+        one.app.iter_mut().chain(&mut one.others).filter_map(|app| Arc::make_mut(app).own.as_mut()?.spec.as_mut())
+    }) {
         own.rollout.balancers = vec![haproxy()];
     }
     facts
@@ -333,7 +330,7 @@ fn comes_to_its_end(facts: &Facts, first: &Plan, died: usize, then: Ask, image: 
         return Err(format!("{names:?} are there, {instances} were; {:?}", shape(&second)));
     }
     for one in &app.instances {
-        let runs = one.app.as_ref().map(Container::image_name);
+        let runs = one.app.as_deref().map(Container::image_name);
         if Footing::of(one) != Footing::Serves || (!image.is_empty() && runs != Some(image)) {
             return Err(format!("{} runs {runs:?}, {:?}", one.name, Footing::of(one)));
         }

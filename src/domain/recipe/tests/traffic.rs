@@ -8,6 +8,7 @@ use crate::domain::facts::Facts;
 use crate::domain::ids::ServerName;
 use crate::domain::options::{OnDrainTimeout, Options};
 use crate::domain::plan::{Plan, Refusal, Task};
+use std::sync::Arc;
 use std::time::Duration;
 
 type Ask = fn(&Facts, &Options) -> Result<Plan, Refusal>;
@@ -87,7 +88,7 @@ fn a_balancer_that_can_not_be_asked_stops_all_but_what_waits_for_no_session() {
 fn how_long_sessions_get_is_the_persons_word_before_the_apps() {
     let mut facts = two(Told::Sends);
     let apps = facts.fleet.apps.iter_mut().flat_map(|app| &mut app.instances).filter_map(|one| one.app.as_mut());
-    for spec in apps.filter_map(|app| app.own.as_mut()?.spec.as_mut()) {
+    for spec in apps.filter_map(|app| Arc::make_mut(app).own.as_mut()?.spec.as_mut()) {
         spec.rollout.drain_timeout_ms = Some(5_000);
         spec.rollout.on_drain_timeout = Some(OnDrainTimeout::Abort);
     }

@@ -9,6 +9,7 @@ use crate::domain::options::Options;
 use crate::domain::plan::{Kind, Plan, Refusal, Target, Task};
 use crate::domain::probe::ProbeSpec;
 use crate::domain::warm::Warm;
+use std::sync::Arc;
 
 fn warm(warm: Warm) -> Options {
     Options { warm: Some(warm), probe: Some(ProbeSpec::Tcp { port: 80 }), ..Options::default() }
@@ -53,8 +54,8 @@ fn the_new_one_stands_before_the_old_one_is_touched() {
 #[test]
 fn what_can_not_be_held_is_refused_by_name_and_planned_plainly_when_left_open() {
     let mut facts = web(&[Seed::well(), Seed::well()]);
-    let sandbox = facts.fleet.apps[0].instances[1].sandbox.as_mut().unwrap();
-    sandbox.detail.as_mut().unwrap().guest = 1;
+    let sandbox = Arc::make_mut(facts.fleet.apps[0].instances[1].sandbox.as_mut().unwrap());
+    Arc::make_mut(sandbox.detail.as_mut().unwrap()).guest = 1;
     match deployed(&facts, Warm::Bind) {
         Err(Refusal::Refused(why)) => assert!(why.starts_with("shop/web-2: --warm bind is not possible"), "{why}"),
         other => panic!("{other:?}"),

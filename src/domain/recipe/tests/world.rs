@@ -2,6 +2,7 @@
 
 use crate::domain::balancer::{Admin, BalancerSeen, BalancerSpec, Place, Server, Traffic};
 use crate::domain::facts::{Facts, ImageSeen};
+use crate::domain::few::Few;
 use crate::domain::fleet::{Container, Detail, EngineInfo, Fleet, Instance, MountSeen, NetworkSeen, State, VolumeSeen};
 use crate::domain::identity::Address;
 use crate::domain::ids::{AppId, ContainerId, ServerName};
@@ -12,6 +13,7 @@ use crate::domain::spec::{AppSpec, Mount, MountKind, NetworkAttach, PublishedPor
 use jiff::Timestamp;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub const SERVICES: [&str; 3] = ["web", "api", "db"];
 pub const IMAGES: [&str; 4] = ["web:v1", "web:v2", "reg/web:latest", "gone:v9"];
@@ -29,8 +31,8 @@ pub fn container(n: u32, name: &str, state: State) -> Container {
         created: None,
         own: None,
         compose: None,
-        labels: BTreeMap::new(),
-        networks: BTreeMap::new(),
+        labels: Few::default(),
+        networks: Few::default(),
         ports: Vec::new(),
         mounts: Vec::new(),
         network_mode: "bridge".into(),
@@ -44,8 +46,8 @@ pub fn image_id(reference: &str) -> String {
 }
 
 /// An address on the network of project `shop`.
-pub fn at(ip: &str) -> BTreeMap<String, Address> {
-    BTreeMap::from([("shop_default".to_owned(), Address { ipv4: Some(ip.into()), ..Address::default() })])
+pub fn at(ip: &str) -> Few<String, Address> {
+    Few::from([("shop_default".to_owned(), Address { ipv4: Some(ip.into()), ..Address::default() })])
 }
 
 /// A spec with one port range, one named volume and one secret.
@@ -133,7 +135,7 @@ impl Seed {
             let mut sandbox = container(sandbox_number, &id.sandbox_name(number), state);
             sandbox.own = Some(own(Role::Sandbox, 0, None));
             sandbox.networks = at(&ip);
-            if let Some(detail) = &mut sandbox.detail {
+            if let Some(detail) = sandbox.detail.as_mut().map(Arc::make_mut) {
                 detail.guest = crate::domain::warm::GUEST;
                 let started = if self.orphaned { 20 } else { 5 };
                 detail.started_at = Some(Timestamp::from_second(started).unwrap());
@@ -165,7 +167,7 @@ impl Seed {
                     read_only: false,
                 },
             ];
-            app.detail = Some(Box::new(Detail {
+            app.detail = Some(Arc::new(Detail {
                 started_at: Some(Timestamp::from_second(10).unwrap()),
                 environment: BTreeMap::from([("TOKEN".to_owned(), "hush".to_owned())]).into(),
                 restart: crate::domain::spec::RestartPolicy::Always,
@@ -338,15 +340,15 @@ pub fn any_facts() -> impl Strategy<Value = Facts> {
                 let mut one = container(5000 + u32::try_from(index).unwrap(), &format!("stranger-{index}"), state);
                 one.networks = at(&format!("10.0.0.{}", 200 + index));
                 if bridge {
-                    let address = one.networks.pop_first().unwrap().1;
-                    one.networks.insert("bridge".into(), address);
+                    let address = one.networks.values().next().unwrap().clone();
+                    one.networks = Few::from([("bridge".to_owned(), address)]);
                 }
                 if compose {
                     one.compose = Some(("old".into(), "shop".into(), u32::try_from(index).unwrap()));
                 }
                 // An earlier one: the engine makes no circles.
                 if let Some(owner) = joined.filter(|owner| *owner < index) {
-                    one.networks.clear();
+                    one.networks = Few::default();
                     one.network_mode = format!("container:{:064x}", 5000 + owner).as_str().into();
                 }
                 containers.push(one);
