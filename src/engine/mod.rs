@@ -44,6 +44,7 @@ mod outage;
 mod perform;
 mod pins;
 mod places;
+mod proof;
 mod ready;
 mod record;
 mod request;

@@ -4,16 +4,21 @@
 //! [`super::settled`]; nothing here opens a file or talks to an engine.
 #![allow(clippy::doc_markdown)] // these comments are help texts, where backquotes would be shown
 
+mod aside;
+mod change;
 mod operation;
+mod past;
 
+pub use aside::{BenchArgs, DemoArgs, KeysArgs, LogsArgs, OtherTool, PsArgs, ThemesArgs};
+pub use change::{
+    AdoptArgs, CreateArgs, DeployArgs, FileArgs, RemoveArgs, RepairArgs, RestartArgs, RollbackArgs, ScaleArgs,
+};
 pub use operation::{OnHangupArg, OperationArgs};
+pub use past::{AbortArgs, HistoryArgs, OrderArgs, ReplayArgs, ResumeArgs, RetryArgs, ShowArgs};
 
-use crate::domain::duration;
-use crate::domain::probe::ProbeSpec;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 use std::path::PathBuf;
-use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -187,319 +192,6 @@ pub enum Verb {
     },
 }
 
-#[derive(Debug, Args)]
-pub struct PsArgs {
-    /// Apps to show; all without
-    #[arg(value_name = "APP")]
-    pub apps: Vec<String>,
-    /// One JSON object instead of a table
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Which Compose files, and how they are read.
-#[derive(Clone, Debug, Default, Args)]
-pub struct FileArgs {
-    /// Compose file; several are merged in order [default: compose.yaml and its relatives in this directory] [env: COMPOSE_FILE]
-    #[arg(short, long = "file", value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// The project's name, instead of the file's or the directory's [env: COMPOSE_PROJECT_NAME]
-    #[arg(short, long, value_name = "NAME")]
-    pub project: Option<String>,
-    /// Turn a profile of the file on, besides those of COMPOSE_PROFILES; several times for several
-    #[arg(long = "profile", value_name = "NAME")]
-    pub profiles: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct CreateArgs {
-    #[command(flatten)]
-    pub file: FileArgs,
-    /// Services of the file; all without
-    #[arg(value_name = "SERVICE")]
-    pub services: Vec<String>,
-    /// Instances of a service, instead of the file's number
-    #[arg(long, value_name = "SERVICE=N", value_parser = scale)]
-    pub scale: Vec<(String, u32)>,
-    #[command(flatten)]
-    pub operation: OperationArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct DeployArgs {
-    /// project/app, or app where that is unambiguous
-    #[arg(value_name = "APP")]
-    pub app: String,
-    /// The image to run
-    #[arg(long, value_name = "REF")]
-    pub image: Option<String>,
-    /// Take the app from this Compose file; several are merged in order
-    #[arg(short, long = "file", value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    #[command(flatten)]
-    pub operation: OperationArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct RestartArgs {
-    /// Apps (project/app), instances (project/app-N) and plain containers by name
-    #[arg(value_name = "TARGET", required = true)]
-    pub targets: Vec<String>,
-    #[command(flatten)]
-    pub operation: OperationArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct AdoptArgs {
-    /// Containers by name, Compose services (project/service) or whole Compose projects; with -f, all of its services without
-    #[arg(value_name = "APP|CONTAINER", required_unless_present = "files")]
-    pub targets: Vec<String>,
-    /// Handle them as this Compose file says: drained at its load balancers, asked by its probe, with its hooks. What runs
-    /// stays as it is. Several are merged in order
-    #[arg(short, long = "file", value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// The project that they are to belong to [default: Compose's own; the file's, else `adopted`, for plain containers]
-    #[arg(short, long, value_name = "NAME")]
-    pub project: Option<String>,
-    /// The app that the containers named become instances of, in the order named
-    #[arg(long = "as", value_name = "PROJECT/APP", conflicts_with = "project", requires = "targets")]
-    pub app: Option<String>,
-    /// Go on where not everything can be kept: an address on the default bridge, links … (--dry-run names it)
-    #[arg(long)]
-    pub accept_changes: bool,
-    /// Leave the old containers there, stopped, instead of removing them once all is proven
-    #[arg(long)]
-    pub keep_old: bool,
-    #[command(flatten)]
-    pub operation: OperationArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct RollbackArgs {
-    /// project/app, or app where that is unambiguous
-    #[arg(value_name = "APP")]
-    pub app: String,
-    /// The revision to go back to; the one before without
-    #[arg(long, value_name = "REV", value_parser = clap::value_parser!(u32).range(1..))]
-    pub to: Option<u32>,
-    #[command(flatten)]
-    pub operation: OperationArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct ScaleArgs {
-    /// The app and how many instances it shall have
-    #[arg(value_name = "APP=N", value_parser = scale)]
-    pub target: (String, u32),
-    #[command(flatten)]
-    pub operation: OperationArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct RemoveArgs {
-    /// project/app, or app where that is unambiguous
-    #[arg(value_name = "APP", required = true)]
-    pub apps: Vec<String>,
-    /// Their volumes too: the data is gone
-    #[arg(long)]
-    pub volumes: bool,
-    /// Don't ask
-    #[arg(short, long)]
-    pub yes: bool,
-    #[command(flatten)]
-    pub operation: OperationArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct HistoryArgs {
-    /// Only operations on this app, or on a project's apps
-    #[arg(value_name = "APP")]
-    pub app: Option<String>,
-    /// One JSON array instead of a table
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct ShowArgs {
-    /// The operation's id, or a part of it that begins or ends no other
-    #[arg(value_name = "OP")]
-    pub op: String,
-    /// One JSON object, with all events
-    #[arg(long)]
-    pub json: bool,
-    /// Write it into a new file: Markdown, JSON or an SVG picture, as the name ends; a format alone (md, json, svg): a
-    /// file of a name that says what it is, in the current directory
-    #[arg(long, value_name = "FILE|FORMAT", conflicts_with = "json")]
-    pub export: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub struct ReplayArgs {
-    /// An operation's id (or an unambiguous part of it), or a file of events
-    #[arg(value_name = "FILE|OP")]
-    pub what: String,
-    /// So many times as fast; 0: without waiting [default: 1; 0 with --json]
-    #[arg(long, value_name = "N", value_parser = speed)]
-    pub speed: Option<f64>,
-    /// One event a line on standard output, nothing else there
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct ResumeArgs {
-    /// The operation's id, or an unambiguous part of it; without, the only one that was left half-done
-    #[arg(value_name = "OP")]
-    pub op: Option<String>,
-    #[command(flatten)]
-    pub operation: OperationArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct AbortArgs {
-    /// The operation's id, an unambiguous part of it, or its app; without, the only one that was left half-done
-    #[arg(value_name = "OP", conflicts_with = "all")]
-    pub op: Option<String>,
-    /// All that were left half-done on this engine, one after the other
-    #[arg(long)]
-    pub all: bool,
-    /// Of an operation that runs: the instances that are done stay as they are (unless asked, the default)
-    #[arg(long, requires = "op", conflicts_with = "undo_all")]
-    pub leave: bool,
-    /// Of an operation that runs: the instances that are done are put back as well
-    #[arg(long, requires = "op")]
-    pub undo_all: bool,
-    #[command(flatten)]
-    pub operation: OperationArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct RetryArgs {
-    /// The operation's id, an unambiguous part of it, or its app: the newest operation on that
-    #[arg(value_name = "OP|APP")]
-    pub op: String,
-    #[command(flatten)]
-    pub operation: OperationArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct OrderArgs {
-    /// The operation's id, an unambiguous part of it, or its app; without, the only one that runs
-    #[arg(value_name = "OP|APP")]
-    pub op: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct RepairArgs {
-    /// Apps (project/app) and instances (project/app-N); all without
-    #[arg(value_name = "APP")]
-    pub targets: Vec<String>,
-    /// Wait for the engine first, up to two minutes, and be quiet when there is nothing to do
-    #[arg(long)]
-    pub boot: bool,
-    #[command(flatten)]
-    pub operation: OperationArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct ThemesArgs {
-    /// Say what is wrong with themes, instead of listing them
-    #[arg(value_name = "check", value_parser = ["check"], hide_possible_values = true)]
-    pub what: Option<String>,
-    /// Files to check; without, all in $XDG_CONFIG_HOME/pitstop/themes
-    #[arg(value_name = "FILE", requires = "what")]
-    pub files: Vec<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub struct KeysArgs {
-    /// Say what is wrong with a keymap, instead of listing keys
-    #[arg(value_name = "check", value_parser = ["check"], hide_possible_values = true)]
-    pub what: Option<String>,
-    /// Files to check; without, $XDG_CONFIG_HOME/pitstop/keymap.toml
-    #[arg(value_name = "FILE", requires = "what")]
-    pub files: Vec<PathBuf>,
-    /// As tables in Markdown
-    #[arg(long, conflicts_with = "what")]
-    pub markdown: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct DemoArgs {
-    /// Set the fleet up on the Docker Engine, from images made here: no registry needed
-    #[arg(long)]
-    pub docker: bool,
-    /// Take away from the engine what --docker has made, and nothing else
-    #[arg(long, conflicts_with = "docker")]
-    pub down: bool,
-    /// Serve the simulated engine on a socket for any Docker client, without a console
-    #[arg(long, conflicts_with_all = ["docker", "down"])]
-    pub serve: bool,
-    /// Play a tour by itself
-    #[arg(long, conflicts_with_all = ["docker", "down", "serve"])]
-    pub script: bool,
-    /// So many times as fast
-    #[arg(long, value_name = "N", requires = "script", value_parser = speed)]
-    pub speed: Option<f64>,
-}
-
-#[derive(Debug, Args)]
-pub struct BenchArgs {
-    /// Each round does each way once
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub rounds: u32,
-    /// Instances that are replaced, restarted, created
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=32))]
-    pub instances: u32,
-    /// Measure these, too, where they are there; several with commas
-    #[arg(long, value_name = "TOOL", value_enum, value_delimiter = ',')]
-    pub with: Vec<OtherTool>,
-    /// Measure this image instead of a small web server that is made here
-    #[arg(long, value_name = "REF", requires = "probe")]
-    pub image: Option<String>,
-    /// How the image is asked: http:PORT/PATH or tcp:PORT
-    #[arg(long, value_name = "PROBE", requires = "image")]
-    pub probe: Option<ProbeSpec>,
-    /// One JSON object instead of tables
-    #[arg(long)]
-    pub json: bool,
-    /// Draw bars into this file, too
-    #[arg(long, value_name = "FILE")]
-    pub svg: Option<PathBuf>,
-    /// Only take away what a benchmark left that was killed
-    #[arg(long, exclusive = true)]
-    pub down: bool,
-}
-
-/// What others have for the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-pub enum OtherTool {
-    /// Docker Compose: each service brought up again, one after the other
-    Compose,
-    /// A Swarm service's update, where this engine is a manager
-    Swarm,
-}
-
-#[derive(Debug, Args)]
-pub struct LogsArgs {
-    /// An app (all its instances), an instance, or a plain container by name
-    #[arg(value_name = "TARGET")]
-    pub target: String,
-    /// Go on with what is written from now on
-    #[arg(short, long)]
-    pub follow: bool,
-    /// Begin with the last N lines
-    #[arg(long, value_name = "N")]
-    pub tail: Option<u32>,
-    /// Begin so long ago
-    #[arg(long, value_name = "D", value_parser = duration::parse)]
-    pub since: Option<Duration>,
-    /// When each line was written
-    #[arg(short, long)]
-    pub timestamps: bool,
-}
-
 impl Verb {
     /// The options of an operation; `None` for a verb that changes nothing.
     pub fn operation(&self) -> Option<&OperationArgs> {
@@ -540,13 +232,6 @@ fn speed(text: &str) -> Result<f64, String> {
         Ok(speed) if speed.is_finite() && speed >= 0.0 => Ok(speed),
         _ => Err(format!("`{text}`: write a number from 0, like 10 or 0.5")),
     }
-}
-
-/// `NAME=N`. The error is a sentence for the user.
-fn scale(text: &str) -> Result<(String, u32), String> {
-    let wrong = || format!("`{text}`: write NAME=N, N a number from 0");
-    let (name, count) = text.rsplit_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(wrong)?;
-    Ok((name.to_owned(), count.parse().map_err(|_| wrong())?))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use clap::{CommandFactory, error::ErrorKind};
+use std::time::Duration;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(std::iter::once("pitstop").chain(line.split_whitespace()))

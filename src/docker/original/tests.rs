@@ -4,6 +4,8 @@ use super::super::create::AppCreation;
 use super::super::write;
 use super::*;
 use crate::domain::ids::ObjectName;
+use crate::domain::spec::{Mount, MountKind, PublishedPort};
+use bollard::models::EndpointSettings;
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;

@@ -85,12 +85,12 @@ pub fn adopt(wish: &Wish, facts: &Facts, options: &Options) -> Result<Plan, Refu
         }
     }
     for app in meant.absent {
-        draft.note(format!("no container runs {app}; `pitstop create -f FILE` makes it"));
+        draft.note(format!("no container runs {app}; `pitstop create{}` makes it", wish.files()));
     }
     for target in meant.ours {
         draft.note(format!("{target} is pitstop's already: its sandboxes hold its addresses, nothing to do"));
     }
-    note_compose(&mut draft, &chosen);
+    note_compose(&mut draft, &chosen, wish);
     Ok(draft.finish())
 }
 
@@ -130,6 +130,18 @@ fn subject(wish: &Wish, chosen: &[Chosen<'_>]) -> String {
     }
 }
 
+impl Wish {
+    /// Its file as a command takes it.
+    fn files(&self) -> String {
+        named(self.file.as_ref().map_or(&[], |file| &file.files))
+    }
+}
+
+/// ` -f FILE` for each.
+fn named(files: &[String]) -> String {
+    if files.is_empty() { " -f FILE".into() } else { files.iter().map(shown).collect() }
+}
+
 /// ` -f FILE`, as a shell takes it.
 fn shown(file: &String) -> String {
     let plain = file.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@".contains(&byte));
@@ -137,11 +149,12 @@ fn shown(file: &String) -> String {
 }
 
 /// What Compose will see, and what to do instead.
-fn note_compose(draft: &mut Draft<'_>, chosen: &[Chosen<'_>]) {
+fn note_compose(draft: &mut Draft<'_>, chosen: &[Chosen<'_>], wish: &Wish) {
     let of = |one: &&Chosen<'_>| Some((one.compose.clone()?, one.original?.files.clone()));
     let projects: BTreeMap<String, Vec<String>> = chosen.iter().filter_map(|one| of(&one)).collect();
     for (project, files) in projects {
-        let files = if files.is_empty() { " -f FILE".into() } else { files.iter().map(shown).collect::<String>() };
+        let of_wish = wish.file.as_ref().is_some_and(|file| file.name == project);
+        let files = if of_wish { wish.files() } else { named(&files) };
         draft.note(format!(
             "docker compose does not know these containers any more: in project {project}, `docker compose up` would make them a second time beside yours and fail at their ports or names, and `down` would take away networks and volumes that nobody uses. From now on `pitstop create{files} -p {project}` and `pitstop deploy {project}/SERVICE{files}` read the same file"
         ));

@@ -25,6 +25,8 @@ pub(super) struct Chosen<'f> {
     pub(super) taken: bool,
     /// Its service in the file.
     pub(super) service: Option<&'f AppSpec>,
+    /// That file, as a command takes it.
+    pub(super) files: String,
 }
 
 impl<'f> Chosen<'f> {
@@ -41,6 +43,7 @@ impl<'f> Chosen<'f> {
             compose: old.compose.as_ref().map(|(project, ..)| project.to_string()),
             taken: there.is_some() && half.is_none(),
             service: file.and_then(|file| file.apps.get(&app.app)).map(|entry| &entry.spec),
+            files: wish.files(),
             app,
             number,
             old,

@@ -270,9 +270,10 @@ impl Chosen<'_> {
         let differs = self.differs();
         if !differs.is_empty() {
             draft.note(format!(
-                "{name} stays as it is; the file has {} otherwise, and `pitstop deploy {} -f FILE` brings that",
+                "{name} stays as it is; the file has {} otherwise, and `pitstop deploy {}{}` brings that",
                 differs.join(", "),
-                self.app
+                self.app,
+                self.files
             ));
         }
         for way in self.addresses(draft.facts) {
@@ -285,9 +286,15 @@ impl Chosen<'_> {
             self.old.networks.keys().any(|network| {
                 draft.facts.networks.iter().any(|seen| seen.name == *network && seen.addresses.len() <= 1)
             });
+        let drained = self.service.is_some_and(|spec| !distinct(&spec.rollout.balancers).is_empty());
+        let cut = if drained {
+            "sessions of its load balancers end before, other open connections are cut"
+        } else {
+            "open connections are cut"
+        };
         let gap = if alone { "1.2 s (it is alone on its network)" } else { "0.6 s" };
         draft.note(format!(
-            "{name}: it does not answer for about {gap}, and for as long as it takes to stop and to start; open connections are cut, hostname, ports, names and volumes stay"
+            "{name}: it does not answer for about {gap}, and for as long as it takes to stop and to start; {cut}, hostname, ports, names and volumes stay"
         ));
     }
     /// What its file says of it, as a part of a sentence.

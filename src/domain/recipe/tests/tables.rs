@@ -1,16 +1,14 @@
 //! What each recipe plans and says, in cases one can read: the operations on what is there.
 
 use super::super::{deploy, restart, rollback, scale};
-use super::world::{IMAGES, Seed, at, container, facts, file, image_id, spec, web};
-use crate::domain::few::Few;
+use super::world::{Seed, at, container, facts, file, image_id, spec, web};
 use crate::domain::fleet::State;
 use crate::domain::ids::{AppId, InstanceName};
-use crate::domain::options::{BatchSize, OnFailure, Options, PullPolicy};
+use crate::domain::options::{BatchSize, Options, PullPolicy};
 use crate::domain::plan::{Lane, Plan, Refusal, RevisionRecord, Step, Target, Task};
 use crate::domain::probe::ProbeSpec;
 use crate::domain::spec::Mount;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// One line per step: `id lane instance action <- needs`.
 pub fn shape(plan: &Plan) -> Vec<String> {
@@ -79,41 +77,23 @@ fn anonymous_volumes_are_carried_over_unless_a_named_one_takes_their_place() {
     }
 }
 
-#[test]
-fn a_restart_touches_one_container() {
-    let facts = web(&[Seed::well()]);
-    let plan = restart(&["web-1".into()], &facts, &Options::default()).unwrap();
-    assert_eq!(
-        shape(&plan),
-        [
-            "0 web-1 verify <- ",
-            "1 web-1 stop <- 0",
-            "2 web-1 start <- 1",
-            "3 web-1 ready <- 2",
-            "4 web-1 verify <- 3",
-            "5 undo web-1 start <-  undoes 1",
-            "6 undo web-1 ready <- 5 undoes 1",
-        ]
-    );
-}
-
-fn down(state: State) -> Seed {
+pub fn down(state: State) -> Seed {
     Seed { app: Some(state), ..Seed::well() }
 }
 
 /// The refusal, and whether it is a usage error.
-fn refused(result: Result<Plan, Refusal>) -> (bool, String) {
+pub fn refused(result: Result<Plan, Refusal>) -> (bool, String) {
     match result.unwrap_err() {
         Refusal::Usage(text) => (true, text),
         Refusal::Refused(text) => (false, text),
     }
 }
 
-fn batch(text: &str) -> Options {
+pub fn batch(text: &str) -> Options {
     Options { batch: Some(text.parse().unwrap()), ..Options::default() }
 }
 
-fn names(plan: &Plan) -> Vec<Vec<&str>> {
+pub fn names(plan: &Plan) -> Vec<Vec<&str>> {
     plan.batches.iter().map(|batch| batch.iter().map(InstanceName::short).collect()).collect()
 }
 
@@ -367,147 +347,6 @@ fn the_plan_says_what_ready_means_as_far_as_it_knows() {
     world.images.insert(image_id("old:v1"), seen);
     world.revisions.insert(AppId::new("shop", "web"), vec![record]);
     assert_eq!(cause(rollback("web", None, &world, &none).unwrap()), "ready means: tcp:8080 answers");
-}
-
-/// A stranger on these networks.
-fn stranger(n: u32, name: &str, networks: &[(&str, &str)]) -> crate::domain::fleet::Container {
-    let mut one = container(n, name, State::Running);
-    let address = |ip: &str| at(ip).get("shop_default").unwrap().clone();
-    one.networks = networks.iter().map(|(network, ip)| ((*network).to_owned(), address(ip))).collect();
-    one
-}
-
-#[test]
-fn strangers_on_one_network_restart_one_after_the_other() {
-    let mut joined = stranger(4, "joined", &[]);
-    joined.network_mode = format!("container:{:064x}", 3).as_str().into();
-    let mut hosted = stranger(5, "hosted", &[]);
-    hosted.networks = Few::from([("host".to_owned(), crate::domain::identity::Address::default())]);
-    let mut world = facts(vec![
-        stranger(1, "a", &[("shop_default", "10.0.0.2")]),
-        stranger(2, "b", &[("shop_default", "10.0.0.4"), ("back", "10.1.0.2")]),
-        stranger(3, "c", &[("back", "10.1.0.3")]),
-        joined,
-        hosted,
-        stranger(6, "d", &[("bridge", "172.17.0.2")]),
-    ]);
-    world.networks[0].addresses = vec!["10.0.0.2/24".into(), "10.0.0.4/24".into()];
-    let all: Vec<String> = ["joined", "a", "b", "c", "hosted", "d"].map(str::to_owned).to_vec();
-    let plan = restart(&all, &world, &Options::default()).unwrap();
-    assert_eq!(names(&plan), [vec!["a", "c", "hosted", "d"], vec!["b"], vec!["joined"]]);
-    let notes = plan.notes.join("\n");
-    assert!(notes.contains("b may lose its address 10.0.0.4 on shop_default: 10.0.0.3 is free"), "{notes}");
-    assert!(notes.contains("d may lose its address 172.17.0.2 on bridge"), "{notes}");
-    assert!(!notes.contains("a may lose"), "{notes}");
-
-    let plan = restart(&all[1..3], &world, &batch("2")).unwrap();
-    assert_eq!(names(&plan), [["a", "b"]]);
-    assert!(plan.notes.iter().any(|note| note.contains("swap addresses")), "{:?}", plan.notes);
-    let plan = restart(&["c".into()], &world, &Options::default()).unwrap();
-    assert!(plan.notes.iter().any(|note| note.contains("joined") && note.contains("cut off")), "{:?}", plan.notes);
-    let tcp = Options { probe: Some(ProbeSpec::Tcp { port: 80 }), ..Options::default() };
-    assert!(refused(restart(&["a".into()], &world, &tcp)).0);
-}
-
-#[test]
-fn a_restart_that_can_not_help_is_refused() {
-    for (seed, word) in [
-        (Seed { sandbox: None, ..Seed::well() }, "lost its sandbox"),
-        (Seed { joined: false, ..Seed::well() }, "belongs to a sandbox that is gone"),
-        (Seed { app: None, ..Seed::well() }, "no app container"),
-    ] {
-        let (usage, text) = refused(restart(&["web".into()], &web(&[seed]), &Options::default()));
-        assert!(!usage && text.contains(word) && text.contains("pitstop deploy shop/web"), "{text}");
-    }
-    assert!(refused(restart(&[], &web(&[]), &Options::default())).0);
-    assert!(refused(restart(&["x\u{1b}[2J".into()], &web(&[Seed::well()]), &Options::default())).1.is_ascii());
-    // A dead sandbox comes first, then its app, which sits in the dead namespace.
-    let plan =
-        restart(&["web".into()], &web(&[Seed { sandbox: Some(State::Exited), ..Seed::well() }]), &Options::default())
-            .unwrap();
-    let main: Vec<_> = shape(&plan).into_iter().filter(|line| !line.contains("undo")).collect();
-    assert_eq!(
-        main,
-        [
-            "0 web-1 sandbox_start <- ",
-            "1 web-1 verify <- 0",
-            "2 web-1 stop <- 1",
-            "3 web-1 start <- 2",
-            "4 web-1 ready <- 3",
-            "5 web-1 verify <- 4",
-        ]
-    );
-}
-
-#[test]
-fn a_container_that_its_stop_would_remove_is_not_restarted() {
-    let mut passing = stranger(1, "passing", &[("shop_default", "10.0.0.2")]);
-    Arc::make_mut(passing.detail.as_mut().unwrap()).auto_remove = true;
-    let world = facts(vec![passing, stranger(2, "staying", &[("shop_default", "10.0.0.3")])]);
-    let (usage, text) = refused(restart(&["staying".into(), "passing".into()], &world, &Options::default()));
-    assert!(!usage && text.contains("passing was run with --rm"), "{text}");
-    restart(&["staying".into()], &world, &Options::default()).unwrap();
-}
-
-#[test]
-fn a_rollback_takes_the_very_image() {
-    let mut world = web(&[Seed { revision: 3, image: 1, ..Seed::well() }]);
-    let id = AppId::new("shop", "web");
-    let record = |revision, image: &str| RevisionRecord {
-        revision,
-        image_id: image_id(image),
-        digests: Vec::new(),
-        spec: spec(image),
-    };
-    let say = |world: &_, to| refused(rollback("web", to, world, &Options::default()));
-    assert!(say(&world, None).1.ends_with("and no earlier one is kept (a deployment keeps the one it replaces)"));
-    world.revisions.insert(id, vec![record(2, IMAGES[0]), record(1, IMAGES[3])]);
-    let plan = rollback("web", None, &world, &Options::default()).unwrap();
-    let draft = plan.steps.iter().find_map(|step| match &step.task {
-        Task::Create { draft } => Some(draft),
-        _ => None,
-    });
-    let draft = draft.unwrap();
-    assert_eq!((draft.revision, draft.image_id.clone(), draft.image), (4, Some(image_id(IMAGES[0])), None));
-    assert!(plan.steps.iter().all(|step| !matches!(step.task, Task::Pull { .. })));
-    assert!(rollback("web", Some(3), &world, &Options::default()).unwrap().is_empty());
-    let (usage, text) = say(&world, Some(9));
-    assert!(usage && text.contains("2 (web:v1), 1 (gone:v9)"), "{text}");
-    let (usage, text) = say(&world, Some(1));
-    assert!(!usage && text.contains("no longer on this engine"), "{text}");
-}
-
-#[test]
-fn a_rollback_pulls_by_digest_what_the_engine_has_no_more() {
-    let mut world = web(&[Seed { revision: 3, image: 1, ..Seed::well() }]);
-    let [mirror, own] =
-        ["mirror/gone@sha256:1", "reg:5000/gone@sha256:1"].map(|name| format!("{name}{}", "0".repeat(63)));
-    for (image, want) in [("reg:5000/gone:v9", &own), ("reg:5000/gone", &own), ("other/gone:v9", &mirror)] {
-        let digests = vec![mirror.clone(), own.clone()];
-        let record = RevisionRecord { revision: 2, image_id: image_id("gone:v9"), digests, spec: spec(image) };
-        world.revisions.insert(AppId::new("shop", "web"), vec![record]);
-        let plan = rollback("web", None, &world, &Options::default()).unwrap();
-        let pulled = plan.steps.iter().find_map(|step| match &step.task {
-            Task::Pull { image, policy: PullPolicy::Missing } => Some(image.as_str()),
-            _ => None,
-        });
-        assert_eq!((pulled, plan.to.as_deref()), (Some(want.as_str()), Some(want.as_str())));
-    }
-}
-
-#[test]
-fn a_rollback_is_never_rolled_back() {
-    let mut world =
-        web(&[Seed { revision: 3, image: 1, ..Seed::well() }, Seed { revision: 3, image: 1, ..Seed::well() }]);
-    let record =
-        RevisionRecord { revision: 2, image_id: image_id(IMAGES[0]), digests: Vec::new(), spec: spec(IMAGES[0]) };
-    world.revisions.insert(AppId::new("shop", "web"), vec![record]);
-    let options = Options { on_failure: Some(OnFailure::Rollback), ..Options::default() };
-    let plan = rollback("web", None, &world, &options).unwrap();
-    assert_eq!(plan.on_failure, OnFailure::Pause);
-    assert!(plan.notes.iter().any(|note| note.contains("is not rolled back")), "{:?}", plan.notes);
-    let plan = deploy("web", Some("web:v1"), None, &world, &options).unwrap();
-    assert_eq!(plan.on_failure, OnFailure::Rollback);
 }
 
 #[test]
