@@ -2,10 +2,10 @@
 
 use pitstop::cli::args::Cli;
 use pitstop::{cli, tui};
+use std::io;
 use std::time::Duration;
-
-/// What waits for an engine needs no thread for each core, and each has memory of its own.
-const WORKERS: usize = 2;
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 
 /// For what is said on the normal screen when the console has ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -19,10 +19,6 @@ fn main() {
 }
 
 fn front_end(args: Cli) -> u8 {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return cli::no_runtime(&error),
-    };
     if let Some(themes) = cli::themes_meant(&args) {
         let built_in: Vec<&str> = tui::theme::BUILT_IN.iter().map(|(name, _)| *name).collect();
         return cli::themes(themes, &built_in, |name, text| {
@@ -34,10 +30,31 @@ fn front_end(args: Cli) -> u8 {
         return cli::keys(keys, tui::keytable::table, wrong);
     }
     if cli::console::is_meant(&args) {
-        cli::console_start(&args).map_or_else(|code| code, |start| runtime.block_on(console(start)))
+        cli::console_start(&args).map_or_else(|code| code, |start| drive(console(start)))
     } else {
-        runtime.block_on(cli::run(args, tui::palette::named))
+        drive(cli::run(args, tui::palette::named))
     }
+}
+
+/// Does the front end's own work on this thread and all that it spawns on another one: who waits for a terminal, or for a
+/// pipe that nobody reads, holds up no operation. One, for what waits for an engine needs no thread for each core, and each
+/// has memory of its own.
+fn drive(front: impl Future<Output = u8>) -> u8 {
+    let started = || -> io::Result<_> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (handle, (end, ended)) = (runtime.handle().clone(), oneshot::channel::<()>());
+        let work = std::thread::Builder::new().name("work".into()).spawn(move || drop(runtime.block_on(ended)))?;
+        Ok((handle, end, work))
+    };
+    let (handle, end, work) = match started() {
+        Ok(started) => started,
+        Err(error) => return cli::no_runtime(&error),
+    };
+    let code = handle.block_on(front);
+    drop(end);
+    // What still writes to a disk is waited for. A fault there has been told.
+    let _ = work.join();
+    code
 }
 
 async fn console(mut start: cli::console::Start) -> u8 {
