@@ -218,7 +218,10 @@ fn contexts_side_by_side() {
     assert_eq!(before[0], after[0], "nobody touched the other engine");
     assert_ne!(before[1], after[1]);
     // To one of them alone, and back to two.
-    term.keys("<esc>:context far<enter>");
+    // Sent together, the two would be one key with alt.
+    term.keys("<esc>");
+    term.wait_for("APP / INSTANCE");
+    term.keys(":context far<enter>");
     term.wait_for("the engine of context far");
     term.wait_for_absence("3 engines");
     term.keys(":context far near<enter>");
