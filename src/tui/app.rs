@@ -11,7 +11,7 @@ mod ending;
 mod lent;
 
 use super::bridge::{Bridge, Inboxes, Operate};
-use super::engine::{self, Engine, EngineId, Engines};
+use super::engine::{Engine, Engines};
 use super::keymap::Keymap;
 use super::keys::Keys;
 use super::link::Reach;
@@ -27,7 +27,6 @@ use super::{columns, fault, outlet, own_log, view};
 use crate::config;
 use crate::config::kept::Kept;
 use crate::config::settings::{Notify, OnHangup};
-use crate::domain::clean::clean;
 use crate::domain::ids::ImageRef;
 use crate::domain::options::Options;
 use crate::engine::line::Grammar;
@@ -129,11 +128,8 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
         trust_commands: settings.trust_commands,
         kept: settings.kept.clone(),
     };
-    let engines = (0..).zip(&settings.locations);
-    let engines =
-        Engines::of(engines.map(|(id, location)| Engine::new(EngineId(id), clean(&engine::called(location)))));
     // The engine answers while everything else is made ready.
-    let (bridge, Inboxes { inbox, lines }) =
+    let (bridge, Inboxes { inbox, lines }, engines) =
         Bridge::start(settings.locations, reach, operate, files, settings.grammar.read.clone());
     let look = look::of(&settings.look, env).map_err(StartError)?;
     let keys = settings.keymap.as_ref().map(|(name, text)| Keymap::parse(name, text)).transpose();
@@ -156,7 +152,7 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
             hint: Some("until that is right, the built-in keys are; `pitstop keys check` says the same".to_owned()),
         });
     }
-    model.engines = engines.unwrap_or_default();
+    model.engines = Engines::of(engines).unwrap_or_default();
     model.colourless = !look::is_coloured(&settings.look, env);
     model.themes = settings.themes;
     model.zone = jiff::tz::TimeZone::system();

@@ -64,15 +64,15 @@ pub struct Bridge {
 type Controls = Arc<Mutex<BTreeMap<OpId, Control>>>;
 
 impl Bridge {
-    /// Begins to reach the engines, which get the first ids there are, and to watch their fleets; what it hears comes out
-    /// of the receivers.
+    /// Begins to reach the engines and to watch their fleets; what it hears comes out of the receivers, about the engines that
+    /// come back with them.
     pub fn start(
         locations: Vec<Location>,
         reach: Reach,
         operate: Option<Operate>,
         files: Vec<(String, String)>,
         read: Read,
-    ) -> (Self, Inboxes) {
+    ) -> (Self, Inboxes, Vec<Engine>) {
         let (tell, inbox) = mpsc::channel(INBOX);
         let (tell_lines, lines) = mpsc::channel(LINES);
         let mut bridge = Self {
@@ -87,8 +87,8 @@ impl Bridge {
             tell_lines,
             controls: Controls::default(),
         };
-        bridge.begin(locations);
-        (bridge, Inboxes { inbox, lines })
+        let engines = bridge.begin(locations);
+        (bridge, Inboxes { inbox, lines }, engines)
     }
 
     /// Reaches these engines and no others; what is known of them: what they are called.

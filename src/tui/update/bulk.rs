@@ -6,9 +6,23 @@ use super::super::engine::EngineId;
 use super::super::input::Line;
 use super::super::message::{Command, Refusal};
 use super::super::model::{Bulk, Dialog, Item, Model};
+use super::dialog;
 use crate::domain::plan::Plan;
 use crate::engine::Request;
 use crossterm::event::{KeyCode, KeyEvent};
+
+/// Asks for a plan: of the one engine that is meant, called `what`, or of each of several, which are one question.
+pub fn plan_each(
+    model: &mut Model,
+    verb: &'static str,
+    what: String,
+    requests: Vec<(EngineId, Request)>,
+) -> Vec<Command> {
+    match <[_; 1]>::try_from(requests) {
+        Ok([(engine, request)]) => dialog::plan(model, engine, request, what),
+        Err(several) => plan(model, verb, several),
+    }
+}
 
 /// Asks for a plan of each.
 pub fn plan(model: &mut Model, verb: &'static str, requests: Vec<(EngineId, Request)>) -> Vec<Command> {

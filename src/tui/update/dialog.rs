@@ -140,16 +140,10 @@ fn answer(model: &mut Model) -> Vec<Command> {
             if !volumes && !text.is_empty() {
                 return wrong(ask, format!("leave it empty to keep the volumes, or type {name} to remove them too"));
             }
-            let mut asked = marks::by_engine(apps.iter().map(|app| (app.engine, app.id.to_string())));
+            let asked = marks::by_engine(apps.iter().map(|app| (app.engine, app.id.to_string())));
             let request = |apps| Request::Remove { apps, volumes, options: options.clone() };
-            match (asked.pop_first(), asked.is_empty()) {
-                (Some((engine, apps)), true) => (engine, request(apps), format!("remove {name}")),
-                (first, _) => {
-                    let all = first.into_iter().chain(asked).map(|(engine, apps)| (engine, request(apps)));
-                    let all = all.collect();
-                    return bulk::plan(model, "remove", all);
-                }
-            }
+            let requests = asked.into_iter().map(|(engine, apps)| (engine, request(apps))).collect();
+            return bulk::plan_each(model, "remove", format!("remove {name}"), requests);
         }
     };
     plan(model, engine, request, what)

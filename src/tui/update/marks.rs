@@ -5,7 +5,7 @@ use super::super::message::Command;
 use super::super::model::{Model, Question};
 use super::super::rows::{AppKey, Row, RowId};
 use super::super::theme::Role;
-use super::{bulk, dialog, fleet, say};
+use super::{bulk, fleet, say};
 use crate::domain::event::OpEvent;
 use crate::domain::ids::ImageRef;
 use crate::domain::options::Options;
@@ -148,32 +148,24 @@ pub fn restart(model: &mut Model) -> Vec<Command> {
         _ => false,
     };
     let target = |id: &RowId| Some((id.engine(), id.target()?));
-    let mut targets = if marks.is_empty() {
+    let targets = if marks.is_empty() {
         by_engine(model.list.cursor.iter().filter_map(target))
     } else {
         by_engine(marks.iter().filter(|id| !covered(id)).filter_map(target))
     };
+    let what = match &targets.values().flatten().collect::<Vec<_>>()[..] {
+        [] => {
+            say(model, "nothing to restart here: move to an app or an instance", Role::Warn);
+            return Vec::new();
+        }
+        [one] => format!("restart {one}"),
+        many => format!("restart {} marked", many.len()),
+    };
     // The same containers, whatever deployments do by default.
     let options = Options { warm: None, ..model.options.clone() };
     let request = |targets| Request::Restart { targets, options: options.clone() };
-    match (targets.pop_first(), targets.is_empty()) {
-        (None, _) => {
-            say(model, "nothing to restart here: move to an app or an instance", Role::Warn);
-            Vec::new()
-        }
-        (Some((engine, targets)), true) => {
-            let what = match &targets[..] {
-                [one] => format!("restart {one}"),
-                many => format!("restart {} marked", many.len()),
-            };
-            dialog::plan(model, engine, request(targets), what)
-        }
-        (first, false) => {
-            let all = first.into_iter().chain(targets).map(|(engine, targets)| (engine, request(targets)));
-            let all = all.collect();
-            bulk::plan(model, "restart", all)
-        }
-    }
+    let requests = targets.into_iter().map(|(engine, targets)| (engine, request(targets))).collect();
+    bulk::plan_each(model, "restart", what, requests)
 }
 
 /// An operation has ended: what it has done loses its mark, what failed or was not begun keeps it.

@@ -25,24 +25,26 @@ fn marker(pen: &Pen<'_>, model: &Model, id: &RowId) -> (String, Role) {
     }
 }
 
-/// A heading with what is below it.
-fn heading(pen: &Pen<'_>, model: &Model, row: &Row<'_>, name: &str, count: Option<usize>, role: Role) -> Spans {
+/// A heading: what is below it, and how many; of an engine, whether it is there, and what is amiss on it, too. Empty for other rows.
+fn heading(pen: &Pen<'_>, model: &Model, row: &Row<'_>) -> Spans {
+    let (name, count, role) = match row {
+        Row::Group(_, name, count) => (*name, Some(*count), Role::Title),
+        Row::Engine(engine) => {
+            let role = if model.is_production(engine.id) { Role::Loud } else { Role::Brand };
+            (engine.place(), engine.fleet().map(|fleet| fleet.apps.len()), role)
+        }
+        Row::App(..) | Row::Instance(..) => return Spans::new(),
+    };
     let sign = if model.list.shown.folded.contains(&row.id()) { pen.glyphs().shut } else { pen.glyphs().open };
     let mut spans = vec![(format!("{sign} {name}"), role)];
     spans.extend(count.map(|count| (format!("  {count}"), Role::Dim)));
-    spans
-}
-
-/// An engine's heading: what it is called, whether it is there, and what is amiss on it.
-fn engine_heading(pen: &Pen<'_>, model: &Model, row: &Row<'_>, engine: &Engine) -> Spans {
-    let role = if model.is_production(engine.id) { Role::Loud } else { Role::Brand };
-    let apps = || engine.fleet().into_iter().flat_map(|fleet| &fleet.apps);
-    let count = engine.fleet().map(|fleet| fleet.apps.len());
-    let mut spans = heading(pen, model, row, engine.place(), count, role);
-    let (state, role) = connection(pen, engine);
-    spans.push((format!("  {state}"), role));
-    let amiss: usize = apps().map(|app| app.instances.len() - app.ready()).sum();
-    spans.extend((amiss > 0).then(|| (format!("  {amiss} not ready"), Role::Warn)));
+    if let Row::Engine(engine) = row {
+        let (state, role) = connection(pen, engine);
+        spans.push((format!("  {state}"), role));
+        let apps = engine.fleet().into_iter().flat_map(|fleet| &fleet.apps);
+        let amiss: usize = apps.map(|app| app.instances.len() - app.ready()).sum();
+        spans.extend((amiss > 0).then(|| (format!("  {amiss} not ready"), Role::Warn)));
+    }
     spans
 }
 
@@ -74,15 +76,10 @@ fn ratio(pen: &Pen<'_>, app: &App) -> Spans {
 /// A row of the left pane.
 pub fn app(pen: &Pen<'_>, model: &Model, row: &Row<'_>) -> Cells {
     let mut cells = vec![Spans::new(); 5];
+    cells[0] = heading(pen, model, row);
     let engine = match row {
-        Row::Engine(engine) => {
-            cells[0] = engine_heading(pen, model, row, engine);
-            return cells;
-        }
-        Row::Group(engine, name, count) => {
-            cells[0] = heading(pen, model, row, name, Some(*count), Role::Title);
-            engine
-        }
+        Row::Engine(_) => return cells,
+        Row::Group(engine, ..) => engine,
         Row::App(engine, app) | Row::Instance(engine, app, _) => {
             cells[0] = vec![marker(pen, model, &row.id()), (app.id.to_string(), Role::Text)];
             cells[1] = ratio(pen, app);
@@ -230,15 +227,10 @@ pub fn tree(pen: &Pen<'_>, model: &Model, row: &Row<'_>) -> Cells {
         cells[10] = ports_cell(instance);
         cells[11] = container_cell(instance);
     };
+    cells[0] = heading(pen, model, row);
     let engine = match row {
-        Row::Engine(engine) => {
-            cells[0] = engine_heading(pen, model, row, engine);
-            return cells;
-        }
-        Row::Group(engine, name, count) => {
-            cells[0] = heading(pen, model, row, name, Some(*count), Role::Title);
-            engine
-        }
+        Row::Engine(_) => return cells,
+        Row::Group(engine, ..) => engine,
         Row::App(engine, app) => {
             cells[0] = vec![marker(pen, model, &row.id()), (app.id.to_string(), Role::Text)];
             cells[7] = image_cell(app.image());
