@@ -53,9 +53,9 @@ use crate::config::settings::{Color, Settings};
 use crate::domain::control::Order;
 use crate::domain::ids::ImageRef;
 use crate::engine::{Error, ErrorKind, Location, Session, clock, unrecorded};
-use args::{Cli, PsArgs, ShowArgs, Verb};
+use args::{Bare, Cli, PsArgs, ShowArgs, Verb};
 use clap::parser::ValueSource;
-use clap::{CommandFactory, FromArgMatches};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use error::CliError;
 pub use export::Palettes;
 pub use fault::guarded;
@@ -78,8 +78,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, u8> {
 }
 
 fn read(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    let matches = Cli::command().try_get_matches_from(args)?;
-    let mut cli = Cli::from_arg_matches(&matches)?;
+    let (mut cli, matches) = matched(&args.into_iter().collect::<Vec<_>>())?;
     // As with the docker CLI: one names the engine, and the command line wins over a variable.
     if cli.global.host.is_some() && !cli.global.context.is_empty() {
         let by_flag = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
@@ -97,6 +96,17 @@ fn read(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
         return Err(Cli::command().error(clap::error::ErrorKind::ArgumentConflict, message));
     }
     Ok(cli)
+}
+
+/// The command line, and where its values come from. The verbs are built only where there is more than options: a console
+/// that is open all day would keep what that takes. Nor is anything said before: the whole grammar has the words for it.
+fn matched(args: &[OsString]) -> Result<(Cli, ArgMatches), clap::Error> {
+    let bare = Bare::command().try_get_matches_from(args);
+    if let Ok((bare, matches)) = bare.and_then(|matches| Ok((Bare::from_arg_matches(&matches)?, matches))) {
+        return Ok((Cli { global: bare.global, verb: None }, matches));
+    }
+    let matches = Cli::command().try_get_matches_from(args)?;
+    Ok((Cli::from_arg_matches(&matches)?, matches))
 }
 
 /// Carries out the verb; returns the exit code. Without a verb there is only help: the console is another front end.

@@ -69,6 +69,14 @@ pub struct Cli {
     pub verb: Option<Verb>,
 }
 
+/// A command line without a verb: what asks for a console, read without building all the verbs.
+#[derive(Debug, Parser)]
+#[command(name = "pitstop", disable_help_flag = true, disable_version_flag = true)]
+pub struct Bare {
+    #[command(flatten)]
+    pub global: Global,
+}
+
 /// Options of every verb and of the console.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Global options")]

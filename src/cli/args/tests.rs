@@ -20,6 +20,30 @@ fn no_verb_is_the_console() {
 }
 
 #[test]
+fn options_alone_are_read_like_those_of_a_verb() {
+    let options = [
+        "--host=unix:///here",
+        "--context=here",
+        "--config=file",
+        "--theme=night",
+        "--read-only",
+        "--color=never",
+        "--sandbox-image=own",
+        "--trust-commands=false",
+        "--on-hangup=finish",
+    ];
+    assert_eq!(options.len(), Cli::command().get_arguments().count(), "an option is missing above");
+    for option in options {
+        let bare = Bare::try_parse_from(["pitstop", option]).unwrap().global;
+        assert_eq!(format!("{bare:?}"), format!("{:?}", parse(option).unwrap().global));
+        assert_ne!(format!("{bare:?}"), format!("{:?}", Global::default()));
+    }
+    for other in ["ps", "--help", "-V", "--no-such", "--color=sometimes"] {
+        Bare::try_parse_from(["pitstop", other]).unwrap_err();
+    }
+}
+
+#[test]
 fn what_is_wrong_is_usage() {
     let cases = [
         ("show", ErrorKind::MissingRequiredArgument),
