@@ -9,6 +9,9 @@ use jiff::tz::TimeZone;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::time::Instant;
 
+/// `localtime(5)`.
+const LOCAL_TIME: &str = "/etc/localtime";
+
 /// Now, for durations.
 pub fn instant() -> Instant {
     Instant::now()
@@ -17,6 +20,16 @@ pub fn instant() -> Instant {
 /// Now, for people.
 pub fn wall() -> Timestamp {
     Timestamp::now()
+}
+
+/// The zone in which people here read times: that of `TZ`, else the machine's.
+///
+/// The machine's is read from its own file: by its name it would be looked up in a directory of six hundred, and nobody asks
+/// for the name.
+pub fn zone() -> TimeZone {
+    let own = || TimeZone::tzif("local", &std::fs::read(LOCAL_TIME).ok()?).ok();
+    let own = if std::env::var_os("TZ").is_some() { None } else { own() };
+    own.unwrap_or_else(TimeZone::system)
 }
 
 /// Milliseconds since `start`.
@@ -43,6 +56,17 @@ fn unreachable_id() -> OpId {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+    use jiff::tz::TimeZone;
+
+    #[test]
+    fn the_zone_is_the_machines() {
+        for second in [0, 1_700_000_000, 1_720_000_000] {
+            let at = Timestamp::from_second(second).unwrap();
+            assert_eq!(at.to_zoned(super::zone()).datetime(), at.to_zoned(TimeZone::system()).datetime());
+        }
+    }
+
     #[test]
     fn ids_sort_by_time_and_differ() {
         let (a, b) = (super::operation_id(), super::operation_id());

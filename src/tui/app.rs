@@ -155,7 +155,7 @@ pub async fn run(settings: Settings) -> Result<Ended, StartError> {
     model.engines = Engines::of(engines).unwrap_or_default();
     model.colourless = !look::is_coloured(&settings.look, env);
     model.themes = settings.themes;
-    model.zone = jiff::tz::TimeZone::system();
+    model.zone = clock::zone();
     model.read_only = settings.read_only;
     model.options = settings.options.clone();
     if let Some(path) = &settings.kept {
