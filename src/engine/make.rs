@@ -176,7 +176,7 @@ pub(super) async fn app(context: &Context, job: &Job, draft: &AppDraft) -> Outco
         operation: context.op.to_string(),
         held: false,
         spec: Some(draft.spec.clone().into()),
-        spec_hash: draft.spec.hash(),
+        spec_hash: draft.spec_hash.clone(),
         replaces: draft.replaces.clone(),
     };
     let sandbox = job.container(&draft.sandbox)?;

@@ -259,6 +259,7 @@ pub struct AppDraft {
     pub number: u32,
     pub revision: u32,
     pub spec: AppSpec,
+    pub spec_hash: String,
     /// The pull step whose image id is used; without one `spec.image` is used as it is.
     pub image: Option<StepId>,
     /// Use exactly this image id instead (rollback).

@@ -86,6 +86,7 @@ fn draft() -> super::super::plan::AppDraft {
         number: 1,
         revision: 2,
         spec: super::super::spec::AppSpec::default(),
+        spec_hash: String::new(),
         image: None,
         image_id: None,
         sandbox: target(),

@@ -191,6 +191,7 @@ impl Chosen<'_> {
             app: self.app.clone(),
             number: self.number,
             revision: REVISION,
+            spec_hash: self.spec().hash(),
             spec: self.spec(),
             image: None,
             image_id: Some(self.old.image_id.to_string()),

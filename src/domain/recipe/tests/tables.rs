@@ -367,6 +367,16 @@ fn scaling_fills_gaps_and_takes_from_the_top() {
         })
         .collect();
     assert_eq!(drafts, [(2, 2, true), (4, 2, true)]);
+    // They are of the revision that is there, whichever version named it.
+    let hashes = plan.steps.iter().filter_map(|step| match &step.task {
+        Task::Create { draft } => Some(draft.spec_hash.as_str()),
+        Task::SandboxCreate { draft } => Some(draft.spec_hash.as_str()),
+        _ => None,
+    });
+    assert_eq!(hashes.collect::<Vec<_>>(), ["x"; 4]);
+    let plan = deploy("web", Some("web:v2"), None, &world, &Options::default()).unwrap();
+    let other = |task: &Task| matches!(task, Task::Create { draft } if draft.spec_hash != "x");
+    assert_eq!(plan.steps.iter().filter(|step| other(&step.task)).count(), 2);
     let plan = scale("web", 1, &world, &Options::default()).unwrap();
     assert_eq!(
         shape(&plan),
