@@ -67,6 +67,14 @@ impl Engine {
         self.changed.subscribe()
     }
 
+    /// An answer as this engine gives it, with the rest where it says all.
+    pub(super) fn whole(&self, mut said: Value, what: &str) -> Value {
+        if self.scenario.whole {
+            super::rest::lay_under(&mut said, what);
+        }
+        said
+    }
+
     /// Takes the time that this kind of work takes here.
     pub(super) async fn work(&self, kind: &str) {
         let ms = self.scenario.latency.get(kind).copied().unwrap_or_default();

@@ -18,6 +18,7 @@ mod hold;
 mod ipam;
 mod life;
 mod ports;
+mod rest;
 mod routes;
 mod scenario;
 mod server;

@@ -19,6 +19,8 @@ pub struct Scenario {
     /// It is Engine 28.5 where what one asks here is answered in another way: an address that can't be had is refused at the creation,
     /// all networks are joined there, and a MAC address nobody asked for is another at each start.
     pub newer: bool,
+    /// It answers with all that a real one says, asked for by pitstop or not.
+    pub whole: bool,
     /// What the wall clock shows at the beginning; the real time unless told.
     pub begins: Option<Timestamp>,
     /// Milliseconds by kind of work: `create`, `start`, `start_joined`, `stop`, `inspect`, `list` …
@@ -37,6 +39,7 @@ impl Default for Scenario {
             memory: 8 << 30,
             live_restore: false,
             newer: false,
+            whole: false,
             begins: None,
             latency: BTreeMap::new(),
             networks: Vec::new(),

@@ -50,7 +50,8 @@ fn named(name: &str, wanted: &str) -> bool {
 pub async fn inspect(engine: &Engine, key: &str) -> Answer {
     engine.work("inspect").await;
     let now = Clock::instant();
-    engine.look(|world| Ok(Reply::json(&show::inspection(world, world.find(key)?, engine.clock, now))))
+    let shown = engine.look(|world| world.find(key).map(|seen| show::inspection(world, seen, engine.clock, now)))?;
+    Ok(Reply::json(&engine.whole(shown, "inspection")))
 }
 
 pub async fn start(engine: &Arc<Engine>, key: &str) -> Answer {

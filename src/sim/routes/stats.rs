@@ -57,11 +57,12 @@ fn sample(engine: &Engine, seen: &Container, now: Instant) -> Value {
     let memory =
         seen.behaviour.memory + scramble(lived.as_secs() ^ seen.order ^ 0x4d) % (seen.behaviour.memory / 16).max(1);
     let limit = seen.host["Memory"].as_u64().filter(|limit| *limit > 0).unwrap_or(scenario.memory);
-    json!({
+    let said = json!({
         "id": seen.id, "name": format!("/{}", seen.name), "read": engine.clock.wall_at(now).to_string(),
         "preread": engine.clock.wall_at(now.checked_sub(EVERY).unwrap_or(now)).to_string(),
         "cpu_stats": cpu(lived), "precpu_stats": cpu(before),
         "memory_stats": {"usage": memory, "limit": limit, "stats": {"cache": 0, "total_inactive_file": 0}},
         "pids_stats": {"current": 1}, "networks": {}, "blkio_stats": {},
-    })
+    });
+    engine.whole(said, "stats")
 }

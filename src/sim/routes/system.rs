@@ -18,11 +18,12 @@ pub fn ping() -> Reply {
 
 pub fn version(engine: &Engine) -> Reply {
     let (major, minor) = newest(engine.scenario.newer);
-    Reply::json(&json!({
-        "Platform": {"Name": ""}, "Components": [], "Version": release(engine),
+    let said = json!({
+        "Platform": {"Name": ""}, "Version": release(engine),
         "ApiVersion": format!("{major}.{minor}"), "MinAPIVersion": "1.12",
         "GitCommit": "", "GoVersion": "", "Os": "linux", "Arch": arch(), "KernelVersion": "",
-    }))
+    });
+    Reply::json(&engine.whole(said, "version"))
 }
 
 pub fn info(engine: &Engine) -> Reply {
@@ -31,14 +32,15 @@ pub fn info(engine: &Engine) -> Reply {
         let running = world.containers.values().filter(|seen| seen.state.status == Status::Running).count();
         (world.containers.len(), running, world.images.len())
     });
-    Reply::json(&json!({
+    let said = json!({
         "ID": format!("SIMULATED:{}", scenario.name), "Name": scenario.name, "ServerVersion": release(engine), "Containers": all, "ContainersRunning": running,
         "ContainersPaused": 0, "ContainersStopped": all - running, "Images": images, "Driver": "simulated", "OSType": "linux",
         "OperatingSystem": "simulated", "Architecture": std::env::consts::ARCH, "NCPU": scenario.cpus,
         "MemTotal": scenario.memory, "LiveRestoreEnabled": scenario.live_restore, "LoggingDriver": "json-file",
         "CgroupDriver": "cgroupfs", "CgroupVersion": "1", "DockerRootDir": "/var/lib/docker",
         "SystemTime": engine.clock.wall().to_string(), "Warnings": null, "SecurityOptions": ["name=seccomp,profile=default"],
-    }))
+    });
+    Reply::json(&engine.whole(said, "info"))
 }
 
 /// This machine's CPU in Docker's words, as the sandbox image in this build is for it.
