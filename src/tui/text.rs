@@ -120,31 +120,43 @@ pub fn count(n: usize, one: &str) -> String {
 }
 
 /// Bytes in three figures: `812 B`, `95.3 MB` (powers of ten, as image sizes are given).
-#[expect(clippy::cast_precision_loss, reason = "three figures are shown")]
 pub fn bytes(n: u64) -> String {
-    let (mut value, mut unit) = (n as f64, "B");
-    for next in ["kB", "MB", "GB", "TB"] {
-        if value < 1000.0 {
-            break;
-        }
-        value /= 1000.0;
-        unit = next;
+    let (of, unit) = unit(n, (1, 1000), &["B", "kB", "MB", "GB", "TB"]);
+    let tenths = rounded(n, of, 10);
+    if unit == "B" || tenths >= 1000 {
+        format!("{} {unit}", rounded(n, of, 1))
+    } else {
+        format!("{}.{} {unit}", tenths / 10, tenths % 10)
     }
-    if unit == "B" || value >= 100.0 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
 }
 
 /// Memory in few cells, as `docker stats` reckons: `812K`, `24M`, `1.2G`.
-#[expect(clippy::cast_precision_loss, reason = "two figures are shown")]
 pub fn memory(n: u64) -> String {
-    let (mut value, mut unit) = (n as f64 / 1024.0, "K");
-    for next in ["M", "G", "T"] {
-        if value < 1000.0 {
-            break;
-        }
-        value /= 1024.0;
-        unit = next;
+    let (of, unit) = unit(n, (1024, 1024), &["K", "M", "G", "T"]);
+    let tenths = rounded(n, of, 10);
+    if tenths < 100 && unit != "K" {
+        format!("{}.{}{unit}", tenths / 10, tenths % 10)
+    } else {
+        format!("{}{unit}", rounded(n, of, 1))
     }
-    if value < 9.95 && unit != "K" { format!("{value:.1}{unit}") } else { format!("{value:.0}{unit}") }
+}
+
+/// The first unit of which there are less than a thousand, how large it is and its name: the first is so large, and each that
+/// follows so many times as large.
+fn unit(n: u64, (first, step): (u64, u64), names: &[&'static str]) -> (u64, &'static str) {
+    let mut size = first;
+    for name in &names[..names.len() - 1] {
+        if n / size < 1000 {
+            return (size, name);
+        }
+        size *= step;
+    }
+    (size, names[names.len() - 1])
+}
+
+/// How many parts of `of`, of which one has so many, `n` are, to the nearest.
+fn rounded(n: u64, of: u64, parts: u64) -> u64 {
+    n / of * parts + (n % of * parts + of / 2) / of
 }
 
 #[cfg(test)]
@@ -181,5 +193,9 @@ mod tests {
         let at = |s| Timestamp::from_second(s).unwrap();
         assert_eq!(["<1m", "3m", "5h", "12d"], [59, 200, 18_100, 1_040_000].map(|s| age(at(0), at(s))));
         assert_eq!([bytes(812), bytes(95_300_000), bytes(250_000_000)], ["812 B", "95.3 MB", "250 MB"]);
+        assert_eq!(bytes(u64::MAX), "18446744 TB");
+        let ki = |n: u64| memory(n * 1024);
+        assert_eq!([ki(812), ki(24 << 10), ki(12 << 17), ki(999), ki(1000)], ["812K", "24M", "1.5G", "999K", "1.0M"]);
+        assert_eq!([memory(0), memory(256 << 10), memory((24 << 20) + 470_000)], ["0K", "256K", "24M"]);
     }
 }
