@@ -35,7 +35,7 @@ pub(super) const STOP_EXTRA: Duration = Duration::from_secs(15);
 pub(super) const REMOVE: Duration = Duration::from_secs(60);
 
 /// Requests side by side; each takes a file descriptor here and a goroutine there (500 at once ran into EMFILE).
-pub(super) const REQUESTS: usize = 16;
+const REQUESTS: usize = 16;
 
 /// Names kept for messages before all are forgotten.
 const NAMES: usize = 20_000;
