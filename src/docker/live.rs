@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-/// Events so close together are looked at once.
+/// An event is looked at as it comes; those that come so soon after a look are looked at together.
 const TOGETHER: Duration = Duration::from_millis(50);
 /// How long an event may have been lost before the list shows it.
 const RELIST: Duration = Duration::from_secs(30);
@@ -143,7 +143,7 @@ impl Keeper {
     async fn follow(&mut self) -> DockerError {
         let hints = Arc::new(Hints::default());
         let mut reader = Leash(tokio::spawn(read_events(self.docker.clone(), hints.clone())));
-        let mut relist = Box::pin(sleep(Duration::ZERO));
+        let (mut relist, mut rest) = (Box::pin(sleep(Duration::ZERO)), Box::pin(sleep(Duration::ZERO)));
         let mut interval = SETTLE;
         loop {
             let seen = tokio::select! {
@@ -154,9 +154,11 @@ impl Keeper {
                 }
                 () = hints.some.notified() => {
                     if !hints.is_enough() {
-                        sleep(TOGETHER).await;
+                        (&mut rest).await;
                     }
-                    self.look_at(hints.take()).await
+                    let seen = self.look_at(hints.take()).await;
+                    rest.set(sleep(TOGETHER));
+                    seen
                 }
             };
             match seen {

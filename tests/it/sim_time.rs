@@ -1,11 +1,14 @@
 //! Whole operations on a clock that stands still: how long each step takes is known to the millisecond.
 
+use pitstop::docker::Docker;
 use pitstop::domain::event::{EventKind, OpEvent, Outcome, StepResult};
+use pitstop::domain::fleet::{FleetState, State};
 use pitstop::domain::options::{BatchSize, Gate, Options};
 use pitstop::domain::plan::Action;
 use pitstop::engine::{Operator, Request, Session};
 use pitstop::sim::Scenario;
 use std::time::Duration;
+use tokio::time::Instant;
 
 use crate::support::sim::paused;
 
@@ -157,4 +160,34 @@ fn waiting_for_a_person_counts_into_no_deadline() {
 fn one_thing_at_a_time_waits_for_the_others() {
     let events = deployed(Options { parallel: Some(1), ..Options::default() });
     assert_eq!(times(&events, Action::Create), [(10, 10, 0), (370, 10, 360), (380, 10, 370)]);
+}
+
+#[test]
+fn an_event_is_looked_at_as_it_comes_and_those_that_follow_together() {
+    let others = (1..=3).map(|n| format!("[[containers]]\nname = \"box-{n}\"\nimage = \"web:1\"\nnetwork = \"net\"\n"));
+    let world = Scenario::parse(&format!("{WORLD}{}", others.collect::<String>())).unwrap();
+    let (first, rest, lists) = paused(world, async |sim, location| {
+        let docker = Docker::connect(&location).await.unwrap();
+        let mut live = docker.live(jiff::Timestamp::now);
+        let ended = |state: &FleetState| {
+            let instances = state.fleet().into_iter().flat_map(|fleet| &fleet.apps).flat_map(|app| &app.instances);
+            instances.filter(|one| one.state() == State::Exited).count()
+        };
+        live.wait_for(|state| state.fleet().is_some()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await; // the second list is over
+        let lists = || sim.control().requests().iter().filter(|one| one.path.starts_with("/containers/json")).count();
+        let (began, before) = (Instant::now(), lists());
+        sim.control().crash("box-1", 1);
+        live.wait_for(|state| ended(state) == 1).await.unwrap();
+        let first = began.elapsed();
+        for name in ["box-2", "box-3"] {
+            sim.control().crash(name, 1);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        live.wait_for(|state| ended(state) == 3).await.unwrap();
+        (first, began.elapsed() - first, lists() - before)
+    });
+    assert!(first < Duration::from_millis(20), "{first:?}");
+    assert!((40..80).contains(&rest.as_millis()), "{rest:?}");
+    assert_eq!(lists, 2);
 }
