@@ -77,13 +77,15 @@ class Terminal:
         return text(self.screen())
 
     def when(self, seconds, condition):
-        """Reads for so long; at what time (of the wall clock) the screen met the condition first, or None."""
+        """Reads for so long; from what time on (of the wall clock) the screen met the condition, or None. A
+        frame that is half there may meet it for a moment."""
         self.screen()
         self.until(seconds)
         pieces, self.pieces, met = self.pieces, [], None
         for at, piece in pieces:
-            screen = self.screen(piece)
-            if met is None and condition(screen):
+            if not condition(self.screen(piece)):
+                met = None
+            elif met is None:
                 met = at
         return met
 
