@@ -67,7 +67,7 @@ fn sign(instance: &Instance, newest: &Container) -> Option<String> {
 }
 
 /// Made from the same spec and image: what was taken back has a new number and is what it was.
-fn is_alike(one: &Container, other: &Container) -> bool {
+pub fn is_alike(one: &Container, other: &Container) -> bool {
     let hash = |container: &Container| container.own.as_ref().map(|own| own.spec_hash.clone());
     one.image_id == other.image_id && hash(one) == hash(other)
 }

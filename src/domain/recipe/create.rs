@@ -16,7 +16,7 @@ use super::draft::{Draft, Slot, bring_up, former, known, rivals, stop};
 use super::order;
 use super::ports::{self, Taken};
 use super::resources::Resources;
-use super::settle::{newest, next_revision, pull_policy, readiness, spec_of};
+use super::settle::{newest, next_revision, pull_policy, readiness, spec_hash, spec_of};
 use super::swap::{Before, Source, Wanted, free_name, sandbox_start};
 use super::{address, restart, traffic};
 use std::collections::BTreeMap;
@@ -165,7 +165,19 @@ impl Creation<'_> {
             Some(app) => newest(app).map_or_else(|| next_revision(app, draft.facts), Container::revision),
             None => 1,
         };
-        Ok(Some(Wanted { app: id, spec, revision, source, readiness, at_once: 1, networks, volumes, replaces: None }))
+        let spec_hash = spec_hash(spec, seen);
+        Ok(Some(Wanted {
+            app: id,
+            spec,
+            spec_hash,
+            revision,
+            source,
+            readiness,
+            at_once: 1,
+            networks,
+            volumes,
+            replaces: None,
+        }))
     }
 
     /// Refuses what is there and different.

@@ -11,7 +11,7 @@ use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal, StepId, Task};
 use super::super::spec::{AppSpec, Rollout};
 use super::draft::{Draft, Slot, all, aside, bring_up, former_if_down, known, object_name, rivals};
-use super::settle::{newest, readiness, spec_of};
+use super::settle::{newest, readiness, spec_hash, spec_of};
 use super::swap::{Before, Source, Wanted};
 use super::{instances, restart, subject, traffic};
 
@@ -258,6 +258,7 @@ fn wanted<'w>(draft: &Draft<'_>, app: &'w App, spec: &'w AppSpec, like: &Contain
     Wanted {
         app: &app.id,
         spec,
+        spec_hash: spec_hash(spec, Some(app)),
         revision: like.revision(),
         source: Source::Id(like.image_id.to_string()),
         readiness: readiness(draft.options, spec, Some(healthcheck)),

@@ -13,6 +13,7 @@ use super::super::options::Options;
 use super::super::plan::{Kind, Plan, Refusal, StepId, Target, Task};
 use super::super::probe::ProbeSpec;
 use super::super::spec::{AppSpec, Rollout};
+use super::super::unfinished::is_alike;
 use super::super::warm::Warm;
 use super::draft::{Draft, Slot, bring_up, former_if_down, known, rivals, stop};
 use super::hooks;
@@ -79,13 +80,7 @@ fn by_new_containers(chosen: &[(&App, &Instance)], facts: &Facts, options: &Opti
             app.id
         )));
     };
-    let differs = |instance: &&Instance| {
-        let same = |own: &Container| {
-            own.image_id == newest.image_id
-                && own.own.as_ref().map(|own| &own.spec_hash) == newest.own.as_ref().map(|own| &own.spec_hash)
-        };
-        !instance.app.as_deref().is_some_and(same)
-    };
+    let differs = |instance: &&Instance| !instance.app.as_deref().is_some_and(|own| is_alike(own, newest));
     let mut instances = chosen.iter().map(|(_, instance)| *instance);
     if let Some(other) = instances.find(differs) {
         return Err(Refusal::Refused(format!(

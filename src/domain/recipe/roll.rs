@@ -16,7 +16,7 @@ use super::draft::{Draft, Slot, known, rivals, stop};
 use super::hooks;
 use super::ports::Taken;
 use super::resources::Resources;
-use super::settle::{Readiness, batches, newest, next_revision, readiness, spec_of};
+use super::settle::{Readiness, batches, newest, next_revision, readiness, spec_hash, spec_of};
 use super::surge::{self, Replaced, Successor};
 use super::swap::{Before, Source, Swapped, Wanted};
 use super::traffic;
@@ -253,6 +253,7 @@ impl Roll<'_> {
         let wanted = Wanted {
             app: &self.app.id,
             spec: &self.spec,
+            spec_hash: spec_hash(&self.spec, Some(self.app)),
             revision: next_revision(self.app, self.facts),
             source,
             readiness,

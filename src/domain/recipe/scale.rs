@@ -13,7 +13,7 @@ use super::managed;
 use super::ports::Taken;
 use super::remove::{Going, take_down};
 use super::restart::{self, restartable};
-use super::settle::{newest, readiness, spec_of};
+use super::settle::{newest, readiness, spec_hash, spec_of};
 use super::swap::{Before, Source, Wanted};
 use super::traffic;
 use std::collections::BTreeSet;
@@ -103,6 +103,7 @@ fn up(draft: &mut Draft<'_>, app: &App, replicas: usize) -> Result<(), Refusal> 
     let wanted = Wanted {
         app: &app.id,
         spec: &spec,
+        spec_hash: spec_hash(&spec, Some(app)),
         revision: container.revision().max(1),
         source: Source::Id(container.image_id.to_string()),
         readiness,

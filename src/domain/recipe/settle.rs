@@ -245,6 +245,17 @@ pub(super) fn next_revision(app: &App, facts: &Facts) -> u32 {
     seen.chain(kept).max().unwrap_or(0).saturating_add(1)
 }
 
+/// What tells `spec` from others of the app. One that the app runs already keeps the hash it has there: another version of
+/// pitstop, which knows of more or less to say in a spec, may have made it.
+pub(super) fn spec_hash(spec: &AppSpec, app: Option<&App>) -> String {
+    let hash = spec.hash();
+    let same = app.and_then(newest).filter(|container| spec_of(container).is_some_and(|seen| seen.hash() == hash));
+    match same.and_then(|container| container.own.as_ref()) {
+        Some(own) if !own.spec_hash.is_empty() => own.spec_hash.clone(),
+        _ => hash,
+    }
+}
+
 /// The spec a managed container was made from, with its environment's values; `None` when its label can't be read.
 pub(super) fn spec_of(container: &Container) -> Option<AppSpec> {
     let spec = container.own.as_ref()?.spec.clone()?;

@@ -14,7 +14,7 @@ use super::super::warm::HoldAt;
 use super::draft::{Draft, Slot, all, bring_up, former, former_if_down, image_ref, known, rivals, stop};
 use super::hooks;
 use super::ports;
-use super::settle::{Readiness, as_before, newest, spec_of, watch};
+use super::settle::{Readiness, as_before, spec_of, watch};
 use super::traffic;
 use super::warm;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +41,7 @@ impl Source {
 pub(super) struct Wanted<'a> {
     pub app: &'a AppId,
     pub spec: &'a AppSpec,
+    pub spec_hash: String,
     pub revision: u32,
     pub source: Source,
     pub readiness: Readiness,
@@ -194,7 +195,7 @@ impl Wanted<'_> {
             app: self.app.clone(),
             number,
             spec,
-            spec_hash: self.spec_hash(draft.facts),
+            spec_hash: self.spec_hash.clone(),
             addresses,
             adoption: None,
             unpinned: BTreeSet::new(),
@@ -202,18 +203,6 @@ impl Wanted<'_> {
         };
         let needs: Vec<_> = needs.iter().chain(&self.networks).copied().collect();
         Ok(draft.main(at, Task::SandboxCreate { draft: Box::new(sandbox) }, &needs, cause))
-    }
-
-    /// What tells specs apart. One that the app runs already goes on under the name it has: another version of pitstop, which
-    /// knows of more or less to say in a spec, may have made it.
-    fn spec_hash(&self, facts: &Facts) -> String {
-        let hash = self.spec.hash();
-        let app = facts.fleet.apps.iter().find(|app| app.id == *self.app && app.managed);
-        let same = app.and_then(newest).filter(|container| spec_of(container).is_some_and(|spec| spec.hash() == hash));
-        match same.and_then(|container| container.own.as_ref()) {
-            Some(own) if !own.spec_hash.is_empty() => own.spec_hash.clone(),
-            _ => hash,
-        }
     }
 
     /// The app container's name in the engine.
@@ -257,7 +246,7 @@ impl Wanted<'_> {
             number: instance.number,
             revision: self.revision,
             spec: self.spec.clone(),
-            spec_hash: self.spec_hash(draft.facts),
+            spec_hash: self.spec_hash.clone(),
             image,
             image_id,
             sandbox,

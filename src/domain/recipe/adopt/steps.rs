@@ -187,12 +187,13 @@ impl Chosen<'_> {
         needs: &[StepId],
         cause: &str,
     ) -> StepId {
+        let spec = self.spec();
         let app = AppDraft {
             app: self.app.clone(),
             number: self.number,
             revision: REVISION,
-            spec_hash: self.spec().hash(),
-            spec: self.spec(),
+            spec_hash: spec.hash(),
+            spec,
             image: None,
             image_id: Some(self.old.image_id.to_string()),
             sandbox,
