@@ -12,7 +12,7 @@ use bollard::query_parameters::{
     InspectContainerOptions, RemoveContainerOptions, RenameContainerOptions, StartContainerOptions,
     StopContainerOptions, WaitContainerOptions,
 };
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::HashMap;
 use std::pin::pin;
 use std::time::Duration;
@@ -47,11 +47,6 @@ impl Docker {
     /// All containers, running or not, without detail.
     pub async fn list(&self) -> Result<Vec<Container>, DockerError> {
         self.list_where(HashMap::new()).await
-    }
-
-    /// Those of `ids` that are there, without detail.
-    pub(super) async fn list_some(&self, ids: &[ContainerId]) -> Result<Vec<Container>, DockerError> {
-        self.list_where(HashMap::from([("id".to_owned(), ids.iter().map(ToString::to_string).collect())])).await
     }
 
     pub(super) async fn list_where(
@@ -106,20 +101,24 @@ impl Docker {
     /// Fills in the detail of those given, side by side; those that vanished meanwhile are dropped.
     ///
     /// What an inspection shows goes before what the list showed, but for the engine's sentence.
-    pub async fn detailed(&self, containers: Vec<Container>) -> Result<Vec<Container>, DockerError> {
-        self.detailed_each(containers).try_collect().await
+    pub async fn detailed(&self, listed: Vec<Container>) -> Result<Vec<Container>, DockerError> {
+        let seen = self.inspected(listed.iter().map(|container| container.id.clone()).collect()).await?;
+        Ok(with_sentences(seen, listed))
     }
 
-    /// As [`Docker::detailed`], each as soon as it and those before it have been looked at.
-    pub(super) fn detailed_each(
-        &self,
-        containers: Vec<Container>,
-    ) -> impl Stream<Item = Result<Container, DockerError>> {
-        let inspections = stream::iter(containers).map(move |listed| async move {
-            let seen = self.inspect(&listed.id).await?;
-            Ok(seen.map(|seen| Container { status: listed.status, ..seen }))
-        });
-        inspections.buffered(INSPECTIONS).try_filter_map(|seen| async { Ok(seen) })
+    /// Those of `ids` that are there, with detail, as one who has just heard an event of them wants them.
+    ///
+    /// An inspection waits for what the engine is about with a container, while a list tells of it as it was before:
+    /// so the list comes last. `ids` are some, for to ask for nobody is to ask for all.
+    pub(super) async fn detailed_some(&self, ids: Vec<ContainerId>) -> Result<Vec<Container>, DockerError> {
+        let some = HashMap::from([("id".to_owned(), ids.iter().map(ToString::to_string).collect())]);
+        let seen = self.inspected(ids).await?;
+        Ok(with_sentences(seen, self.list_where(some).await?))
+    }
+
+    async fn inspected(&self, ids: Vec<ContainerId>) -> Result<Vec<Container>, DockerError> {
+        let inspections = stream::iter(ids).map(move |id| async move { self.inspect(&id).await });
+        inspections.buffered(INSPECTIONS).try_filter_map(|seen| async { Ok(seen) }).try_collect().await
     }
 
     /// The fleet now, every container with its detail.
@@ -127,6 +126,13 @@ impl Docker {
         let containers = self.detailed(self.list().await?).await?;
         Ok(Fleet::assemble(self.info().clone(), containers))
     }
+}
+
+/// Those that are in the list too, each with the engine's sentence about it.
+fn with_sentences(seen: Vec<Container>, listed: Vec<Container>) -> Vec<Container> {
+    let mut sentences: HashMap<_, _> = listed.into_iter().map(|container| (container.id, container.status)).collect();
+    let told = |seen: Container| Some(Container { status: sentences.remove(&seen.id)?, ..seen });
+    seen.into_iter().filter_map(told).collect()
 }
 
 impl Changes {

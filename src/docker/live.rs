@@ -1,24 +1,21 @@
 //! The fleet as it changes: one list, then events as hints and a relist as truth.
 //!
-//! A reader that is slow on `/events` slows the whole engine, so a task of its own only notes whom an event was about;
-//! looking is done by another.
+//! Only an end is taken from its event ([`hints`]): it is what people wait for, and the engine shows it late.
 
 use super::client::Docker;
-use super::error::{DockerError, Failure};
+use super::error::DockerError;
+use super::hints::{self, Ending, Hints};
 use super::sentence;
-use crate::domain::fleet::{Container, Fleet, FleetState};
+use crate::domain::clean::Clean;
+use crate::domain::fleet::{Container, Detail, Fleet, FleetState, State};
 use crate::domain::ids::ContainerId;
-use bollard::models::EventMessage;
-use bollard::query_parameters::EventsOptions;
-use futures_util::{StreamExt, TryStreamExt};
-use indexmap::IndexSet;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
-use tokio::time::sleep;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// An event is looked at as it comes; those that come so soon after a look are looked at together.
 const TOGETHER: Duration = Duration::from_millis(50);
@@ -28,25 +25,6 @@ const RELIST: Duration = Duration::from_secs(30);
 const SETTLE: Duration = Duration::from_secs(1);
 /// Pauses between attempts to reach the engine again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
-/// So many containers are looked at together; more wait for the next time, in the order of their events. The whole list
-/// instead would be slower than the events that come meanwhile, and never catch up.
-const MOST: usize = 64;
-
-/// Health checks and other commands run inside containers are events too: they are not asked for.
-const EVENTS: [&str; 12] = [
-    "create",
-    "start",
-    "die",
-    "destroy",
-    "rename",
-    "update",
-    "pause",
-    "unpause",
-    "health_status",
-    "oom",
-    "connect",
-    "disconnect",
-];
 
 impl Docker {
     /// The fleet, kept up to date until the receiver is dropped; `now` is the clock for "stale since". Needs a tokio
@@ -54,7 +32,8 @@ impl Docker {
     pub fn live(&self, now: fn() -> Timestamp) -> watch::Receiver<FleetState> {
         let (tell, seen) = watch::channel(FleetState::Loading);
         let (known, shown) = (Containers::new(), Arc::default());
-        let keeper = Keeper { docker: self.clone(), tell, now, known, shown, stale_since: None };
+        let published = Instant::now();
+        let keeper = Keeper { docker: self.clone(), tell, now, known, shown, published, stale_since: None };
         tokio::spawn(keeper.run());
         seen
     }
@@ -70,42 +49,15 @@ struct Keeper {
     known: Containers,
     /// As last told.
     shown: Arc<Fleet>,
+    /// When that was.
+    published: Instant,
     stale_since: Option<Timestamp>,
 }
 
-/// Whom events were about since somebody looked last.
-#[derive(Default)]
-struct Hints {
-    about: Mutex<IndexSet<ContainerId>>,
-    some: Notify,
-}
-
-impl Hints {
-    fn note(&self, event: EventMessage) {
-        let actor = event.actor.unwrap_or_default();
-        // A network's event names its container among the attributes.
-        let member = actor.attributes.and_then(|mut attributes| attributes.remove("container"));
-        if let Some(id) = member.or(actor.id).and_then(|id| ContainerId::new(id).ok()) {
-            self.about.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-            self.some.notify_one();
-        }
-    }
-
-    /// For one look.
-    fn is_enough(&self) -> bool {
-        self.about.lock().unwrap_or_else(PoisonError::into_inner).len() >= MOST
-    }
-
-    /// The first of them; none where those of the last event were taken with the ones before.
-    fn take(&self) -> Vec<ContainerId> {
-        let mut about = self.about.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = about.len().min(MOST);
-        let first = about.drain(..count).collect();
-        if !about.is_empty() {
-            self.some.notify_one();
-        }
-        first
-    }
+/// What is to be looked at next.
+enum Look {
+    AtAll,
+    AtSome,
 }
 
 /// Ends a task when it is not waited for any more.
@@ -142,70 +94,121 @@ impl Keeper {
     /// Keeps the fleet up to date until something fails.
     async fn follow(&mut self) -> DockerError {
         let hints = Arc::new(Hints::default());
-        let mut reader = Leash(tokio::spawn(read_events(self.docker.clone(), hints.clone())));
+        let mut reader = Leash(tokio::spawn(hints::read(self.docker.clone(), hints.clone())));
         let (mut relist, mut rest) = (Box::pin(sleep(Duration::ZERO)), Box::pin(sleep(Duration::ZERO)));
         let mut interval = SETTLE;
         loop {
-            let seen = tokio::select! {
-                ended = &mut reader.0 => return ended.unwrap_or_else(|error| broken(&error.to_string())),
-                () = &mut relist => {
-                    relist.set(sleep(std::mem::replace(&mut interval, RELIST)));
-                    self.look_at_all().await
-                }
-                () = hints.some.notified() => {
-                    if !hints.is_enough() {
-                        (&mut rest).await;
+            let due = async {
+                tokio::select! {
+                    ended = &mut reader.0 => Err(ended.unwrap_or_else(|error| hints::broken(&error.to_string()))),
+                    () = &mut relist => Ok(Look::AtAll),
+                    () = hints.some.notified() => {
+                        if !hints.is_enough() {
+                            (&mut rest).await;
+                        }
+                        Ok(Look::AtSome)
                     }
-                    let seen = self.look_at(hints.take()).await;
+                }
+            };
+            let seen = match self.meanwhile(&hints, due).await {
+                Ok(Look::AtAll) => {
+                    relist.set(sleep(std::mem::replace(&mut interval, RELIST)));
+                    self.look_at_all(&hints).await
+                }
+                Ok(Look::AtSome) => {
+                    let seen = self.look_at_some(&hints).await;
                     rest.set(sleep(TOGETHER));
                     seen
                 }
+                Err(error) => Err(error),
             };
-            match seen {
-                Ok(()) => self.publish(),
-                Err(error) => return error,
+            if let Err(error) = seen {
+                return error;
+            }
+            self.end(&hints);
+            self.publish();
+        }
+    }
+
+    /// Waits for something; who ends meanwhile is shown at once, though not more often than looks are made.
+    async fn meanwhile<T>(&mut self, hints: &Hints, something: impl Future<Output = T>) -> T {
+        let (mut something, mut owed) = (pin!(something), false);
+        loop {
+            tokio::select! {
+                biased;
+                () = hints.ended.notified(), if !owed => owed = true,
+                () = sleep_until(self.published + TOGETHER), if owed => {
+                    owed = false;
+                    if self.end(hints) {
+                        self.publish();
+                    }
+                }
+                something = &mut something => return something,
             }
         }
+    }
+
+    /// What is known to have ended since the last look; `false` when that is nothing new.
+    fn end(&mut self, hints: &Hints) -> bool {
+        let mut news = false;
+        for ending in hints.endings() {
+            if let Some(known) = self.known.get_mut(&ending.id)
+                && matches!(known.state, State::Running | State::Paused)
+            {
+                *known = Arc::new(ended(known, &ending));
+                news = true;
+            }
+        }
+        news
     }
 
     /// The whole list; only what looks changed is inspected again.
-    async fn look_at_all(&mut self) -> Result<(), DockerError> {
-        let (mut fresh, mut kept) = (Vec::new(), Containers::new());
-        for listed in self.docker.list().await? {
-            match self.known.remove(&listed.id) {
+    async fn look_at_all(&mut self, hints: &Hints) -> Result<(), DockerError> {
+        let docker = self.docker.clone();
+        let listed = self.meanwhile(hints, docker.list()).await?;
+        let (mut fresh, mut before) = (Vec::new(), std::mem::take(&mut self.known));
+        for listed in listed {
+            let id = listed.id.clone();
+            match before.remove(&id) {
                 Some(known) if known.state == listed.state && sentence::is_older(&known.status, &listed.status) => {
-                    kept.insert(listed.id.clone(), renewed(known, listed));
+                    self.known.insert(id, renewed(known, listed));
                 }
-                _ => fresh.push(listed),
+                known => {
+                    // As it was, until it has been inspected.
+                    self.known.extend(known.map(|known| (id, known)));
+                    fresh.push(listed);
+                }
             }
         }
-        self.known = kept;
-        self.look_closely(fresh).await
+        let ids: Vec<_> = fresh.iter().map(|listed| listed.id.clone()).collect();
+        let seen = self.meanwhile(hints, docker.detailed(fresh)).await?;
+        self.know(&ids, seen);
+        Ok(())
     }
 
-    async fn look_at(&mut self, ids: Vec<ContainerId>) -> Result<(), DockerError> {
-        // To ask for nobody is to ask for all.
-        if ids.is_empty() {
-            return Ok(());
+    async fn look_at_some(&mut self, hints: &Hints) -> Result<(), DockerError> {
+        // Who is taken is no longer known to have ended.
+        if self.end(hints) {
+            self.publish();
         }
-        let listed = self.docker.list_some(&ids).await?;
-        for id in &ids {
-            self.known.remove(id);
-        }
-        self.look_closely(listed).await
-    }
-
-    /// Those that have gone since they were listed are known no more.
-    async fn look_closely(&mut self, listed: Vec<Container>) -> Result<(), DockerError> {
-        let mut seen = pin!(self.docker.detailed_each(listed));
-        while let Some(seen) = seen.try_next().await? {
-            self.known.insert(seen.id.clone(), Arc::new(seen));
+        let (docker, ids) = (self.docker.clone(), hints.take());
+        if !ids.is_empty() {
+            let seen = self.meanwhile(hints, docker.detailed_some(ids.clone())).await?;
+            self.know(&ids, seen);
         }
         Ok(())
     }
 
+    /// Of `ids`, those that were not seen are there no more.
+    fn know(&mut self, ids: &[ContainerId], seen: Vec<Container>) {
+        for id in ids {
+            self.known.remove(id);
+        }
+        self.known.extend(seen.into_iter().map(|seen| (seen.id.clone(), Arc::new(seen))));
+    }
+
     fn publish(&mut self) {
-        self.stale_since = None;
+        (self.published, self.stale_since) = (Instant::now(), None);
         let fleet = Fleet::assemble(self.docker.info().clone(), self.known.values().cloned());
         if *self.shown != fleet {
             self.shown = Arc::new(fleet);
@@ -245,47 +248,19 @@ fn renewed(known: Arc<Container>, listed: Container) -> Arc<Container> {
     Arc::new(Container { name, status, own, networks, ..Arc::unwrap_or_clone(known) })
 }
 
-/// Notes whom events are about until the stream ends, which it should not.
-async fn read_events(docker: Docker, hints: Arc<Hints>) -> DockerError {
-    let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
-    let filters =
-        HashMap::from([("type".to_owned(), words(&["container", "network"])), ("event".to_owned(), words(&EVENTS))]);
-    let options = EventsOptions { filters: Some(filters), ..EventsOptions::default() };
-    let mut events = std::pin::pin!(docker.client().events(Some(options)));
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(event) => hints.note(event),
-            Err(error) => return DockerError::of_client("follow", "events", &error),
-        }
-    }
-    broken("the engine closed the connection")
-}
-
-fn broken(words: &str) -> DockerError {
-    DockerError::new("follow", "events", Failure::Broken, words)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use bollard::models::EventActor;
-
-    #[tokio::test]
-    async fn a_storm_is_taken_in_bounded_batches_in_the_order_it_came() {
-        let hints = Hints::default();
-        let id = |n: usize| format!("{:064x}", 1000 - n);
-        for n in (0..MOST + 3).chain([0, 1]) {
-            let actor = Some(EventActor { id: Some(id(n)), ..EventActor::default() });
-            hints.note(EventMessage { actor, ..EventMessage::default() });
-        }
-        let mut seen = Vec::new();
-        for count in [MOST, 3] {
-            hints.some.notified().await;
-            let batch = hints.take();
-            assert_eq!(batch.len(), count);
-            seen.extend(batch.iter().map(ToString::to_string));
-        }
-        assert_eq!(seen, (0..MOST + 3).map(id).collect::<Vec<_>>());
-        assert!(hints.take().is_empty());
+/// As its event tells it; an inspection says the rest.
+fn ended(known: &Container, ending: &Ending) -> Container {
+    let detail = known.detail.as_deref().map(|detail| Detail {
+        exit_code: ending.exit_code,
+        finished_at: ending.at.or(detail.finished_at),
+        pid: 0,
+        ..detail.clone()
+    });
+    Container {
+        state: State::Exited,
+        status: Clean::new(&sentence::ended(ending.exit_code)),
+        health: None,
+        detail: detail.map(Arc::new),
+        ..known.clone()
     }
 }

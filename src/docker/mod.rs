@@ -41,6 +41,7 @@ mod error;
 mod exec;
 mod file;
 mod guest_volume;
+mod hints;
 mod hold;
 pub mod image_archive;
 mod images;

@@ -169,10 +169,8 @@ fn an_event_is_looked_at_as_it_comes_and_those_that_follow_together() {
     let (first, rest, lists) = paused(world, async |sim, location| {
         let docker = Docker::connect(&location).await.unwrap();
         let mut live = docker.live(jiff::Timestamp::now);
-        let ended = |state: &FleetState| {
-            let instances = state.fleet().into_iter().flat_map(|fleet| &fleet.apps).flat_map(|app| &app.instances);
-            instances.filter(|one| one.state() == State::Exited).count()
-        };
+        // That its address is free again only a look shows.
+        let ended = |state: &FleetState| boxes(state).iter().filter(|(.., addressed)| !addressed).count();
         live.wait_for(|state| state.fleet().is_some()).await.unwrap();
         tokio::time::sleep(Duration::from_secs(5)).await; // the second list is over
         let lists = || sim.control().requests().iter().filter(|one| one.path.starts_with("/containers/json")).count();
@@ -190,4 +188,51 @@ fn an_event_is_looked_at_as_it_comes_and_those_that_follow_together() {
     assert!(first < Duration::from_millis(20), "{first:?}");
     assert!((40..80).contains(&rest.as_millis()), "{rest:?}");
     assert_eq!(lists, 2);
+}
+
+#[test]
+fn an_end_is_shown_before_the_engine_answers_for_it() {
+    let others = (1..=2).map(|n| format!("[[containers]]\nname = \"box-{n}\"\nimage = \"web:1\"\nnetwork = \"net\"\n"));
+    let world = WORLD.replace("[latency]", "[latency]\ninspect = 500");
+    let world = Scenario::parse(&format!("{world}{}", others.collect::<String>())).unwrap();
+    let told = paused(world, async |sim, location| {
+        let docker = Docker::connect(&location).await.unwrap();
+        let mut live = docker.live(jiff::Timestamp::now);
+        live.wait_for(|state| state.fleet().is_some()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await; // the second list is over
+        let began = Instant::now();
+        let (control, mut told) = (sim.control(), Vec::new());
+        control.crash("box-1", 3);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            control.crash("box-2", 4);
+        });
+        // The first is of the start.
+        while told.len() < 4 {
+            live.changed().await.unwrap();
+            let shown = boxes(&live.borrow_and_update());
+            told.push((began.elapsed().as_millis(), shown));
+        }
+        told.split_off(1)
+    });
+    let running = (State::Running, 0, true, true);
+    let ended = |code, addressed| (State::Exited, code, false, addressed);
+    let shown = [
+        (0, vec![ended(3, true), running]),
+        (200, vec![ended(3, true), ended(4, true)]),
+        (500, vec![ended(3, false), ended(4, true)]),
+    ];
+    assert_eq!(told, shown);
+}
+
+/// Of the containers called `box-…`: state, exit code, and whether they have a process and an address.
+fn boxes(state: &FleetState) -> Vec<(State, i64, bool, bool)> {
+    let instances = state.fleet().into_iter().flat_map(|fleet| &fleet.apps).flat_map(|app| &app.instances);
+    let boxes = instances.filter_map(|one| one.app.as_ref()).filter(|one| one.name.starts_with("box-"));
+    let seen = boxes.map(|one| {
+        let detail = one.detail.as_deref().unwrap();
+        let addressed = one.networks.iter().any(|(_, address)| address.ipv4.is_some());
+        (one.state, detail.exit_code, detail.pid > 0, addressed)
+    });
+    seen.collect()
 }
