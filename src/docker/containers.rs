@@ -25,6 +25,8 @@ const CODE_FOLLOWS: Duration = Duration::from_millis(50);
 /// Inspections side by side. Each holds a connection's buffers and a whole answer, 70 kB together, and an allocator keeps what the
 /// most of them took; more are no faster (100 containers on two cores), and sshd turns away more than ten that come at once.
 const INSPECTIONS: usize = 8;
+/// Longer than an inspection waits for what the engine is about with the container: past it, it is shown without.
+const GLIMPSE: Duration = Duration::from_secs(3);
 /// What the engine waits between signal and kill when neither we nor the container say.
 pub(super) const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
@@ -102,37 +104,74 @@ impl Docker {
     ///
     /// What an inspection shows goes before what the list showed, but for the engine's sentence.
     pub async fn detailed(&self, listed: Vec<Container>) -> Result<Vec<Container>, DockerError> {
-        let seen = self.inspected(listed.iter().map(|container| container.id.clone()).collect()).await?;
-        Ok(with_sentences(seen, listed))
+        let ids: Vec<_> = listed.iter().map(|container| container.id.clone()).collect();
+        let looks = ids.into_iter().map(async |id| {
+            let seen = self.inspect(&id).await?;
+            Ok((id, seen.map_or(Seen::Gone, |seen| Seen::Whole(seen.into()))))
+        });
+        Ok(together(listed, side_by_side(looks).await?))
     }
 
-    /// Those of `ids` that are there, with detail, as one who has just heard an event of them wants them.
+    /// As [`Docker::detailed`], for showing: one that the engine can't be made to tell of is there as it is listed.
+    ///
+    /// A daemon may hang over a single container for good, while it lists all and has the others inspected.
+    pub(super) async fn shown(&self, listed: Vec<Container>) -> Result<Vec<Container>, DockerError> {
+        let ids = listed.iter().map(|container| container.id.clone()).collect();
+        Ok(together(listed, self.glimpses(ids).await?))
+    }
+
+    /// Those of `ids` that are there, as [`Docker::shown`], for one who has just heard an event of them.
     ///
     /// An inspection waits for what the engine is about with a container, while a list tells of it as it was before:
     /// so the list comes last. `ids` are some, for to ask for nobody is to ask for all.
-    pub(super) async fn detailed_some(&self, ids: Vec<ContainerId>) -> Result<Vec<Container>, DockerError> {
+    pub(super) async fn shown_some(&self, ids: Vec<ContainerId>) -> Result<Vec<Container>, DockerError> {
         let some = HashMap::from([("id".to_owned(), ids.iter().map(ToString::to_string).collect())]);
-        let seen = self.inspected(ids).await?;
-        Ok(with_sentences(seen, self.list_where(some).await?))
+        let seen = self.glimpses(ids).await?;
+        Ok(together(self.list_where(some).await?, seen))
     }
 
-    async fn inspected(&self, ids: Vec<ContainerId>) -> Result<Vec<Container>, DockerError> {
-        let inspections = stream::iter(ids).map(move |id| async move { self.inspect(&id).await });
-        inspections.buffered(INSPECTIONS).try_filter_map(|seen| async { Ok(seen) }).try_collect().await
+    async fn glimpses(&self, ids: Vec<ContainerId>) -> Result<HashMap<ContainerId, Seen>, DockerError> {
+        let looks = ids.into_iter().map(async |id| match timeout(GLIMPSE, self.inspect(&id)).await {
+            Ok(Ok(seen)) => Ok((id, seen.map_or(Seen::Gone, |seen| Seen::Whole(seen.into())))),
+            Ok(Err(error)) if !matches!(error.failure, Failure::Timeout | Failure::Server) => Err(error),
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!("{} is shown as it is listed: the engine can't be made to tell more", self.name(&id));
+                Ok((id, Seen::Not))
+            }
+        });
+        side_by_side(looks).await
     }
 
-    /// The fleet now, every container with its detail.
+    /// The fleet now, for showing: every container with its detail, where the engine tells it.
     pub async fn fleet(&self) -> Result<Fleet, DockerError> {
-        let containers = self.detailed(self.list().await?).await?;
+        let containers = self.shown(self.list().await?).await?;
         Ok(Fleet::assemble(self.info().clone(), containers))
     }
 }
 
-/// Those that are in the list too, each with the engine's sentence about it.
-fn with_sentences(seen: Vec<Container>, listed: Vec<Container>) -> Vec<Container> {
-    let mut sentences: HashMap<_, _> = listed.into_iter().map(|container| (container.id, container.status)).collect();
-    let told = |seen: Container| Some(Container { status: sentences.remove(&seen.id)?, ..seen });
-    seen.into_iter().filter_map(told).collect()
+/// What asking for one container came to.
+enum Seen {
+    Whole(Box<Container>),
+    Gone,
+    /// The engine did not tell.
+    Not,
+}
+
+/// So many at a time.
+async fn side_by_side<F: Future<Output = Result<(ContainerId, Seen), DockerError>>>(
+    looks: impl Iterator<Item = F>,
+) -> Result<HashMap<ContainerId, Seen>, DockerError> {
+    stream::iter(looks).buffer_unordered(INSPECTIONS).try_collect().await
+}
+
+/// What was seen, with the engine's sentence about it; else what is listed.
+fn together(listed: Vec<Container>, mut seen: HashMap<ContainerId, Seen>) -> Vec<Container> {
+    let one = |listed: Container| match seen.remove(&listed.id)? {
+        Seen::Whole(seen) => Some(Container { status: listed.status, ..*seen }),
+        Seen::Gone => None,
+        Seen::Not => Some(listed),
+    };
+    listed.into_iter().filter_map(one).collect()
 }
 
 impl Changes {

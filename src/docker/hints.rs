@@ -5,7 +5,7 @@
 use super::client::Docker;
 use super::error::{DockerError, Failure};
 use crate::domain::ids::ContainerId;
-use bollard::models::EventMessage;
+use bollard::models::{EventMessage, EventMessageTypeEnum};
 use bollard::query_parameters::EventsOptions;
 use futures_util::StreamExt;
 use indexmap::IndexMap;
@@ -59,10 +59,10 @@ impl Hints {
     fn note(&self, event: EventMessage) {
         let actor = event.actor.unwrap_or_default();
         let mut attributes = actor.attributes.unwrap_or_default();
-        // A network's event names its container among the attributes.
-        let Some(id) = attributes.remove("container").or(actor.id).and_then(|id| ContainerId::new(id).ok()) else {
-            return;
-        };
+        // A network's event names its container among the attributes; a container's has its own labels there.
+        let of_network = event.typ == Some(EventMessageTypeEnum::NETWORK);
+        let id = if of_network { attributes.remove("container") } else { actor.id };
+        let Some(id) = id.and_then(|id| ContainerId::new(id).ok()) else { return };
         let mut about = self.about();
         match event.action.as_deref() {
             Some("die") => {
@@ -141,7 +141,9 @@ mod tests {
     fn event(action: &str, n: usize, attributes: &[(&str, &str)]) -> EventMessage {
         let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let actor = Some(EventActor { id: Some(id(n)), attributes: Some(attributes) });
-        EventMessage { actor, action: Some(action.to_owned()), ..EventMessage::default() }
+        let typ =
+            Some(if action == "disconnect" { EventMessageTypeEnum::NETWORK } else { EventMessageTypeEnum::CONTAINER });
+        EventMessage { typ, actor, action: Some(action.to_owned()), ..EventMessage::default() }
     }
 
     #[tokio::test]
@@ -171,10 +173,13 @@ mod tests {
         hints.note(event("die", 3, &[("exitCode", "of honour")]));
         hints.note(event("update", 1, &[]));
         hints.note(event("disconnect", 9, &[("container", &id(2))]));
+        // Labels are attributes, too.
+        hints.note(event("die", 4, &[("exitCode", "1"), ("container", &id(5))]));
+        hints.note(event("start", 4, &[("container", "oci")]));
         assert_eq!(ended(), [(id(1), 137), (id(2), 0)]);
         hints.note(event("start", 1, &[]));
         assert_eq!(ended(), [(id(2), 0)]);
-        assert_eq!(hints.take().len(), 3);
+        assert_eq!(hints.take().len(), 4);
         assert_eq!(ended(), []);
     }
 }

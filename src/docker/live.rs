@@ -11,11 +11,11 @@ use crate::domain::fleet::{Container, Detail, Fleet, FleetState, State};
 use crate::domain::ids::ContainerId;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
 
 /// An event is looked at as it comes; those that come so soon after a look are looked at together.
 const TOGETHER: Duration = Duration::from_millis(50);
@@ -32,8 +32,8 @@ impl Docker {
     pub fn live(&self, now: fn() -> Timestamp) -> watch::Receiver<FleetState> {
         let (tell, seen) = watch::channel(FleetState::Loading);
         let (known, shown) = (Containers::new(), Arc::default());
-        let published = Instant::now();
-        let keeper = Keeper { docker: self.clone(), tell, now, known, shown, published, stale_since: None };
+        let quiet = Box::pin(sleep(Duration::ZERO));
+        let keeper = Keeper { docker: self.clone(), tell, now, known, shown, quiet, stale_since: None };
         tokio::spawn(keeper.run());
         seen
     }
@@ -49,8 +49,8 @@ struct Keeper {
     known: Containers,
     /// As last told.
     shown: Arc<Fleet>,
-    /// When that was.
-    published: Instant,
+    /// For so long after that.
+    quiet: Pin<Box<Sleep>>,
     stale_since: Option<Timestamp>,
 }
 
@@ -132,12 +132,13 @@ impl Keeper {
 
     /// Waits for something; who ends meanwhile is shown at once, though not more often than looks are made.
     async fn meanwhile<T>(&mut self, hints: &Hints, something: impl Future<Output = T>) -> T {
-        let (mut something, mut owed) = (pin!(something), false);
+        // Who ended while another wait came to its end.
+        let (mut something, mut owed) = (pin!(something), true);
         loop {
             tokio::select! {
                 biased;
                 () = hints.ended.notified(), if !owed => owed = true,
-                () = sleep_until(self.published + TOGETHER), if owed => {
+                () = &mut self.quiet, if owed => {
                     owed = false;
                     if self.end(hints) {
                         self.publish();
@@ -170,7 +171,7 @@ impl Keeper {
         for listed in listed {
             let id = listed.id.clone();
             match before.remove(&id) {
-                Some(known) if known.state == listed.state && sentence::is_older(&known.status, &listed.status) => {
+                Some(known) if is_same(&known, &listed) => {
                     self.known.insert(id, renewed(known, listed));
                 }
                 known => {
@@ -181,7 +182,7 @@ impl Keeper {
             }
         }
         let ids: Vec<_> = fresh.iter().map(|listed| listed.id.clone()).collect();
-        let seen = self.meanwhile(hints, docker.detailed(fresh)).await?;
+        let seen = self.meanwhile(hints, docker.shown(fresh)).await?;
         self.know(&ids, seen);
         Ok(())
     }
@@ -193,7 +194,7 @@ impl Keeper {
         }
         let (docker, ids) = (self.docker.clone(), hints.take());
         if !ids.is_empty() {
-            let seen = self.meanwhile(hints, docker.detailed_some(ids.clone())).await?;
+            let seen = self.meanwhile(hints, docker.shown_some(ids.clone())).await?;
             self.know(&ids, seen);
         }
         Ok(())
@@ -208,7 +209,7 @@ impl Keeper {
     }
 
     fn publish(&mut self) {
-        (self.published, self.stale_since) = (Instant::now(), None);
+        (self.quiet, self.stale_since) = (Box::pin(sleep(TOGETHER)), None);
         let fleet = Fleet::assemble(self.docker.info().clone(), self.known.values().cloned());
         if *self.shown != fleet {
             self.shown = Arc::new(fleet);
@@ -236,6 +237,11 @@ impl Keeper {
             *state = FleetState::Stale { fleet, since, error: error.to_string(), retry_in };
         });
     }
+}
+
+/// Whether nothing has happened to it but time, and all of it is known.
+fn is_same(known: &Container, listed: &Container) -> bool {
+    known.detail.is_some() && known.state == listed.state && sentence::is_older(&known.status, &listed.status)
 }
 
 /// What a list shows of a container to which nothing has happened but time, beside what is known of it.

@@ -16,7 +16,7 @@ const UNITS: [(&str, u64); 7] = [
 /// Lists are closer together than this: a container that was older and has been restarted since is younger now.
 const LONG: u64 = 60;
 
-/// What the engine is about to say of a container that has just ended.
+/// What the engine says of a container that has just ended.
 pub(super) fn ended(exit_code: i64) -> String {
     format!("Exited ({exit_code}) Less than a second ago")
 }

@@ -6,7 +6,7 @@ use pitstop::domain::fleet::{FleetState, State};
 use pitstop::domain::options::{BatchSize, Gate, Options};
 use pitstop::domain::plan::Action;
 use pitstop::engine::{Operator, Request, Session};
-use pitstop::sim::Scenario;
+use pitstop::sim::{Fault, Scenario, When};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -157,6 +157,34 @@ fn waiting_for_a_person_counts_into_no_deadline() {
 }
 
 #[test]
+fn what_cannot_be_seen_after_an_outage_is_no_success() {
+    let world = format!("live_restore = true\n{WORLD}");
+    let (outcome, said) = paused(Scenario::parse(&world).unwrap(), async |sim, location| {
+        let session = Session::connect(&location).await.unwrap();
+        let request = Request::Restart { targets: vec!["web-1".to_owned()], options: Options::default() };
+        let plan = session.plan(&request).await.unwrap();
+        let stop = When::request("POST", "/containers/*/stop");
+        sim.control().on(stop, Fault::DieAfter(Duration::from_millis(300)));
+        let mut operation = Operator::of(&session).begin(&request, plan).await.unwrap();
+        let mut events = Vec::new();
+        while let Some(event) = operation.events.recv().await {
+            if let EventKind::StepFinished(step) = &event.kind
+                && step.action == Action::Ready
+            {
+                sim.control().on(When::request("GET", "/containers/json").every(), Fault::RefuseBefore(500));
+            }
+            events.push(event);
+        }
+        match events.pop().unwrap().kind {
+            EventKind::Finished(end) => (end.outcome, end.error.unwrap_or_default()),
+            other => panic!("{other:?}"),
+        }
+    });
+    assert_eq!(outcome, Outcome::Failed);
+    assert!(said.contains("went away") && said.contains("can't be told"), "{said}");
+}
+
+#[test]
 fn one_thing_at_a_time_waits_for_the_others() {
     let events = deployed(Options { parallel: Some(1), ..Options::default() });
     assert_eq!(times(&events, Action::Create), [(10, 10, 0), (370, 10, 360), (380, 10, 370)]);
@@ -225,14 +253,43 @@ fn an_end_is_shown_before_the_engine_answers_for_it() {
     assert_eq!(told, shown);
 }
 
+#[test]
+fn a_container_that_hangs_the_engine_takes_nothing_from_the_others() {
+    let others = (1..=2).map(|n| format!("[[containers]]\nname = \"box-{n}\"\nimage = \"web:1\"\nnetwork = \"net\"\n"));
+    let world = Scenario::parse(&format!("{WORLD}{}", others.collect::<String>())).unwrap();
+    let (first, ended, whole) = paused(world, async |sim, location| {
+        let docker = Docker::connect(&location).await.unwrap();
+        let listed = docker.list().await.unwrap();
+        let id = &listed.iter().find(|one| &*one.name == "box-1").unwrap().id;
+        sim.control().on(When::request("GET", &format!("/containers/{id}/json")).every(), Fault::StallHead);
+        let known = |state: &FleetState| {
+            let instances = state.fleet().into_iter().flat_map(|fleet| &fleet.apps).flat_map(|app| &app.instances);
+            let apps = instances.filter_map(|one| one.app.clone());
+            apps.map(|one| (one.name.to_string(), one.state, one.detail.is_some())).collect::<Vec<_>>()
+        };
+        let mut live = docker.live(jiff::Timestamp::now);
+        let first = known(&live.wait_for(|state| state.fleet().is_some()).await.unwrap());
+        // It ends without anybody being able to look.
+        sim.control().crash("box-1", 3);
+        let ended = known(&live.wait_for(|state| known(state) != first).await.unwrap());
+        sim.control().clear();
+        let whole = known(&live.wait_for(|state| known(state).iter().all(|(.., detail)| *detail)).await.unwrap());
+        (first, ended, whole)
+    });
+    let untold: Vec<_> = first.iter().filter(|(.., detail)| !detail).collect();
+    assert_eq!(untold, [&("box-1".to_owned(), State::Running, false)]);
+    assert!(ended.contains(&("box-1".to_owned(), State::Exited, false)), "{ended:?}");
+    assert!(whole.contains(&("box-1".to_owned(), State::Exited, true)), "{whole:?}");
+}
+
 /// Of the containers called `box-…`: state, exit code, and whether they have a process and an address.
 fn boxes(state: &FleetState) -> Vec<(State, i64, bool, bool)> {
     let instances = state.fleet().into_iter().flat_map(|fleet| &fleet.apps).flat_map(|app| &app.instances);
     let boxes = instances.filter_map(|one| one.app.as_ref()).filter(|one| one.name.starts_with("box-"));
-    let seen = boxes.map(|one| {
-        let detail = one.detail.as_deref().unwrap();
+    let seen = boxes.filter_map(|one| {
+        let detail = one.detail.as_deref()?;
         let addressed = one.networks.iter().any(|(_, address)| address.ipv4.is_some());
-        (one.state, detail.exit_code, detail.pid > 0, addressed)
+        Some((one.state, detail.exit_code, detail.pid > 0, addressed))
     });
     seen.collect()
 }
