@@ -101,7 +101,10 @@ impl OwnLabels {
             revision: get(REVISION).parse().unwrap_or(0),
             operation: super::clean::clean(get(OPERATION)),
             held: labels.contains_key(HOLD),
-            spec: serde_json::from_str(get(SPEC)).ok(),
+            spec: serde_json::from_str(get(SPEC)).ok().map(|spec: AppSpec| {
+                // A spec is for the engine, letter for letter; its image is also shown.
+                Box::new(AppSpec { image: super::clean::clean(&spec.image), ..spec })
+            }),
             spec_hash: super::clean::clean(get(SPEC_HASH)),
             replaces: ContainerId::new(get(REPLACES)).ok(),
         })

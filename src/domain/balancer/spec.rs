@@ -1,6 +1,7 @@
 //! Which load balancer an app has, and how it is reached.
 
 use super::Member;
+use crate::domain::clean::clean;
 use crate::domain::ids::ServerName;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -94,15 +95,18 @@ impl BalancerSpec {
     }
 }
 
+/// For people: a label may have brought it, so it is cleaned.
 impl fmt::Display for BalancerSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Haproxy { socket, backend } => write!(f, "haproxy {backend} at {socket}"),
-            Self::Nginx(Nginx { file, upstream: Some(upstream), .. }) => write!(f, "nginx {upstream} in {file}"),
-            Self::Nginx(nginx) => write!(f, "nginx in {}", nginx.file),
-            Self::Caddy { admin } => write!(f, "caddy at {admin}"),
+            Self::Haproxy { socket, backend } => write!(f, "haproxy {backend} at {}", clean(socket)),
+            Self::Nginx(Nginx { file, upstream: Some(upstream), .. }) => {
+                write!(f, "nginx {upstream} in {}", clean(file))
+            }
+            Self::Nginx(nginx) => write!(f, "nginx in {}", clean(&nginx.file)),
+            Self::Caddy { admin } => write!(f, "caddy at {}", clean(admin)),
             Self::Command(hooks) => {
-                write!(f, "command {}", hooks.drain.first().map_or("", String::as_str))
+                write!(f, "command {}", hooks.drain.first().map(|program| clean(program)).unwrap_or_default())
             }
             Self::None => f.write_str("none"),
         }
@@ -134,7 +138,9 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.balancer {
-            BalancerSpec::Haproxy { socket, backend } => write!(f, "{backend}/{} of haproxy at {socket}", self.server),
+            BalancerSpec::Haproxy { socket, backend } => {
+                write!(f, "{backend}/{} of haproxy at {}", self.server, clean(socket))
+            }
             balancer => write!(f, "{} of {balancer}", self.server),
         }
     }

@@ -7,6 +7,7 @@ use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use pitstop::domain::spec::AppSpec;
 use serde_json::{Map, Value};
 
 use super::docker::Engine;
@@ -134,7 +135,7 @@ fn poison(key: &str, value: &mut Value) {
         // The spec in our own label is read as JSON: what is poisoned is inside. The other labels of ours are data of ours.
         Value::String(text) if key == "io.pitstop.spec" => {
             if let Ok(mut spec) = serde_json::from_str(text) {
-                poison("", &mut spec);
+                poison_spec(&mut spec);
                 *text = Value::to_string(&spec);
             }
         }
@@ -155,6 +156,35 @@ fn poison(key: &str, value: &mut Value) {
                 })
                 .collect::<Map<_, _>>();
         }
+        _ => {}
+    }
+}
+
+/// Each text of it without which it would still be a spec: one that is none is not even looked at.
+fn poison_spec(spec: &mut Value) {
+    let mut places = Vec::new();
+    texts(String::new(), spec, &mut places);
+    for place in places {
+        let mut tried = spec.clone();
+        if let Some(Value::String(text)) = tried.pointer_mut(&place) {
+            text.push_str(POISON);
+        }
+        if serde_json::from_value::<AppSpec>(tried.clone()).is_ok() {
+            *spec = tried;
+        }
+    }
+}
+
+/// Where there are texts in it, as JSON pointers.
+fn texts(place: String, value: &Value, into: &mut Vec<String>) {
+    match value {
+        Value::String(_) => into.push(place),
+        Value::Array(values) => {
+            values.iter().enumerate().for_each(|(at, value)| texts(format!("{place}/{at}"), value, into));
+        }
+        Value::Object(map) => map.iter().for_each(|(name, value)| {
+            texts(format!("{place}/{}", name.replace('~', "~0").replace('/', "~1")), value, into);
+        }),
         _ => {}
     }
 }
