@@ -34,7 +34,7 @@ impl Command {
             let said = self.run(status, member).await?;
             read(member, &said).ok_or_else(|| {
                 let line = said.lines().next().unwrap_or_default();
-                let what = format!("`{}` said \"{line}\"", status.join(" "));
+                let what = format!("`{}` said \"{line}\"", status.first().map_or("", String::as_str));
                 let hint = "one line is expected: serving, draining, drained or down, then the number of sessions if it is known";
                 BalancerError::here(&self.shown, &what, Some(hint))
             })

@@ -24,7 +24,8 @@ pub(super) async fn run(
     let Some((program, arguments)) = argv.split_first() else {
         return Err(BalancerError::here(balancer, "there is no command to run", None));
     };
-    let shown = argv.join(" ");
+    // What it is given may be a secret (`curl -H 'Authorization: …'`).
+    let shown = program;
     let mut command = Command::new(program);
     command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -12,6 +12,7 @@ use super::error::{CONNECT, DockerError, Failure, was_cut};
 use bollard::errors::Error as ClientError;
 use http::Uri;
 use hyper_util::rt::TokioIo;
+use std::borrow::Cow;
 use std::fs::DirBuilder;
 use std::future::Future;
 use std::io;
@@ -79,10 +80,20 @@ struct Open {
 /// A directory for this user alone, and gone with this value.
 struct Directory(PathBuf);
 
+/// An address as it may be shown.
+fn without_password(url: &str) -> Cow<'_, str> {
+    let password = url.rsplit_once('@').and_then(|(before, host)| {
+        let (user, _) = before.strip_prefix("ssh://").unwrap_or(before).split_once(':')?;
+        Some(format!("ssh://{user}:•••@{host}").into())
+    });
+    password.unwrap_or(url.into())
+}
+
 impl Tunnel {
     /// The way to `ssh://[USER@]HOST[:PORT][/SOCKET]`; nothing is opened yet.
     pub(super) fn to(url: &str) -> Result<Self, DockerError> {
-        let to = Destination::parse(url).map_err(|words| DockerError::new(CONNECT, url, Failure::Invalid, &words))?;
+        let invalid = |words: String| DockerError::new(CONNECT, &without_password(url), Failure::Invalid, &words);
+        let to = Destination::parse(url).map_err(invalid)?;
         Ok(Self {
             to: Arc::new(to),
             open: Arc::default(),
@@ -438,6 +449,9 @@ mod tests {
         ] {
             assert!(Destination::parse(url).is_err(), "{url}");
         }
+        let said = Tunnel::to("ssh://ana:hunter2@far:22/run/x").err().unwrap().to_string();
+        assert!(said.contains("ssh://ana:•••@far:22/run/x") && !said.contains("hunter2"), "{said}");
+        assert_eq!(without_password("ssh://ana@far:22"), "ssh://ana@far:22");
     }
 
     #[test]

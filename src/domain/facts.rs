@@ -4,6 +4,7 @@
 
 use super::adopt::Original;
 use super::balancer::{BalancerSeen, Place};
+use super::environment::Environment;
 use super::fleet::{Fleet, NetworkSeen, VolumeSeen};
 use super::ids::{AppId, ContainerId, InstanceName};
 use super::plan::RevisionRecord;
@@ -26,6 +27,16 @@ pub struct Facts {
     pub originals: BTreeMap<ContainerId, Original>,
     /// Where an earlier operation took an instance out and nobody has put it back since.
     pub left_drained: BTreeMap<InstanceName, Vec<Place>>,
+}
+
+impl Facts {
+    /// What the containers of the apps concerned were given.
+    pub fn environments(&self) -> Vec<Environment> {
+        let instances = self.fleet.apps.iter().flat_map(|app| &app.instances);
+        let containers = instances.flat_map(|one| one.app.iter().chain(&one.sandbox).chain(&one.others));
+        let given = containers.filter_map(|container| Some(container.detail.as_ref()?.environment.clone()));
+        given.filter(|environment| !environment.is_empty()).collect()
+    }
 }
 
 /// An image as the engine has it.

@@ -8,6 +8,7 @@ mod task;
 
 pub use task::{Action, AppDraft, RevisionRecord, SandboxDraft, Target, Task};
 
+use super::environment::Environment;
 use super::ids::{InstanceName, OpId};
 use super::options::{Gate, OnFailure, Options};
 use super::record::Goal;
@@ -73,6 +74,8 @@ pub struct Plan {
     pub hopeless: Vec<String>,
     /// What the user should know before: risks, things left alone, why in place or not. Sentences.
     pub notes: Vec<String>,
+    /// What the containers it concerns were given: an app's last words may hold it, and it is never written down.
+    pub secrets: Vec<Environment>,
 }
 
 /// One action.
@@ -145,6 +148,7 @@ impl Plan {
             parallel: 1,
             hopeless: Vec::new(),
             notes: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 

@@ -61,6 +61,7 @@ impl<'a> Draft<'a> {
             // A rollback is never rolled back: both versions would be out.
             on_failure: if kind == Kind::Rollback { OnFailure::Pause } else { on_failure },
             parallel: options.parallel.map_or((2 * cores).max(4), |n| (n as usize).max(1)),
+            secrets: facts.environments(),
             ..Plan::empty(kind, app)
         };
         if kind == Kind::Rollback && options.on_failure == Some(OnFailure::Rollback) {

@@ -21,9 +21,9 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// All that the plan's containers are given, and what its probes run.
+    /// All that the plan's containers were and are given, and what its probes run.
     pub fn of(plan: &Plan) -> Self {
-        let mut secrets = BTreeSet::new();
+        let mut secrets: BTreeSet<String> = plan.secrets.iter().flat_map(|given| given.values().cloned()).collect();
         for step in &plan.steps {
             let specs: Vec<_> = match &step.task {
                 Task::Create { draft } => vec![&draft.spec],

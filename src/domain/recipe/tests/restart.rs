@@ -7,6 +7,7 @@ use crate::domain::few::Few;
 use crate::domain::fleet::State;
 use crate::domain::options::Options;
 use crate::domain::probe::ProbeSpec;
+use crate::domain::record::Mask;
 use std::sync::Arc;
 
 #[test]
@@ -25,6 +26,17 @@ fn a_restart_touches_one_container() {
             "6 undo web-1 ready <- 5 undoes 1",
         ]
     );
+}
+
+#[test]
+fn what_the_app_was_given_is_not_written_down() {
+    let mut facts = web(&[Seed::well()]);
+    for instance in facts.fleet.apps.iter_mut().flat_map(|app| &mut app.instances) {
+        let app = Arc::make_mut(instance.app.as_mut().unwrap());
+        Arc::make_mut(app.detail.as_mut().unwrap()).environment.insert("TOKEN".into(), "swordfish".into());
+    }
+    let plan = restart(&["web-1".into()], &facts, &Options::default()).unwrap();
+    assert_eq!(Mask::of(&plan).hide("bad token swordfish"), "bad token •••");
 }
 
 /// A stranger on these networks.
