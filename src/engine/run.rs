@@ -25,7 +25,7 @@ use crate::domain::event::{
 use crate::domain::identity::{Identity, Judgement, Verdict};
 use crate::domain::ids::InstanceName;
 use crate::domain::options::Gate;
-use crate::domain::plan::{Action, Kind, Lane, Plan, StepId, Target, Task};
+use crate::domain::plan::{Kind, Lane, Plan, StepId, Target, Task};
 use crate::domain::schedule::Schedule;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -197,9 +197,7 @@ impl Run {
 
     /// Ends what only waits. A change under way is let finish: cut off, its outcome would be unknown.
     fn end_waits(&self) {
-        let waits = |step: &StepId| {
-            matches!(self.plan.steps[*step].task.action(), Action::Ready | Action::Warm | Action::Pull | Action::Drain)
-        };
+        let waits = |step: &StepId| self.plan.steps[*step].task.action().is_wait();
         self.aborts.iter().filter(|(step, _)| waits(step)).for_each(|(_, handle)| handle.abort());
     }
 
@@ -407,15 +405,21 @@ impl Run {
             door.close().await;
         }
         let mut outcome = if self.left { Outcome::Interrupted } else { self.schedule.outcome() };
-        let mut fallen = Vec::new();
+        let mut fallen = Ok(Vec::new());
         if outcome == Outcome::Succeeded && self.plan.kind != Kind::Remove && self.context.docker.outage().count() > 0 {
             fallen = state::fallen(&self.context.docker, &self.plan).await;
         }
-        if !fallen.is_empty() {
+        let missing = match &fallen {
+            Ok(fallen) if fallen.is_empty() => None,
+            Ok(fallen) => {
+                let names: Vec<&str> = fallen.iter().map(|(name, _)| name.0.as_str()).collect();
+                Some(format!("and came back without {}", names.join(", ")))
+            }
+            Err(error) => Some(format!("and whether all came back can't be told: {error}")),
+        };
+        if let Some(missing) = missing {
             outcome = Outcome::Failed;
-            let names: Vec<&str> = fallen.iter().map(|(name, _)| name.0.as_str()).collect();
-            self.error =
-                Some(format!("the engine went away in the middle, and came back without {}", names.join(", ")));
+            self.error = Some(format!("the engine went away in the middle, {missing}"));
         }
         self.parts.values_mut().for_each(|part| part.gap = None);
         let took_ms = self.teller.elapsed_ms();
@@ -423,7 +427,7 @@ impl Run {
         let what_runs = async {
             match outcome {
                 Outcome::Succeeded => Vec::new(),
-                _ if !fallen.is_empty() => {
+                _ if let Ok(fallen @ [_, ..]) = fallen.as_deref() => {
                     let next = format!("next: `pitstop repair {}` starts them", self.plan.app);
                     fallen.iter().map(|(_, line)| line.clone()).chain([next]).collect()
                 }

@@ -2,7 +2,7 @@
 //!
 //! Read afresh from the engine, not from what the operation believes.
 
-use crate::docker::Docker;
+use crate::docker::{Docker, DockerError};
 use crate::domain::event::Outcome;
 use crate::domain::fleet::{Fleet, Instance};
 use crate::domain::identity::Verdict;
@@ -22,15 +22,15 @@ pub(super) async fn what_runs(docker: &Docker, plan: &Plan, outcome: Outcome, op
 
 /// The plan's instances that do not run in their sandbox although the operation was done with them: an engine that dies
 /// without live-restore takes all with it, and its policies do not bring everything back.
-pub(super) async fn fallen(docker: &Docker, plan: &Plan) -> Vec<(InstanceName, String)> {
-    let Ok(fleet) = docker.fleet().await else { return Vec::new() };
+pub(super) async fn fallen(docker: &Docker, plan: &Plan) -> Result<Vec<(InstanceName, String)>, DockerError> {
+    let fleet = docker.fleet().await?;
     let all: Vec<&Instance> = fleet.apps.iter().flat_map(|app| &app.instances).collect();
     let is_down = |instance: &&&Instance| {
         let orphaned = matches!(instance.standing(), Verdict::Orphaned | Verdict::Lost);
         instance.app.as_deref().is_some_and(|app| !app.is_running() || orphaned)
     };
     let planned = plan.batches.iter().flatten().filter_map(|name| all.iter().find(|one| one.name == *name));
-    planned.filter(is_down).map(|one| (one.name.clone(), line(&fleet, &one.name))).collect()
+    Ok(planned.filter(is_down).map(|one| (one.name.clone(), line(&fleet, &one.name))).collect())
 }
 
 fn line(fleet: &Fleet, name: &InstanceName) -> String {
