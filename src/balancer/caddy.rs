@@ -228,6 +228,10 @@ fn park(handlers: &mut Vec<Value>, at: usize, dial: &str) -> bool {
 
 /// The way back; an empty parking place goes.
 fn unpark(handlers: &mut Vec<Value>, at: usize, dial: &str) -> bool {
+    // Without a list there would be no place to put them back.
+    if !handlers[at]["upstreams"].is_array() {
+        return false;
+    }
     let Some(parking) = handlers.get_mut(at + 1).filter(|next| is_parking(next)) else { return false };
     let parked = &mut parking["routes"][0]["handle"][0];
     let taken = take(parked, dial);
@@ -288,7 +292,10 @@ fn is_proxy(handler: &Value) -> bool {
 
 fn is_parking(handler: &Value) -> bool {
     let marked = |matcher: &Map<String, Value>| matcher.get("host").is_some_and(|host| host[0] == MARK);
-    handler["handler"] == "subroute" && handler["routes"][0]["match"][0].as_object().is_some_and(marked)
+    handler["handler"] == "subroute"
+        && handler["routes"][0]["match"][0].as_object().is_some_and(marked)
+        // One that somebody has edited may be nothing of ours any more.
+        && handler["routes"][0]["handle"][0]["upstreams"].is_array()
 }
 
 fn dials(proxy: &Value) -> impl Iterator<Item = &str> {
@@ -322,6 +329,31 @@ mod tests {
         {
             assert_eq!(shown(&odd), [], "{odd}");
             assert!(!change(&mut odd.clone(), "10.0.0.1:80", true));
+        }
+    }
+
+    #[test]
+    fn a_parking_place_that_somebody_edited_loses_nothing() {
+        let mut parked = config();
+        assert!(change(&mut parked, "10.0.0.1:80", true));
+        let routes = |config: &mut Value| config["servers"]["s"]["routes"][1]["handle"].take();
+        let whole = routes(&mut parked.clone());
+        for edit in [
+            |handle: &mut Value| handle[1]["routes"][0]["handle"] = json!([]),
+            |handle: &mut Value| handle[1]["routes"][0]["handle"] = json!(null),
+            |handle: &mut Value| handle[1]["routes"][0]["handle"][0] = json!({"handler": "file_server"}),
+            |handle: &mut Value| handle[0]["upstreams"] = json!(null),
+        ] {
+            let mut edited = json!({ "handle": whole.clone() });
+            edit(&mut edited["handle"]);
+            let before = edited.clone();
+            for dial in ["10.0.0.1:80", "[fd00::3]:90"] {
+                for out in [false, true, false] {
+                    change(&mut edited, dial, out);
+                }
+            }
+            let count = |config: &Value| config.to_string().matches("\"dial\"").count();
+            assert_eq!(count(&edited), count(&before), "{edited}");
         }
     }
 
