@@ -2,7 +2,7 @@
 
 use super::client::{Changes, READ, within};
 use super::error::{DockerError, Failure};
-use crate::domain::clean::Clean;
+use crate::domain::clean::{Clean, MAX_CHARS};
 use crate::domain::ids::ContainerId;
 use bollard::container::LogOutput;
 use bollard::errors::Error as ClientError;
@@ -15,17 +15,38 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio::io::AsyncWrite;
 
-/// Bytes of output kept.
-const OUTPUT: usize = 16 * 1024;
+/// Bytes of output kept: no more than a cleaned text has.
+const OUTPUT: usize = MAX_CHARS;
 
 /// Between two looks at a command that writes nothing any more.
 const AFTER_OUTPUT: Duration = Duration::from_millis(20);
+
+/// The end of what is written.
+#[derive(Default)]
+struct Tail(Vec<u8>);
+
+impl Tail {
+    fn take(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+        // Not with each piece: moving costs as much as what stays.
+        if self.0.len() >= 2 * OUTPUT {
+            self.0.drain(..self.0.len() - OUTPUT);
+        }
+    }
+
+    fn text(&self) -> Clean {
+        let from = self.0.len().saturating_sub(OUTPUT);
+        // Not in the middle of a character.
+        let from = from + self.0[from..].iter().take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
+        Clean::new(&String::from_utf8_lossy(&self.0[from..]))
+    }
+}
 
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecResult {
     pub code: i64,
-    /// What it wrote, both streams as they came; the first few kilobytes.
+    /// What it wrote, both streams as they came; the last few kilobytes, where what went wrong stands.
     pub output: Clean,
 }
 
@@ -84,15 +105,15 @@ impl Changes {
     /// Runs a prepared command to its end. Where the answer is lost, [`Changes::look_at_exec`] tells what became of it.
     pub async fn run_exec(&self, exec: &Exec) -> Result<ExecResult, DockerError> {
         let mut running = self.start_exec("exec in", exec).await?;
-        let mut output = Vec::new();
+        let mut output = Tail::default();
         while let Some(chunk) = running.output.next().await {
             let chunk = chunk.map_err(|error| DockerError::of_client("exec in", &exec.name, &error))?.into_bytes();
-            output.extend_from_slice(&chunk[..chunk.len().min(OUTPUT - output.len())]);
+            output.take(&chunk);
         }
         loop {
             match self.look_at_exec(exec).await? {
                 ExecEnd::Code(code) => {
-                    return Ok(ExecResult { code, output: Clean::new(&String::from_utf8_lossy(&output)) });
+                    return Ok(ExecResult { code, output: output.text() });
                 }
                 // It has closed its output and goes on.
                 ExecEnd::Running => tokio::time::sleep(AFTER_OUTPUT).await,
@@ -161,5 +182,23 @@ impl Changes {
                 Err(DockerError::new(operation, &exec.name, Failure::Broken, "the engine did not attach the command"))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_output_the_end_is_kept() {
+        let mut tail = Tail::default();
+        for n in 0..9_000 {
+            tail.take(format!("ü{n} ").as_bytes());
+        }
+        let text = tail.text();
+        assert!(text.ends_with("ü8998 ü8999") && text.len() > OUTPUT - 8, "{} {text}", text.len());
+        assert!(!text.contains(char::REPLACEMENT_CHARACTER));
+        tail.take(&[b'x'; 3 * OUTPUT]);
+        assert_eq!(tail.text().as_str(), "x".repeat(OUTPUT));
     }
 }
