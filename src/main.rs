@@ -36,6 +36,9 @@ fn front_end(args: Cli) -> u8 {
     }
 }
 
+/// What still writes to a disk is waited for so long: one that stands still holds nobody.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
 /// Does the front end's own work on this thread and all that it spawns on another one: who waits for a terminal, or for a
 /// pipe that nobody reads, holds up no operation. One, for what waits for an engine needs no thread for each core, and each
 /// has memory of its own.
@@ -43,7 +46,10 @@ fn drive(front: impl Future<Output = u8>) -> u8 {
     let started = || -> io::Result<_> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (handle, (end, ended)) = (runtime.handle().clone(), oneshot::channel::<()>());
-        let work = std::thread::Builder::new().name("work".into()).spawn(move || drop(runtime.block_on(ended)))?;
+        let work = std::thread::Builder::new().name("work".into()).spawn(move || {
+            let _ = runtime.block_on(ended);
+            runtime.shutdown_timeout(LAST_WRITES);
+        })?;
         Ok((handle, end, work))
     };
     let (handle, end, work) = match started() {
@@ -52,7 +58,7 @@ fn drive(front: impl Future<Output = u8>) -> u8 {
     };
     let code = handle.block_on(front);
     drop(end);
-    // What still writes to a disk is waited for. A fault there has been told.
+    // A fault there has been told.
     let _ = work.join();
     code
 }

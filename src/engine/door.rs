@@ -21,6 +21,8 @@ use tokio::task::JoinHandle;
 
 /// How long a caller may take to say what it wants, and the operation to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Before it listens again where it could not.
+const AGAIN: Duration = Duration::from_millis(100);
 /// How long the end of an operation waits for the socket to go.
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -137,8 +139,9 @@ async fn answer_all(listener: &UnixListener, commands: &mpsc::UnboundedSender<Co
                 let _ = tokio::time::timeout(PATIENCE, answer(stream, commands)).await;
             }
             Err(error) => {
+                // As with too many open files: it passes.
                 tracing::warn!("an operation's socket can't be listened at: {error}");
-                return;
+                tokio::time::sleep(AGAIN).await;
             }
         }
     }

@@ -165,8 +165,18 @@ impl Session {
             _ => return self.plan(request).await,
         };
         let fleet = self.fleet().await?;
-        let (record, summary) = resume::read(self.records(), op, self.info())?;
-        let plan = match resume::next(&record, &summary, way, options, &fleet)? {
+        let (record, summary, next) = {
+            let (records, info) = (self.records.clone(), self.info().clone());
+            let (op, options) = (op.clone(), options.clone());
+            // A disk that stands still must not hold up the other operations.
+            let read = tokio::task::spawn_blocking(move || {
+                let (record, summary) = resume::read(records.as_ref(), &op, &info)?;
+                let next = resume::next(&record, &summary, way, &options, &fleet)?;
+                Ok::<_, Refusal>((record, summary, next))
+            });
+            read.await.map_err(|error| Refusal::Refused(error.to_string()))??
+        };
+        let plan = match next {
             Next::Ask(request) => {
                 let plan = self.plan(&request).await?;
                 let words = match way {

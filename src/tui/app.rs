@@ -19,7 +19,7 @@ use super::look::{self, Wanted};
 use super::message::{Command, Msg};
 use super::model::{Dialog, Model};
 use super::replay::Replay;
-use super::signals::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH, Signals};
+use super::signals::{SIGCONT, SIGTSTP, SIGWINCH, Signals};
 use super::terminal::{self, Screen};
 use super::tour::{Next, Script, Tour};
 use super::update::update;
@@ -309,11 +309,7 @@ impl Console {
         if !outlet::is_hurried() {
             return Why::HungUp;
         }
-        loop {
-            if let number @ (SIGTERM | SIGHUP | SIGINT) = self.signals.next().await {
-                return Why::Signal(number);
-            }
-        }
+        Why::Signal(self.signals.end().await)
     }
 
     fn tick(&self) -> Duration {

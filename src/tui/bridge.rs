@@ -168,7 +168,10 @@ impl Bridge {
             Command::Pause(id) => self.control(&id, Control::pause),
             Command::Go(id) => self.control(&id, Control::go),
             Command::Cancel(id, urgency) => self.control(&id, |control| control.cancel(urgency)),
-            Command::Files { directory } if self.files.is_empty() => return vec![Msg::Files(files(&directory))],
+            Command::Files { directory } if self.files.is_empty() => {
+                let tell = self.tell.clone();
+                tokio::task::spawn_blocking(move || drop(tell.blocking_send(Msg::Files(files(&directory)))));
+            }
             Command::Files { .. } => {
                 return vec![Msg::Files(Ok(self.files.iter().map(|(name, _)| name.clone()).collect()))];
             }
@@ -339,9 +342,7 @@ fn files(directory: &str) -> Result<Vec<String>, String> {
 
 /// `text`: what is in it, if it is no file.
 fn load(path: &str, text: Option<&str>) -> Result<ProjectSpec, String> {
-    let env =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let options = LoadOptions { env: env.collect(), ..LoadOptions::default() };
+    let options = LoadOptions::of_process();
     let project = match text {
         Some(text) => compose::load_text(path, text, &options),
         None => compose::load(&[PathBuf::from(path)], &options),

@@ -7,7 +7,7 @@ use super::theme::Role;
 use crate::domain::clean::{clean, clean_lines};
 use crate::domain::control::Order;
 use crate::domain::ids::OpId;
-use crate::domain::record::{Record, Standing, meant};
+use crate::domain::record::{self, Record, Standing, meant};
 use crate::engine::line::Read;
 use crate::engine::{Level, Location, Records, Session, say};
 use tokio::sync::mpsc::Sender;
@@ -108,10 +108,7 @@ async fn order_it(records: Option<Records>, op: Option<String>, order: Order) ->
         }
         ([], Some(named)) => Err(format!("no operation `{named}` of yours runs on this machine")),
         ([], None) => Err("no operation of yours runs on this machine".to_owned()),
-        (many, _) => {
-            let list: Vec<String> = many.iter().map(|one| format!("{} ({})", one.op, one.title())).collect();
-            Err(format!("{} operations run: {}; name one", many.len(), list.join(", ")))
-        }
+        (many, _) => Err(format!("{} operations run: {}; name one", many.len(), record::named(many.iter().copied()))),
     }
 }
 

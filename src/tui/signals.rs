@@ -37,6 +37,15 @@ impl Signals {
         kinds.iter().map(take).collect::<io::Result<_>>().map(Self)
     }
 
+    /// The next one that asks for the end.
+    pub async fn end(&mut self) -> i32 {
+        loop {
+            if let number @ (SIGTERM | SIGHUP | SIGINT) = self.next().await {
+                return number;
+            }
+        }
+    }
+
     /// The next one.
     pub async fn next(&mut self) -> i32 {
         std::future::poll_fn(|context| {

@@ -9,8 +9,9 @@ use super::{Console, Why};
 use crate::domain::ids::ContainerId;
 use crate::engine::Shell;
 use futures_util::StreamExt;
+use std::io;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 /// Between looks at who has the terminal while it is somebody else's.
 const BACKGROUND: Duration = Duration::from_millis(250);
@@ -52,7 +53,12 @@ impl Console {
     /// Nothing reads the engine's events meanwhile, and what operations tell is still taken in.
     pub(super) async fn shell(&mut self, engine: EngineId, container: &ContainerId, name: String) -> Option<Why> {
         let size = crossterm::terminal::size().unwrap_or(self.model.size);
-        let shell = match self.bridge.shell(engine, container, size).await {
+        let opened = tokio::select! {
+            opened = self.bridge.shell(engine, container, size) => opened,
+            number = self.signals.end() => return Some(Why::Signal(number)),
+            () = fault::happened() => return Some(Why::Fault),
+        };
+        let shell = match opened {
             Ok(shell) => shell,
             Err(why) => {
                 self.take(Msg::ShellEnded { name, how: Err(why) });
@@ -89,6 +95,8 @@ impl Console {
         if Raw::show(greeting.as_bytes()).is_err() {
             return (Some(Why::HungUp), Ok(None));
         }
+        // What it has not taken yet. An engine whose output nobody reads takes no input either, so neither waits for the other.
+        let mut unsent: Option<Vec<u8>> = None;
         loop {
             tokio::select! {
                 chunk = output.next() => match chunk {
@@ -105,14 +113,13 @@ impl Console {
                     if typed.contains(&LEAVE) {
                         return (None, Ok(None));
                     }
-                    let sent = async {
-                        input.write_all(&typed).await?;
-                        input.flush().await
-                    };
-                    if let Err(error) = sent.await {
-                        return (None, Err(format!("the shell in {name} is gone: {error}")));
-                    }
+                    unsent.get_or_insert_default().extend(typed);
                 }
+                sent = send(&mut input, unsent.as_deref().unwrap_or_default()), if unsent.is_some() => match (sent, &mut unsent) {
+                    (Ok(Sent::Some(count)), Some(unsent)) => drop(unsent.drain(..count)),
+                    (Ok(_), unsent) => *unsent = None,
+                    (Err(error), _) => return (None, Err(format!("the shell in {name} is gone: {error}"))),
+                },
                 number = self.signals.next() => match number {
                     SIGWINCH => {
                         if let Ok(now) = crossterm::terminal::size() {
@@ -126,5 +133,24 @@ impl Console {
                 () = fault::happened() => return (Some(Why::Fault), Ok(None)),
             }
         }
+    }
+}
+
+/// What has become of something to be sent.
+enum Sent {
+    /// So many bytes were taken.
+    Some(usize),
+    /// All of it is on its way.
+    All,
+}
+
+/// Sends what can be sent now; nothing is lost where it is not waited for.
+async fn send(input: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<Sent> {
+    if bytes.is_empty() {
+        return input.flush().await.map(|()| Sent::All);
+    }
+    match input.write(bytes).await? {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        count => Ok(Sent::Some(count)),
     }
 }

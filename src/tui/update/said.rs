@@ -10,7 +10,7 @@ use super::{dialog, fleet, history, logs, open, quit, say, themes};
 use crate::domain::control::Order;
 use crate::domain::ids::OpId;
 use crate::domain::options::Options;
-use crate::domain::record::{Summary, meant};
+use crate::domain::record::{self, Summary, meant};
 use crate::engine::Request;
 use crate::engine::line::Said;
 use std::time::Duration;
@@ -152,7 +152,13 @@ fn go_on(
             }
             resolve(model, prompt, &named)?
         }
-        (many, _) => return Err(format!("{} were left half-done: {}; name one", many.len(), names(many))),
+        (many, _) => {
+            return Err(format!(
+                "{} were left half-done: {}; name one",
+                many.len(),
+                record::named(many.iter().copied())
+            ));
+        }
     };
     let request = if forward { Request::Resume { op, options } } else { Request::Abort { op, options } };
     Ok(dialog::plan(model, here, request, what))
@@ -164,14 +170,9 @@ fn resolve(model: &Model, prompt: &Prompt, named: &str) -> Result<OpId, String> 
     match meant(&all, named).as_slice() {
         [] => Err(format!("there is no record of an operation `{named}` here")),
         [one] => Ok(one.op.clone()),
-        [newest, ..] if newest.app == named || newest.app.rsplit('/').next() == Some(named) => Ok(newest.op.clone()),
-        many => Err(format!("`{named}` could be {}; write more of it", names(many))),
+        [newest, ..] if newest.is_about(named) => Ok(newest.op.clone()),
+        many => Err(format!("`{named}` could be {}; write more of it", record::named(many.iter().copied()))),
     }
-}
-
-fn names(many: &[&Summary]) -> String {
-    let some: Vec<String> = many.iter().take(4).map(|one| format!("{} ({})", one.op, one.title())).collect();
-    some.join(", ")
 }
 
 /// Says something to an operation that runs: here, or else in another console.
@@ -193,7 +194,7 @@ fn tell(model: &mut Model, named: Option<String>, order: Order) -> Result<Vec<Co
             };
             Ok(vec![command])
         }
-        many => Err(format!("{} operations run: {}; name one", many.len(), names(many))),
+        many => Err(format!("{} operations run: {}; name one", many.len(), record::named(many.iter().copied()))),
     }
 }
 
