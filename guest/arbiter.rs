@@ -31,7 +31,7 @@
 //! a gate is remembered for as long as it lives: it is the old version of the next swap. A console
 //! that dies leaves what is held held while the old version serves; when that leaves the port, the new one takes over.
 //!
-//! Nothing here waits: PID 1 has signals to answer.
+//! Nothing here waits but for a bind, some ms at most: PID 1 has signals to answer.
 
 use crate::args;
 use crate::beside;
@@ -357,11 +357,9 @@ impl Arbiter {
         }
         // A hold whose container never came, or has served for long, makes room: the one spoken of least recently.
         let oldest = |slot: &Option<Hold>| slot.as_ref().map_or(0, |hold| hold.spoken_us);
-        let at = (0..MANY).min_by_key(|at| oldest(&self.holds[*at])).unwrap_or(0);
         let in_use = |hold: &Hold| matches!(hold.state, State::Begun | State::Held(_));
-        if self.holds[at].as_ref().is_some_and(in_use) {
-            return Err(b"too many are held");
-        }
+        let room = (0..MANY).filter(|at| !self.holds[*at].as_ref().is_some_and(in_use));
+        let at = room.min_by_key(|at| oldest(&self.holds[*at])).ok_or(b"too many are held".as_slice())?;
         let mut hold = Hold::new(token, kind, port);
         hold.spoken_by(id, self.lease_us);
         hold.tell();
