@@ -135,6 +135,12 @@ impl DockerError {
         }
     }
 
+    /// No answer, or none that can be read; 502 to 504 are a gateway's words for the same.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.failure, Failure::NoSocket | Failure::Refused | Failure::Timeout | Failure::Broken)
+            || matches!(self.status, Some(502..=504))
+    }
+
     /// What a change did can't be told from this: look again before doing anything else.
     pub fn is_unknown_outcome(&self) -> bool {
         matches!(self.failure, Failure::Server | Failure::Timeout | Failure::Broken)

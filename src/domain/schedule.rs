@@ -236,10 +236,7 @@ impl Schedule {
         if self.cancelled < Some(Urgency::Abort) {
             return Vec::new();
         }
-        let waits = |slot: &Slot| {
-            slot.lane == Lane::Main
-                && matches!(slot.action, Action::Ready | Action::Warm | Action::Pull | Action::Drain)
-        };
+        let waits = |slot: &Slot| slot.lane == Lane::Main && slot.action.is_wait();
         (0..self.steps.len()).filter(|id| self.steps[*id].state == State::Running && waits(&self.steps[*id])).collect()
     }
 
@@ -421,11 +418,8 @@ impl Schedule {
         if self.paused && slot.part.is_none_or(|part| !self.begun(part)) {
             return false;
         }
-        // Waiting costs the engine nothing, so it does not count.
-        let counts = |slot: &Slot| {
-            use Action::{Drain, PostReady, PreDrain, PreStop, Pull, Ready, Warm};
-            !matches!(slot.action, Ready | Warm | Pull | Drain | PreDrain | PreStop | PostReady)
-        };
+        // Waiting, also for a command of the user's, costs the engine nothing, so it does not count.
+        let counts = |slot: &Slot| !slot.action.is_wait() && !slot.action.is_hook();
         let running = self.steps.iter().filter(|slot| slot.state == State::Running && counts(slot)).count();
         !counts(slot) || running < self.parallel
     }

@@ -130,7 +130,7 @@ impl Certain {
 
     async fn after_read(&self, error: DockerError, tries: &mut u32) -> Result<(), DockerError> {
         let count = self.outage.count();
-        if !is_lost(&error) && error.failure != Failure::Server {
+        if !error.is_lost() && error.failure != Failure::Server {
             return Err(error);
         }
         *tries += 1;
@@ -244,7 +244,7 @@ impl Certain {
                     tokio::time::sleep(pause).await;
                 }
                 // What a registry says comes as a fault of the engine's, and is an answer.
-                Err(error) if is_lost(&error) => self.after_read(error, &mut tries).await?,
+                Err(error) if error.is_lost() => self.after_read(error, &mut tries).await?,
                 done => return done,
             }
         }
@@ -300,7 +300,7 @@ impl Certain {
                         next => return Ok(next),
                     }
                 }
-                Err(error) if is_lost(&error) || error.failure == Failure::Server => {
+                Err(error) if error.is_lost() || error.failure == Failure::Server => {
                     tracing::debug!(%error, "looking failed");
                 }
                 Err(error) => return Err(error),
@@ -337,7 +337,7 @@ impl Certain {
     async fn make_sandbox(&self, creation: &SandboxCreation) -> Result<ContainerId, DockerError> {
         let made = self.changes.create_sandbox(creation).await;
         let half = match &made {
-            Err(error) if is_lost(error) || matches!(error.failure, Failure::Conflict | Failure::Server) => {
+            Err(error) if error.is_lost() || matches!(error.failure, Failure::Conflict | Failure::Server) => {
                 self.outage.over().await.map_err(|_| error.clone().unknown())?;
                 self.find(&creation.name).await?
             }
@@ -421,17 +421,10 @@ impl Certain {
     }
 }
 
-/// No answer, or none that can be read.
-pub(super) fn is_lost(error: &DockerError) -> bool {
-    let nobody = matches!(error.failure, Failure::NoSocket | Failure::Refused | Failure::Timeout | Failure::Broken);
-    // A gateway's words for the same.
-    nobody || matches!(error.status, Some(502..=504))
-}
-
 /// What an error says about a change's outcome; `None`: it is definite. `doubt`: an earlier try's answer was lost.
 fn reply(change: &Change<'_>, error: &DockerError, doubt: bool) -> Option<Reply> {
     match error.failure {
-        _ if is_lost(error) => Some(Reply::Lost),
+        _ if error.is_lost() => Some(Reply::Lost),
         Failure::Server => Some(Reply::Failed),
         Failure::Conflict if doubt || matches!(change, Change::Remove(..)) => Some(Reply::Conflict),
         _ => None,

@@ -1,6 +1,7 @@
 //! The gap: how long an instance did not answer, measured by the guest inside its own sandbox.
 //!
-//! One exec, started before the old container stops, tells every transition with the guest's own clock. Distance and
+//! The sandbox's first process (where it can't, a command in there), asked before the old container stops, tells every
+//! transition with its own clock. Distance and
 //! jitter between console and engine therefore change when a figure is *seen*, never the figure.
 
 use super::certain::Certain;

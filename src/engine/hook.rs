@@ -3,7 +3,7 @@
 //! A command is no change that one may send twice. When its answer is lost, the engine is asked what became of it; what
 //! can't be known is a failure that says so.
 
-use super::certain::{Certain, is_lost};
+use super::certain::Certain;
 use super::perform::{Done, Failed};
 use crate::docker::{ExecEnd, ExecResult};
 use crate::domain::clean::Clean;
@@ -61,7 +61,7 @@ async fn once(docker: &Certain, id: &ContainerId, hook: &Hook) -> Result<Ended, 
         let exec = docker.prepare_exec(id, &hook.command).await?;
         let error = match docker.run_exec(&exec).await {
             Ok(result) => return Ok(Ended::With(result)),
-            Err(error) if is_lost(&error) => error,
+            Err(error) if error.is_lost() => error,
             Err(error) => return Err(error.into()),
         };
         tracing::debug!(%error, "the answer of a hook was lost: looking");

@@ -272,7 +272,7 @@ impl Lock {
         loop {
             let end = match self.hold(&taken, &tell, &mut release).await {
                 // The connection to the engine, not the lock.
-                End::Failed(error) if failures < TRIES && is_lost(&error) => {
+                End::Failed(error) if failures < TRIES && error.is_lost() => {
                     failures += 1;
                     End::Gone
                 }
@@ -453,11 +453,6 @@ async fn bury(docker: &Certain, seen: &LockSeen) -> Result<(), DockerError> {
         docker.remove_stopped(&seen.id).await?;
     }
     Ok(())
-}
-
-/// No answer, or none that can be read.
-fn is_lost(error: &DockerError) -> bool {
-    matches!(error.failure, Failure::NoSocket | Failure::Refused | Failure::Timeout | Failure::Broken)
 }
 
 /// Why a lock is not held any more.

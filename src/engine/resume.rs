@@ -219,15 +219,12 @@ fn file(files: &[String], project: Option<&str>) -> Result<ProjectSpec, Refusal>
             "its file came from standard input and is not kept; run the same command again".into(),
         ));
     }
-    let env =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
     let options = LoadOptions {
         project: project.map(str::to_owned),
         // Which services were meant is known by name.
         profiles: vec!["*".into()],
-        env: env.collect(),
-        ..LoadOptions::default()
+        ..LoadOptions::of_process()
     };
     compose::load(&files, &options).map_err(|errors| Refusal::Usage(errors.to_string()))
 }

@@ -399,6 +399,16 @@ impl Action {
             Self::Reserve => "reserve",
         }
     }
+
+    /// It only waits for something: cut short, it has changed nothing whose outcome would be unknown.
+    pub fn is_wait(self) -> bool {
+        matches!(self, Self::Ready | Self::Warm | Self::Pull | Self::Drain)
+    }
+
+    /// It runs a command of the user's.
+    pub fn is_hook(self) -> bool {
+        matches!(self, Self::PreDrain | Self::PreStop | Self::PostReady)
+    }
 }
 
 impl fmt::Display for Action {
