@@ -14,15 +14,15 @@ pub fn project(args: &CreateArgs) -> Result<ProjectSpec, CliError> {
         project: args.file.project.clone(),
         profiles: args.file.profiles.clone(),
         scale: args.scale.iter().cloned().collect(),
-        ..LoadOptions::default()
+        ..LoadOptions::of_process()
     };
-    load(&args.file.files, options)
+    load(&args.file.files, &options)
 }
 
 /// The project in `files` that holds `app`; written `project/app`, it is of that project.
 pub fn of_app(app: &str, files: &[PathBuf]) -> Result<ProjectSpec, CliError> {
     let project = app.split_once('/').map(|(project, _)| project.to_owned());
-    load(files, LoadOptions { project, ..LoadOptions::default() })
+    load(files, &LoadOptions { project, ..LoadOptions::of_process() })
 }
 
 /// What containers are to become instances of, and the file that says how these are handled.
@@ -34,7 +34,7 @@ pub fn of_adoption(args: &AdoptArgs) -> Result<(Option<AppId>, Option<ProjectSpe
     } else {
         let project = args.project.as_deref().or(named.and_then(|(project, _)| project)).map(str::to_owned);
         // A service that a profile leaves out may run all the same.
-        Some(load(&args.files, LoadOptions { project, profiles: vec!["*".into()], ..LoadOptions::default() })?)
+        Some(load(&args.files, &LoadOptions { project, profiles: vec!["*".into()], ..LoadOptions::of_process() })?)
     };
     let Some((project, app)) = named else { return Ok((None, file)) };
     let Some(project) = project.or(file.as_ref().map(|file| file.name.as_str())) else {
@@ -46,9 +46,6 @@ pub fn of_adoption(args: &AdoptArgs) -> Result<(Option<AppId>, Option<ProjectSpe
     Ok((Some(AppId::new(project, app)), file))
 }
 
-fn load(files: &[PathBuf], options: LoadOptions) -> Result<ProjectSpec, CliError> {
-    let env =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let options = LoadOptions { env: env.collect(), ..options };
-    compose::load(files, &options).map_err(|errors| CliError::usage(errors.to_string()))
+fn load(files: &[PathBuf], options: &LoadOptions) -> Result<ProjectSpec, CliError> {
+    compose::load(files, options).map_err(|errors| CliError::usage(errors.to_string()))
 }

@@ -10,7 +10,7 @@ use super::{exit, history};
 use crate::config::settings::Settings;
 use crate::domain::control::Order;
 use crate::domain::event::Urgency;
-use crate::domain::record::{Standing, Summary, meant};
+use crate::domain::record::{self, Standing, Summary, meant};
 use crate::engine::{Unheard, say};
 
 /// Says `order` to the operation named, or to the only one that runs.
@@ -24,14 +24,14 @@ pub async fn order(
     allowed(settings)?;
     let running = running()?;
     let one = match &args.op {
-        Some(named) => match find(&running, named) {
+        Some(named) => match find(&running, named, verb) {
             Some(one) => one?,
             None => return Err(not_running(named)),
         },
         None => match running.as_slice() {
             [] => return Err(CliError::usage("no operation of yours runs on this machine")),
             [one] => one,
-            many => return Err(which(many, verb)),
+            many => return Err(which(&many.iter().collect::<Vec<_>>(), verb)),
         },
     };
     tell(out, one, order).await
@@ -41,7 +41,7 @@ pub async fn order(
 pub async fn abort(out: &mut Output, settings: &Settings, args: &AbortArgs) -> Result<Option<u8>, CliError> {
     let Some(named) = args.op.as_deref() else { return Ok(None) };
     let running = running()?;
-    let Some(one) = find(&running, named).transpose()? else {
+    let Some(one) = find(&running, named, "abort").transpose()? else {
         if args.leave || args.undo_all {
             return Err(CliError::usage(format!("{named} does not run, so nothing of it is in flight"))
                 .hint(format!("`pitstop abort {named}` without --leave and --undo-all takes back what it has done")));
@@ -113,21 +113,17 @@ fn running() -> Result<Vec<Summary>, CliError> {
 }
 
 /// The one that is meant by a part of its id, or by its app.
-fn find<'a>(running: &'a [Summary], named: &str) -> Option<Result<&'a Summary, CliError>> {
+fn find<'a>(running: &'a [Summary], named: &str, verb: &str) -> Option<Result<&'a Summary, CliError>> {
     let found = meant(running, named);
     match found.as_slice() {
         [] => None,
         [one] => Some(Ok(*one)),
-        many => {
-            let many: Vec<Summary> = many.iter().map(|one| (*one).clone()).collect();
-            Some(Err(which(&many, "…")))
-        }
+        many => Some(Err(which(many, verb))),
     }
 }
 
-fn which(many: &[Summary], verb: &str) -> CliError {
-    let list: Vec<String> = many.iter().map(|one| format!("{} ({})", one.op, one.title())).collect();
-    let message = format!("{} operations run: {}", many.len(), list.join(", "));
+fn which(many: &[&Summary], verb: &str) -> CliError {
+    let message = format!("{} operations run: {}", many.len(), record::named(many.iter().copied()));
     CliError::usage(message).hint(format!("name one: `pitstop {verb} OP`"))
 }
 

@@ -5,7 +5,7 @@ use super::history;
 use super::output::Output;
 use crate::domain::ids::OpId;
 use crate::domain::options::Options;
-use crate::domain::record::Summary;
+use crate::domain::record::{self, Summary};
 use crate::engine::{Request, Session, unrecorded};
 
 /// What is meant.
@@ -64,15 +64,13 @@ pub async fn meant(
 /// The operation that `retry` is about: by a part of its id, or the newest one on that app.
 pub fn newest(named: &str) -> Result<OpId, CliError> {
     let store = history::store()?;
-    let about = |one: &Summary| one.app == named || one.app.rsplit('/').next() == Some(named);
-    match store.list()?.into_iter().find(about) {
+    match store.list()?.into_iter().find(|one| one.is_about(named)) {
         Some(one) => Ok(one.op),
         None => Ok(store.find(named)?),
     }
 }
 
 fn which(many: &[Summary], verb: &str) -> CliError {
-    let list: Vec<String> = many.iter().map(|one| format!("{} ({})", one.op, one.title())).collect();
-    let message = format!("{} operations were left half-done: {}", many.len(), list.join(", "));
+    let message = format!("{} operations were left half-done: {}", many.len(), record::named(many));
     CliError::usage(message).hint(format!("name one: `pitstop {verb} OP`"))
 }

@@ -13,7 +13,7 @@ mod tests;
 
 pub use goal::{Goal, revision_before};
 pub use mask::Mask;
-pub use summary::{Standing, Summary, begun, expired, left_open, meant};
+pub use summary::{Standing, Summary, begun, expired, left_open, meant, named};
 
 use super::clean::clean;
 use super::event::{EventKind, OpEvent, Planned, VERSION, millisecond_utc};

@@ -31,6 +31,7 @@ use context::{Context, without_dots};
 use read::{At, Fields, Keys, nearest};
 use report::Report;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use tree::{Node, Pos};
 use variables::Variables;
@@ -50,6 +51,14 @@ pub struct LoadOptions {
     pub env_files: Vec<PathBuf>,
     /// `--scale SERVICE=N`, instead of the file's counts.
     pub scale: BTreeMap<String, u32>,
+}
+
+impl LoadOptions {
+    /// With this process's environment; a variable that is no text can't be meant by a file.
+    pub fn of_process() -> Self {
+        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        Self { env: std::env::vars_os().filter_map(text).collect(), ..Self::default() }
+    }
 }
 
 const TOP: Keys = Keys {

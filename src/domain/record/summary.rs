@@ -112,6 +112,11 @@ impl Summary {
         format!("{} left half-done{ago}{by}", self.title())
     }
 
+    /// It was asked for that app: `shop/web`, or `web` alone.
+    pub fn is_about(&self, app: &str) -> bool {
+        self.app == app || self.app.rsplit('/').next() == Some(app)
+    }
+
     /// `deploy of shop/web`.
     pub fn title(&self) -> String {
         match self.kind {
@@ -145,13 +150,20 @@ pub fn begun(op: &OpId) -> Option<Timestamp> {
 
 /// Those that are meant by a name: by their app (`shop/web`, `web`), else by the beginning or the end of their id.
 pub fn meant<'a>(all: &'a [Summary], named: &str) -> Vec<&'a Summary> {
-    let by_app: Vec<&Summary> =
-        all.iter().filter(|one| one.app == named || one.app.rsplit('/').next() == Some(named)).collect();
+    let by_app: Vec<&Summary> = all.iter().filter(|one| one.is_about(named)).collect();
     if !by_app.is_empty() || named.is_empty() {
         return by_app;
     }
     let by_id = |one: &&Summary| one.op.as_str().starts_with(named) || one.op.as_str().ends_with(named);
     all.iter().filter(by_id).collect()
+}
+
+/// The first few of several, to choose from: `20261122-101502-3f2a01 (deploy of shop/web), …`.
+pub fn named<'a>(several: impl IntoIterator<Item = &'a Summary>) -> String {
+    let mut names = several.into_iter().map(|one| format!("{} ({})", one.op, one.title()));
+    let mut first: Vec<String> = names.by_ref().take(4).collect();
+    first.extend(names.next().map(|_| "…".to_owned()));
+    first.join(", ")
 }
 
 /// `12 min ago`.
