@@ -8,6 +8,7 @@
 //! engine/                              gathers facts, asks domain for a plan, runs it
 //! docker/  balancer/  config/  sim/    one outside thing each; never import one another. `sim` is a Docker Engine that is
 //!                                      none, for the demo and for tests
+//! files.rs                             named files, opened so that nothing can hang
 //! domain/                              values and decisions: pure, no async, no clock, no I/O
 //! ```
 
@@ -19,5 +20,6 @@ pub mod config;
 pub mod docker;
 pub mod domain;
 pub mod engine;
+pub mod files;
 pub mod sim;
 pub mod tui;

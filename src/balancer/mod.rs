@@ -50,7 +50,7 @@ impl Balancer {
     pub async fn servers(&self, members: &[Member]) -> Result<Vec<Server>, BalancerError> {
         match self {
             Self::Haproxy(haproxy) => haproxy.servers().await,
-            Self::Nginx(nginx) => nginx.servers(),
+            Self::Nginx(nginx) => nginx.servers().await,
             Self::Caddy(caddy) => caddy.servers().await,
             Self::Command(command) => command.servers(members).await,
             Self::None => Ok(Vec::new()),

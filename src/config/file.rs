@@ -1,16 +1,12 @@
 //! Files that people name: settings, themes, keymaps, app files and what those name in turn; and those written for them.
 //!
-//! Read whole, and only where that can neither hang nor fill the memory: a regular file of a size that people write. A pipe
-//! or a device that stands where a file is meant is named, not waited for.
+//! Opened by [`files`]; here an error becomes a sentence.
 
-use rustix::fs::{Mode, OFlags};
+use crate::files;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-
-/// More than any file written by people; a larger one is a mistaken name.
-pub const MOST_BYTES: u64 = 4 << 20;
 
 /// Why a file's text is not to be had; a sentence that goes on from the file's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +28,9 @@ impl From<io::Error> for Unreadable {
         match error.kind() {
             io::ErrorKind::NotFound => Self::Missing,
             io::ErrorKind::PermissionDenied => Self::because("cannot be read: permission denied"),
+            io::ErrorKind::IsADirectory => Self::because("is a directory; name the file in it"),
+            io::ErrorKind::InvalidInput => Self::because("is no regular file, but a pipe or a device"),
+            io::ErrorKind::FileTooLarge => Self::because("is larger than 4 MB, which no such file is"),
             _ => Self::because(format!("cannot be read: {error}")),
         }
     }
@@ -39,17 +38,7 @@ impl From<io::Error> for Unreadable {
 
 /// The text of a regular file.
 pub fn read(path: &Path) -> Result<String, Unreadable> {
-    // Without O_NONBLOCK, opening a pipe would wait for its writer.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file: File = rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from)?.into();
-    let metadata = file.metadata()?;
-    if metadata.is_dir() {
-        return Err(Unreadable::because("is a directory; name the file in it"));
-    }
-    if !metadata.is_file() {
-        return Err(Unreadable::because("is no regular file, but a pipe or a device"));
-    }
-    text(file)
+    text(files::open(path)?)
 }
 
 /// Writes a new file for this user alone; one that is there already stays as it is. The error goes on from the file's name.
@@ -71,11 +60,7 @@ pub fn create(path: &Path, text: &str) -> Result<(), String> {
 
 /// The text that `reader` has until its end.
 pub(super) fn text(reader: impl Read) -> Result<String, Unreadable> {
-    let mut bytes = Vec::new();
-    reader.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(Unreadable::because("is larger than 4 MB, which no such file is"));
-    }
+    let bytes = files::all(reader)?;
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.split(|byte| *byte == b'\n').count();
@@ -86,7 +71,8 @@ pub(super) fn text(reader: impl Read) -> Result<String, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::fs::{CWD, FileType, mknodat};
+    use files::MOST_BYTES;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     #[test]
     fn a_file_that_is_there_is_never_overwritten() {

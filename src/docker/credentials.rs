@@ -4,6 +4,7 @@
 //! so if it wants one, and then what was looked at is told. Must not log or tell what it finds.
 
 use crate::domain::clean::clean;
+use crate::files;
 use bollard::auth::DockerCredentials;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -90,7 +91,7 @@ impl Login {
 }
 
 async fn look(file: &Path, registry: &str) -> Result<Option<DockerCredentials>, String> {
-    let text = match super::file::read(file) {
+    let text = match files::read(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("{} can't be read: {error}", file.display())),

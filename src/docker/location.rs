@@ -3,6 +3,7 @@
 //! Reads the environment and Docker's configuration; opens no connection.
 
 use super::error::{DockerError, Failure};
+use crate::files;
 use serde::Deserialize;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -129,7 +130,7 @@ impl Surroundings<'_> {
     fn current_context(&self) -> Result<String, DockerError> {
         let Some(path) = self.config_dir().map(|dir| dir.join("config.json")) else { return Ok(String::new()) };
         let shown = path.display().to_string();
-        match super::file::read(&path) {
+        match files::read(&path) {
             Ok(text) => serde_json::from_slice::<Config>(&text)
                 .map(|config| config.current_context)
                 .map_err(|error| invalid(&shown, format!("is no valid Docker configuration: {error}"))),
@@ -147,7 +148,7 @@ impl Surroundings<'_> {
     fn contexts(&self) -> Vec<(Meta, OsString)> {
         let entries = std::fs::read_dir(self.contexts_dir().join("meta")).into_iter().flatten().flatten();
         let read = |entry: std::fs::DirEntry| {
-            let text = super::file::read(&entry.path().join("meta.json")).ok()?;
+            let text = files::read(&entry.path().join("meta.json")).ok()?;
             Some((serde_json::from_slice::<Meta>(&text).ok()?, entry.file_name()))
         };
         entries.filter_map(read).collect()

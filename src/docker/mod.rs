@@ -39,7 +39,6 @@ mod dial;
 mod drain_note;
 mod error;
 mod exec;
-mod file;
 mod guest_volume;
 mod hints;
 mod hold;

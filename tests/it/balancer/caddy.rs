@@ -49,7 +49,7 @@ fn sessions_of_an_upstream_that_is_out_are_counted_to_their_end() {
     for held in held {
         assert!(rest(held).ends_with("done"), "nobody is cut off");
     }
-    wait_until("the last session to end", PATIENCE, || server(&site.driver(), one).is_drained());
+    wait_until("the last session to end", PATIENCE, || server(&site.driver(), one).sessions() == Some(0));
 
     site.set(0, Admin::Ready);
     assert!(server(&site.driver(), one).serves());

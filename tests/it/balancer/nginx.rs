@@ -123,5 +123,5 @@ fn what_cannot_work_is_told_with_what_to_do() {
     let error = runtime().block_on(spec("/nowhere/web.conf").servers(&[])).unwrap_err().to_string();
     assert!(error.contains("can't be found") && error.contains("`include`"), "{error}");
     let error = runtime().block_on(spec("/dev/zero").servers(&[])).unwrap_err().to_string();
-    assert!(error.contains("no file"), "{error}");
+    assert!(error.contains("no regular file"), "{error}");
 }
