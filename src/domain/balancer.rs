@@ -84,11 +84,6 @@ impl Server {
     pub fn sessions(&self) -> Option<u64> {
         self.traffic.map(|traffic| traffic.sessions + traffic.queued)
     }
-
-    /// It was taken out and its sessions have ended.
-    pub fn is_drained(&self) -> bool {
-        self.is_out() && self.sessions() == Some(0)
-    }
 }
 
 impl Admin {
@@ -232,18 +227,21 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_drained_when_it_is_out_and_quiet() {
+    fn a_server_is_out_when_it_was_told_and_quiet_when_nobody_is_served_or_waits() {
         let mut one = server("a", None);
-        assert!(one.serves() && !one.is_drained(), "quiet, but not taken out");
+        assert!(one.serves() && !one.is_out());
         one.admin = Some(Admin::Drain);
-        one.traffic = Some(Traffic { sessions: 1, ..Traffic::default() });
-        assert!(!one.serves() && !one.is_drained());
-        one.traffic = Some(Traffic { idle: 3, ..Traffic::default() });
-        assert!(one.is_drained(), "connections kept for reuse carry nobody's request");
-        one.traffic = Some(Traffic { queued: 1, ..Traffic::default() });
-        assert!(!one.is_drained());
-        one.traffic = None;
-        assert!(!one.is_drained(), "nobody has counted");
+        assert!(!one.serves() && one.is_out());
+        for (traffic, sessions) in [
+            (Some(Traffic { sessions: 1, ..Traffic::default() }), Some(1)),
+            // Connections kept for reuse carry nobody's request.
+            (Some(Traffic { idle: 3, ..Traffic::default() }), Some(0)),
+            (Some(Traffic { queued: 1, ..Traffic::default() }), Some(1)),
+            (None, None),
+        ] {
+            one.traffic = traffic;
+            assert_eq!(one.sessions(), sessions);
+        }
         one.admin = None;
         assert!(!one.serves() && !one.is_out(), "nobody tells");
         assert_eq!(Standing::of([&one]), None);

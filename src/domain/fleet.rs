@@ -383,7 +383,7 @@ impl App {
         self.instances.iter().filter_map(Instance::revision).max()
     }
 
-    /// The image most instances run, as its reader wrote it.
+    /// The image of the highest revision, as somebody wrote it.
     pub fn image(&self) -> Option<&str> {
         self.instances
             .iter()

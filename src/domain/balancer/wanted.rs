@@ -14,7 +14,7 @@ pub struct Member {
     pub address: Option<IpAddr>,
 }
 
-/// How an instance is recognised among a balancer's servers: by name, else by an address it has.
+/// How an instance is recognised among a balancer's servers: by an address it has, else by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Names it may go by: `web-1`, `shop-web-1`.
@@ -28,7 +28,7 @@ pub struct Wanted {
 pub enum Reach {
     /// The instance's own address: any port there is the instance.
     Own(IpAddr),
-    /// A published port on the engine's machine. The unspecified address stands for every address of that machine.
+    /// A published port on the engine's machine. The unspecified address stands for that machine's loopback ones.
     Published(SocketAddr),
 }
 

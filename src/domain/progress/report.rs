@@ -91,11 +91,6 @@ impl Progress {
         self.steps.iter().filter_map(|step| step.failed_requests).reduce(u64::saturating_add)
     }
 
-    /// The first step that failed.
-    pub fn first_failure(&self) -> Option<&StepProgressed> {
-        self.steps.iter().filter(|step| step.failed()).min_by_key(|step| step.ended_ms())
-    }
-
     /// One sentence: what it is, how far or how it ended, what became of the instances.
     pub fn summary(&self) -> String {
         let Some(planned) = &self.planned else { return "nothing is known of this operation yet".into() };
