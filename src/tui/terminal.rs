@@ -95,8 +95,7 @@ impl Screen {
         self.terminal.draw(render)?;
         queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         let frame = self.collected.0.take();
-        // Cells that change make a frame unlike the one before it; equal frames say the same to a screen that heard it.
-        if frame != self.last {
+        if is_news(&frame, &self.last) {
             write(&frame)?;
             self.last = frame;
         }
@@ -131,6 +130,15 @@ impl Screen {
         enter()?;
         self.clear()
     }
+}
+
+/// Whether a frame tells a screen anything that heard the last one. A frame without cells that change says how frames end
+/// (colours, cursor), as that one did; with such cells it is unlike the last one's end, which has set them otherwise.
+fn is_news(frame: &[u8], last: &[u8]) -> bool {
+    let mut begin = Vec::new();
+    // A vector takes whatever is written to it.
+    let _ = queue!(begin, BeginSynchronizedUpdate);
+    !last.ends_with(frame.strip_prefix(&*begin).unwrap_or(frame))
 }
 
 /// The bytes of a notification: what a terminal does not know it passes over.
@@ -222,6 +230,44 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_frame_that_changes_nothing_leaves_no_byte() {
+        let collected = Collected::default();
+        let mut terminal = Terminal::with_options(
+            CrosstermBackend::new(collected.clone()),
+            ratatui::TerminalOptions { viewport: ratatui::Viewport::Fixed(Rect::new(0, 0, 9, 1)) },
+        )
+        .unwrap();
+        let (mut last, mut news) = (Vec::new(), Vec::new());
+        for (text, cursor) in [
+            ("one", None),
+            ("one", None),
+            ("one", None),
+            ("two", None),
+            ("two", None),
+            ("one", None),
+            ("one", Some(3)),
+            ("one", Some(3)),
+            ("one", None),
+        ] {
+            queue!(terminal.backend_mut(), BeginSynchronizedUpdate).unwrap();
+            let render = |frame: &mut Frame<'_>| {
+                frame.render_widget(text, frame.area());
+                if let Some(x) = cursor {
+                    frame.set_cursor_position((x, 0));
+                }
+            };
+            terminal.draw(render).unwrap();
+            queue!(terminal.backend_mut(), EndSynchronizedUpdate).unwrap();
+            let frame = collected.0.take();
+            news.push(is_news(&frame, &last));
+            if is_news(&frame, &last) {
+                last = frame;
+            }
+        }
+        assert_eq!(news, [true, false, false, true, false, true, true, false, true]);
+    }
 
     #[test]
     fn a_notification_says_nothing_but_its_text() {
