@@ -181,6 +181,10 @@ fn obstacles(config: &ContainerConfig, host: &HostConfig) -> Vec<String> {
         }
         _ => {}
     }
+    let mounts = host.mounts.iter().flatten();
+    if mounts.filter_map(|mount| mount.volume_options.as_ref()?.subpath.as_ref()).any(|path| !path.is_empty()) {
+        found.push("it mounts only a part of a volume (`volume-subpath`), for which there is no word here".into());
+    }
     if host.auto_remove == Some(true) {
         found.push(
             "it was run with --rm: the engine removes it as soon as it stops, so there would be no way back".into(),

@@ -120,6 +120,8 @@ impl Budget {
             let split = split(standing, size, canary);
             split.least.is_none_or(|least| least >= self.keep).then_some(split)
         };
+        // More than there are is all of them.
+        let room = room.min(standing.handled.len().max(1));
         let canary = self.canary.map(|canary| canary.saturating_sub(standing.broken).max(1));
         if let Some(split) = fits(room, canary) {
             return Ok(split);

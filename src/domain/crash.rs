@@ -21,11 +21,12 @@ pub enum Life {
     Over(String),
 }
 
-/// Reads an inspection of `container`, which was started and is waited for; `seen`: how far it had come.
-pub fn life(container: &Container, seen: &Availability, min_ready: Duration) -> Life {
+/// Reads an inspection of `container`, which is waited for; `seen`: how far it had come, `before`: restarts by its policy
+/// that it had behind it when the wait began, for the engine goes on counting in a container that has been well for days.
+pub fn life(container: &Container, seen: &Availability, min_ready: Duration, before: u32) -> Life {
     let name = &container.name;
     let Some(detail) = container.detail.as_ref() else { return Life::GoesOn };
-    let (count, stage) = (detail.restart_count, seen.stage(min_ready));
+    let (count, stage) = (detail.restart_count.saturating_sub(before), seen.stage(min_ready));
     match container.state {
         State::Exited | State::Dead if count > 0 => {
             Life::Over(format!("{name} was restarted {} by its policy, then {} {stage}", times(count), end(detail)))
@@ -76,6 +77,10 @@ mod tests {
     use crate::domain::few::Few;
 
     fn seen(state: State, detail: Detail) -> Life {
+        seen_before(state, detail, 0)
+    }
+
+    fn seen_before(state: State, detail: Detail, before: u32) -> Life {
         let container = Container {
             id: ContainerId::new("ab".repeat(32)).unwrap(),
             name: Clean::new("web-1.r2"),
@@ -94,7 +99,7 @@ mod tests {
             network_mode: Clean::default(),
             detail: Some(detail.into()),
         };
-        life(&container, &Availability::default(), Duration::ZERO)
+        life(&container, &Availability::default(), Duration::ZERO, before)
     }
 
     #[test]
@@ -106,6 +111,8 @@ mod tests {
             memory_limit,
             ..Detail::default()
         };
+        assert_eq!(seen_before(State::Running, detail(0, 7, false, None), 5), Life::GoesOn, "of another day");
+        assert!(matches!(seen_before(State::Running, detail(0, 8, false, None), 5), Life::Over(_)));
         for (state, detail, want) in [
             (State::Running, detail(0, 0, false, None), None),
             (State::Created, detail(0, 0, false, None), None),

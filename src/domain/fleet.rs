@@ -276,6 +276,13 @@ impl Instance {
             && !matches!(self.hold(), Some(Hold::Orphaned) | None)
     }
 
+    /// It runs, and nobody says that it does not work: ready, or its health check has not spoken yet, which takes Docker an
+    /// interval after each start. What may serve must not be taken for out.
+    pub fn may_serve(&self) -> bool {
+        let starting = self.app.as_deref().is_some_and(|app| app.is_running() && app.health == Some(Health::Starting));
+        self.is_ready() || (starting && !matches!(self.hold(), Some(Hold::Orphaned) | None))
+    }
+
     /// It runs, and its health check says that it does not work.
     pub fn is_unhealthy(&self) -> bool {
         self.app.as_deref().is_some_and(|app| app.is_running() && app.health == Some(Health::Unhealthy))

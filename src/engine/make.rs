@@ -6,7 +6,7 @@ use super::certain::Certain;
 use super::perform::{Context, Done, Failed, Job, Outcome, Product};
 use super::pins::Picked;
 use crate::docker::{AppCreation, DockerError, Failure, Gate, SandboxCreation};
-use crate::domain::fleet::Container;
+use crate::domain::fleet::{Container, State};
 use crate::domain::ids::{ContainerId, ImageRef, ObjectName};
 use crate::domain::labels::{self, OwnLabels, Role};
 use crate::domain::plan::{AppDraft, SandboxDraft, StepId};
@@ -132,6 +132,24 @@ async fn remove_half_made(docker: &Certain, name: &ObjectName, own: &OwnLabels) 
 }
 
 /// Starts a sandbox; an address that is taken is told with its holder.
+/// Refuses a sandbox that never ran and is not on all its networks: engines before API 1.44 join all but the first by requests
+/// of their own, and whoever made it has died in between.
+pub(super) async fn whole_sandbox(docker: &Certain, id: &ContainerId) -> Result<(), Failed> {
+    let Some(seen) = docker.inspect(id).await?.filter(|seen| seen.state == State::Created) else { return Ok(()) };
+    let spec = seen.own.as_ref().and_then(|own| own.spec.as_ref());
+    let wanted = spec.into_iter().flat_map(|spec| &spec.sandbox.networks).map(|attach| attach.network.as_str());
+    let missing: Vec<&str> = wanted.filter(|network| seen.networks.get(*network).is_none()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failed::new(format!(
+        "{} was left half-made: it is not on {}, and never ran. `docker rm {}` loses nothing; then run the same command again",
+        seen.name,
+        missing.join(", "),
+        seen.name
+    )))
+}
+
 pub(super) async fn start_sandbox(docker: &Certain, id: &ContainerId, name: &str) -> Outcome {
     let Err(error) = docker.start(id).await else { return Ok(Done::default()) };
     if !error.message.to_ascii_lowercase().contains("address already in use") {

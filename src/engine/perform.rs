@@ -15,11 +15,11 @@ use super::proof::{look, no_rival, nobody_answers, preflight, runs, verify};
 use super::ready::{self, Wait};
 use super::traffic::{self, Patience};
 use super::warm::{Held, Takeover};
-use crate::docker::{DockerError, PullProgress, Stopped};
+use crate::docker::{DockerError, Failure, PullProgress, Stopped};
 use crate::domain::identity::{Identity, Judgement};
 use crate::domain::ids::{ContainerId, ImageRef, InstanceName, ObjectName, OpId};
 use crate::domain::options::PullPolicy;
-use crate::domain::plan::{StepId, Target, Task};
+use crate::domain::plan::{Lane, StepId, Target, Task};
 use crate::domain::spec::RestartPolicy;
 use crate::domain::warm::{self, HoldAt};
 use std::collections::BTreeMap;
@@ -48,6 +48,7 @@ pub(super) struct Context {
 pub(super) struct Job {
     pub step: StepId,
     pub task: Task,
+    pub lane: Lane,
     pub instance: Option<InstanceName>,
     /// What earlier steps made.
     pub made: BTreeMap<StepId, Product>,
@@ -137,7 +138,13 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             places::arrived(docker, &id, sandbox.name(), addresses, *strict).await
         }
         Task::Release { places } => places::release(docker, &job, *places).await,
-        Task::SandboxStart { sandbox } => make::start_sandbox(docker, &job.container(sandbox)?, sandbox.name()).await,
+        Task::SandboxStart { sandbox } => {
+            let id = job.container(sandbox)?;
+            if matches!(sandbox, Target::Known { .. }) {
+                make::whole_sandbox(docker, &id).await?;
+            }
+            make::start_sandbox(docker, &id, sandbox.name()).await
+        }
         Task::Create { draft } => make::app(context, &job, draft).await,
         Task::Drain { places, sandbox, timeout, on_timeout } => {
             let (step, progress) = (job.step, job.progress.clone());
@@ -160,7 +167,11 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             traffic::attach(context, job.instance.as_ref(), places, sandbox.as_ref(), *timeout).await
         }
         Task::Stop { container, grace } => {
-            let again = traffic::still_out(context, job.instance.as_ref()).await?;
+            // Putting back waits for no balancer: two programs at once would be worse than a request that fails.
+            let again = match job.lane {
+                Lane::Main => traffic::still_out(context, job.instance.as_ref()).await?,
+                Lane::Undo => None,
+            };
             let done = stop(docker, &job.container(container)?, *grace).await?;
             Ok(match again {
                 Some(again) => {
@@ -369,7 +380,12 @@ fn short_id(id: &str) -> &str {
 }
 
 async fn stop(docker: &Certain, id: &ContainerId, grace: Option<Duration>) -> Outcome {
-    Ok(Done::saying(stop_words(&docker.stop(id, grace).await?)))
+    match docker.stop(id, grace).await {
+        Ok(stopped) => Ok(Done::saying(stop_words(&stopped))),
+        // What somebody removed meanwhile runs no more: what takes its place must come all the more.
+        Err(error) if error.failure == Failure::NotFound => Ok(Done::saying("it is gone: somebody removed it")),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn stop_words(stopped: &Stopped) -> String {

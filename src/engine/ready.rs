@@ -14,7 +14,7 @@ use crate::docker::{LogOptions, PullProgress};
 use crate::domain::availability::{Availability, times};
 use crate::domain::crash::{Life, life};
 use crate::domain::duration::{human, millis};
-use crate::domain::fleet::Detail;
+use crate::domain::fleet::{Container, Detail};
 use crate::domain::ids::ContainerId;
 use crate::domain::probe::ProbeSpec;
 use futures_util::StreamExt;
@@ -30,6 +30,8 @@ const LONG: Duration = Duration::from_secs(5);
 const REPORT: Duration = Duration::from_millis(250);
 /// Lines of log shown with a failure.
 const LAST_LINES: u32 = 5;
+/// After so long the engine itself begins anew with its pauses between restarts (moby, `restartmanager`).
+const SETTLED: jiff::SignedDuration = jiff::SignedDuration::from_secs(10);
 /// For reading them.
 const LAST_LINES_TIME: Duration = Duration::from_secs(2);
 
@@ -154,12 +156,13 @@ impl Wait<'_> {
 
     /// Ends when no wait can help any more, with why.
     async fn until_over(&self, told: &Told) -> String {
-        let mut run = None;
+        let (mut run, mut before) = (None, None);
         loop {
             match self.docker.inspect(self.container).await {
                 Ok(None) => return format!("{} is gone: somebody removed it", self.name),
                 Ok(Some(container)) => {
-                    if let Life::Over(why) = life(&container, &told.now(), self.min_ready) {
+                    let before = *before.get_or_insert_with(|| restarts_of_old(&container));
+                    if let Life::Over(why) = life(&container, &told.now(), self.min_ready, before) {
                         return why;
                     }
                     let now = container.started_at();
@@ -233,6 +236,13 @@ impl Wait<'_> {
     async fn with_last_lines(&self, why: String) -> Failed {
         with_last_lines(self.docker, self.container, why).await
     }
+}
+
+/// Restarts by its policy that say nothing of how it is now: of a container that has run for a while since.
+fn restarts_of_old(container: &Container) -> u32 {
+    let lived = container.started_at().map(|started| clock::wall().duration_since(started));
+    let is_well = container.is_running() && lived.is_some_and(|lived| lived > SETTLED);
+    container.detail.as_ref().filter(|_| is_well).map_or(0, |detail| detail.restart_count)
 }
 
 /// What failed, and what the container wrote last.

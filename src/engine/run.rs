@@ -227,6 +227,7 @@ impl Run {
         let job = Job {
             step: id,
             task: step.task.clone(),
+            lane: step.lane,
             instance: step.instance.clone(),
             made: made.collect(),
             before: part.and_then(|part| part.before.clone()),
@@ -296,6 +297,13 @@ impl Run {
 
     fn failed(&mut self, id: StepId, result: StepResult, error: &str) {
         self.schedule.finish(id, result);
+        let step = &self.plan.steps[id];
+        if let (Lane::Main, Task::Stop { .. }, Some(name)) = (step.lane, &step.task, &step.instance)
+            && let Some(part) = self.parts.get_mut(name)
+        {
+            // It may never have gone down: what answers then is what is asked for.
+            part.mark = 0;
+        }
         let error = clean(error);
         if result == StepResult::Failed && self.error.is_none() {
             self.error = Some(self.in_context(id, &error));

@@ -32,7 +32,7 @@ impl Engine {
             if matches!(container.state.status, Status::Running | Status::Restarting) {
                 return Ok(None);
             }
-            container.state.restarts = 0;
+            (container.state.restarts, container.state.in_a_row) = (0, 0);
             container.state.stopped = false;
             self.begin(world, id).map(Some)
         })?;
@@ -196,9 +196,10 @@ impl Engine {
             let again = !down && container.comes_back(code);
             if again {
                 container.state.status = Status::Restarting;
-                container.state.restarts = if lived >= LIVED { 1 } else { container.state.restarts + 1 };
+                container.state.restarts += 1;
+                container.state.in_a_row = if lived >= LIVED { 1 } else { container.state.in_a_row + 1 };
             }
-            let (restarts, auto) = (container.state.restarts, container.host["AutoRemove"] == true);
+            let (restarts, auto) = (container.state.in_a_row, container.host["AutoRemove"] == true);
             self.tell(world, &id, "die", &[("exitCode", code.to_string())]);
             for network in networks {
                 self.tell_network(world, &network, "disconnect", &id);

@@ -87,7 +87,10 @@ pub struct State {
     pub pid: u64,
     /// One more with each start, so that a timer of an earlier process does no harm.
     pub run: u64,
+    /// By its policy, since somebody started it.
     pub restarts: u64,
+    /// Of these, the ones in a row after short runs.
+    pub in_a_row: u64,
     /// It ended with the engine, or while that was dead.
     pub interrupted: bool,
     /// Somebody stopped it: no policy brings it back.

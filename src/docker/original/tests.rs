@@ -361,6 +361,8 @@ fn what_stands_in_the_way_is_said() {
     let label = |key: &str| said(&|seen| seen["Config"]["Labels"] = json!({key: "True"})).obstacles;
     assert!(label("com.docker.swarm.service.id")[0].contains("Swarm"));
     assert!(label("com.docker.compose.oneoff")[0].contains("one-off"));
+    let part = json!([{"Type": "volume", "Source": "data", "Target": "/d", "VolumeOptions": {"Subpath": "a"}}]);
+    assert!(said(&|seen| seen["HostConfig"]["Mounts"] = part.clone()).obstacles[0].contains("volume-subpath"));
     assert!(said(&|seen| seen["HostConfig"]["AutoRemove"] = json!(true)).obstacles[0].contains("--rm"));
     let mounted = |bind: &str| {
         said(&|seen| {

@@ -16,7 +16,7 @@ use super::draft::{Draft, Slot, bring_up, former, known, rivals, stop};
 use super::order;
 use super::ports::{self, Taken};
 use super::resources::Resources;
-use super::settle::{newest, next_revision, pull_policy, readiness, spec_hash, spec_of};
+use super::settle::{bounded, newest, next_revision, pull_policy, readiness, spec_hash, spec_of};
 use super::swap::{Before, Source, Wanted, free_name, sandbox_start};
 use super::{address, restart, traffic};
 use std::collections::BTreeMap;
@@ -49,6 +49,7 @@ pub fn create(
     };
     for (name, entry) in &order {
         let replicas = scale.iter().rev().find(|(service, _)| service == name).map_or(entry.replicas, |(_, n)| *n);
+        bounded(replicas, &AppId::new(&project.name, *name))?;
         creation.app(name, entry, replicas)?;
     }
     let mut draft = creation.draft;

@@ -84,7 +84,7 @@ impl Wanted<'_> {
         }
         let way_back = WayBack { sandbox: known(old_sandbox), stopped, park, hooks };
         self.serve_again(draft, at, instance, &way_back);
-        places.undo(draft, at, Some(&known(old_sandbox)), drain);
+        places.undo(draft, at, Some(&known(old_sandbox)), instance.app.as_deref(), drain);
         let replaced = instance.but_sandbox().chain([old_sandbox]).map(known).collect();
         Ok(Swapped { prepared, sandbox, start, ready, verify, done: park.or(record).unwrap_or(verify), replaced })
     }

@@ -190,7 +190,7 @@ pub(super) fn one(
         undo(draft, at, known(container), sandbox.clone(), &readiness, stopped);
         hooks.undo(draft, at, Some(stopped));
     }
-    places.undo(draft, at, sandbox.as_ref(), drain);
+    places.undo(draft, at, sandbox.as_ref(), Some(container), drain);
     Restarted { prepared, start, ready, verify }
 }
 

@@ -67,7 +67,7 @@ impl Roll<'_> {
             let changes = self.changes(instance);
             let chosen = self.again.contains(&instance.name);
             if !chosen && !self.again.is_empty() {
-                beside.others += usize::from(instance.is_ready());
+                beside.others += usize::from(instance.may_serve());
                 continue;
             }
             match traffic::seen(&draft, instance).need(Aim::Run(self.difference(instance))) {
@@ -76,7 +76,7 @@ impl Roll<'_> {
                     todo.push(Todo { instance, need: Need::Replace, changes: Vec::new(), successor: None });
                 }
                 Need::Nothing | Need::Leave | Need::Unpause | Need::Start => {
-                    beside.others += usize::from(instance.is_ready());
+                    beside.others += usize::from(instance.may_serve());
                     beside.broken += usize::from(instance.is_unhealthy());
                 }
                 Need::Proof => {

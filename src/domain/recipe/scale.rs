@@ -13,7 +13,7 @@ use super::managed;
 use super::ports::Taken;
 use super::remove::{Going, take_down};
 use super::restart::{self, restartable};
-use super::settle::{newest, readiness, spec_hash, spec_of};
+use super::settle::{bounded, newest, readiness, spec_hash, spec_of};
 use super::swap::{Before, Source, Wanted};
 use super::traffic;
 use std::collections::BTreeSet;
@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 /// Plans it.
 pub fn scale(app: &str, replicas: u32, facts: &Facts, options: &Options) -> Result<Plan, Refusal> {
     let app = managed(app, "scale", facts)?;
+    bounded(replicas, &app.id)?;
     let there = app.instances.len();
     let spec = newest(app).and_then(spec_of);
     let rollout = spec.as_ref().map(|spec| spec.rollout.clone()).unwrap_or_default();

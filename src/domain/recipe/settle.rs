@@ -6,6 +6,7 @@ use super::super::budget::{Budget, MinAvailable, Split, Standing, TooFew};
 use super::super::duration::{human, millis};
 use super::super::facts::{Facts, ImageSeen};
 use super::super::fleet::{App, Container, Instance};
+use super::super::ids::AppId;
 use super::super::options::{BatchSize, Options, PullPolicy};
 use super::super::plan::{Refusal, Target, Task};
 use super::super::probe::ProbeSpec;
@@ -134,6 +135,18 @@ fn is_moving(reference: &str) -> bool {
     !reference.contains('@') && name.split_once(':').is_none_or(|(_, tag)| tag == "latest")
 }
 
+/// More instances than any engine holds on one network: a bridge of Linux has 1024 ports (`BR_PORT_BITS`).
+const MOST: u32 = 1024;
+
+/// Refuses a number of instances that can only be a slip of the hand.
+pub(super) fn bounded(replicas: u32, app: &AppId) -> Result<(), Refusal> {
+    if replicas > MOST {
+        let why = format!("{replicas} instances of {app}: an engine's network holds fewer than {MOST}");
+        return Err(Refusal::Usage(why));
+    }
+    Ok(())
+}
+
 /// Splits the chosen instances of an app into batches, within the budget that the options and the app allow, and says what
 /// stays available; `beside`: the instances that are not chosen.
 pub(super) fn batches<'a>(
@@ -145,7 +158,7 @@ pub(super) fn batches<'a>(
     surges: bool,
 ) -> Result<Vec<Vec<&'a Instance>>, Refusal> {
     let total = app.instances.len();
-    let (options, now) = (draft.options, |instance: &&Instance| instance.is_ready());
+    let (options, now) = (draft.options, |instance: &&Instance| instance.may_serve());
     let wish = options.batch.or(rollout.batch).unwrap_or(BatchSize::Count(1));
     let canary = options.canary.or(rollout.canary).map(|canary| canary.of(total));
     let asked = options.min_available.or(rollout.min_available);
@@ -166,7 +179,7 @@ pub(super) fn batches<'a>(
 /// The instances of an app that are not chosen, where none of them is expected to become anything else.
 pub(super) fn beside(app: &App, chosen: &[&Instance]) -> Standing {
     let others = app.instances.iter().filter(|one| !chosen.iter().any(|other| other.name == one.name));
-    Standing { others: others.filter(|one| one.is_ready()).count(), ..Standing::default() }
+    Standing { others: others.filter(|one| one.may_serve()).count(), ..Standing::default() }
 }
 
 /// Why the budget does not allow it, and what it would.
@@ -183,7 +196,7 @@ fn too_few(app: &App, few: TooFew, budget: Budget, wish: BatchSize, chosen: &[&I
                 .unwrap_or_default()
         ),
         TooFew::Stay { largest: None } => {
-            let ready = app.ready();
+            let ready = app.instances.iter().filter(|one| one.may_serve()).count();
             format!(
                 "{keep} of the {total} instances of {id} are to stay available, {ready} are now, and handling one of them would leave {}; a smaller --min-available allows it",
                 ready.saturating_sub(1)
@@ -210,7 +223,7 @@ fn budget_notes(split: &Split, budget: Budget, total: usize, chosen: &[&Instance
     if total < 2 {
         return notes;
     }
-    let out: Vec<&str> = chosen.iter().filter(|one| !one.is_ready()).map(|one| one.name.short()).collect();
+    let out: Vec<&str> = chosen.iter().filter(|one| !one.may_serve()).map(|one| one.name.short()).collect();
     if !out.is_empty() && out.len() < chosen.len() {
         notes.push(format!("not available now, so first and at no cost: {}", out.join(", ")));
     }

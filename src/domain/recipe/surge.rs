@@ -188,7 +188,7 @@ impl Wanted<'_> {
                 }
             }
         }
-        places.undo(draft, at, sandbox.as_ref(), drain);
+        places.undo(draft, at, sandbox.as_ref(), old.app.as_deref(), drain);
         park.unwrap_or(proven)
     }
 

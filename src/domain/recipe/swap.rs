@@ -139,15 +139,17 @@ impl Wanted<'_> {
             (stopped, start, start)
         };
         let (ready, verify) = self.prove(draft, at, &container, &sandbox, rivals(instance, None), start);
-        let verify = places.attach(draft, at, Some(&sandbox), &[verify]).unwrap_or(verify);
+        let attached = places.attach(draft, at, Some(&sandbox), &[verify]);
+        let verify = attached.unwrap_or(verify);
         let parked: Vec<_> = std::iter::once(verify).chain(record).collect();
         let park = old.map(|old| park(draft, at, old, &parked));
 
         let cause = format!("revision {} did not work out", self.revision);
+        places.undo_attachment(draft, at, &sandbox, attached);
         draft.undo(at, stop(container.clone(), draft.options), &[begun], &*cause);
         let way_back = WayBack { sandbox: sandbox.clone(), stopped, park, hooks };
         self.serve_again(draft, at, instance, &way_back);
-        places.undo(draft, at, Some(&sandbox), drain);
+        places.undo(draft, at, Some(&sandbox), old, drain);
         draft.undo(at, Task::Remove { container, volumes: false }, &[create], cause);
         let replaced = instance.but_sandbox().map(known).collect();
         Ok(Swapped { prepared, sandbox, start, ready, verify, done: park.unwrap_or(verify), replaced })

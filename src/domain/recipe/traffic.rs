@@ -6,9 +6,9 @@
 use super::super::balancer::{self, BalancerSpec, Place, Server, Wanted as Known};
 use super::super::converge::Seen;
 use super::super::facts::Facts;
-use super::super::fleet::{App, Instance};
+use super::super::fleet::{App, Container, Instance};
 use super::super::ids::{AppId, InstanceName};
-use super::super::options::Options;
+use super::super::options::{OnDrainTimeout, Options};
 use super::super::plan::{Refusal, StepId, Target, Task};
 use super::draft::{Draft, Slot, known};
 use super::swap::Wanted;
@@ -161,10 +161,28 @@ impl Places {
         }
     }
 
-    /// Writes the way back of a drain.
-    pub fn undo(&self, draft: &mut Draft<'_>, at: &Slot, sandbox: Option<&Target>, drain: Option<StepId>) {
+    /// Writes the way back of a drain. Where what `served` before does not come back, it stays out, for `repair` to see.
+    pub fn undo(
+        &self,
+        draft: &mut Draft<'_>,
+        at: &Slot,
+        sandbox: Option<&Target>,
+        served: Option<&Container>,
+        drain: Option<StepId>,
+    ) {
         if let Some(drain) = drain {
-            draft.undo(at, self.task(sandbox), &[drain], "never left drained");
+            let only_with = served.filter(|served| served.is_running()).map(known);
+            let task = Task::Attach { places: self.0.clone(), sandbox: sandbox.cloned(), only_with, timeout: ATTACH };
+            draft.undo(at, task, &[drain], "never left drained");
+        }
+    }
+
+    /// Writes the way back of an attachment, before what was attached is stopped: its sessions are not cut unseen.
+    pub fn undo_attachment(&self, draft: &mut Draft<'_>, at: &Slot, sandbox: &Target, attached: Option<StepId>) {
+        if let Some(attached) = attached {
+            let (places, sandbox) = (self.0.clone(), Some(sandbox.clone()));
+            let task = Task::Drain { places, sandbox, timeout: draft.drain.0, on_timeout: OnDrainTimeout::Cut };
+            draft.undo(at, task, &[attached], "its sessions end before it goes");
         }
     }
 

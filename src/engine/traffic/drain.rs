@@ -74,6 +74,8 @@ struct Out<'a> {
     told: Option<Instant>,
     /// It has to be told whatever it shows: what it shows may never have been made to count.
     tell: bool,
+    /// Its sessions have had their time, unless it has to be told again.
+    waited: bool,
     admin: Option<Admin>,
     counted: bool,
     errors: u64,
@@ -94,11 +96,20 @@ enum Left {
 
 impl<'a> Out<'a> {
     fn new(place: &'a Place) -> Self {
-        Self { place, told: None, tell: true, admin: None, counted: false, errors: 0, why: String::new() }
+        Self {
+            place,
+            told: None,
+            tell: true,
+            waited: false,
+            admin: None,
+            counted: false,
+            errors: 0,
+            why: String::new(),
+        }
     }
 
     fn told_before(place: &'a Place) -> Self {
-        Self { tell: false, ..Self::new(place) }
+        Self { tell: false, waited: true, ..Self::new(place) }
     }
 
     async fn tell(&mut self) -> Result<(), BalancerError> {
@@ -126,6 +137,8 @@ impl<'a> Out<'a> {
             return Ok(Left::Unknown);
         }
         Ok(match server.sessions() {
+            // Those that are left could not be cut and end with it.
+            _ if self.waited && self.told.is_none() => Left::Nothing,
             Some(0) => Left::Nothing,
             Some(sessions) => Left::Sessions(sessions),
             None if settled => Left::Nothing,

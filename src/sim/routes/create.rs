@@ -228,6 +228,7 @@ impl Default for State {
             pid: 0,
             run: 0,
             restarts: 0,
+            in_a_row: 0,
             paused: false,
             interrupted: false,
             stopped: false,

@@ -103,7 +103,7 @@ impl Chosen<'_> {
             self.serve_again(draft, at, &[down, park], &[up], reserve, &hooks);
         } else {
             self.serve_again(draft, at, &[down, park], &[up], reserve, &hooks);
-            places.undo(draft, at, Some(&sandbox), drain);
+            places.undo(draft, at, Some(&sandbox), Some(self.old), drain);
             clear(draft);
         }
         Ok((verify, park))
@@ -169,12 +169,14 @@ impl Chosen<'_> {
         let places = traffic::left(draft, &at.instance);
         let (verify, park) = self.prove(draft, at, (&container, &target), &places, reserve, start);
         let cause = format!("{} did not work out in a sandbox", self.old.name);
+        // What served already is stopped, too, before the old one is started beside it.
+        undoes.push(park);
         draft.undo(at, stop(container.clone(), draft.options), &undoes, &*cause);
         draft.undo(at, stop(target.clone(), draft.options), &undoes, cause);
-        undoes.push(park);
         let hooks = hooks::Before::named(self.rollout().hooks, self.old);
         self.serve_again(draft, at, &undoes, &undoes, reserve, &hooks);
-        places.undo(draft, at, Some(&target), undoes.first().copied().filter(|_| !places.is_empty()));
+        let left = undoes.first().copied().filter(|_| !places.is_empty());
+        places.undo(draft, at, Some(&target), Some(self.old), left);
         Ok((verify, park))
     }
 

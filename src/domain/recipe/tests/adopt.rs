@@ -236,6 +236,29 @@ fn it_goes_on_or_back_from_wherever_it_was_left() {
 }
 
 /// The wish dies after each of its steps; asked again, or taken back, it comes to its end, and no balancer is left told.
+/// What serves already in an old one's place is stopped before that is started again: they have the same volumes.
+fn starts_no_second(plan: &Plan) {
+    for serves in plan.steps.iter().filter(|step| step.cause == "it serves already") {
+        let back = plan.steps.iter().filter(|step| step.lane == Lane::Undo && step.instance == serves.instance);
+        let mut stopped = Vec::new();
+        for step in back {
+            match &step.task {
+                Task::Stop { .. } => stopped.push(&step.undoes),
+                Task::Start { .. } => {
+                    let parks = |undoes: &Vec<usize>| {
+                        undoes.iter().any(|main| matches!(plan.steps[*main].task, Task::Park { .. }))
+                    };
+                    assert!(
+                        !parks(&step.undoes) || stopped.iter().filter(|undoes| parks(undoes)).count() == 2,
+                        "{plan:?}"
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
 fn comes_to_its_end(facts: &Facts, wish: &Wish) {
     let first = planned(facts, wish);
     let steps = first.steps.iter().filter(|step| step.lane == Lane::Main).count();
@@ -253,6 +276,7 @@ fn comes_to_its_end(facts: &Facts, wish: &Wish) {
         if died < steps {
             let again = adopt(wish, &on.facts, &Options::default()).unwrap_or_else(|why| panic!("after {died}: {why}"));
             assert_eq!(again.broken(), None);
+            starts_no_second(&again);
             on.run(&again, usize::MAX).unwrap_or_else(|why| panic!("after {died}: {why}"));
         }
         assert_eq!(alive(&on.facts), whole, "after {died} steps");

@@ -134,7 +134,7 @@ fn keeps_available(plan: &Plan, facts: &Facts, options: &Options, app: &str) {
     let total = app.instances.len();
     let size = options.batch.map_or(1, |batch| batch.of(total));
     let keep = if total < 2 { 0 } else { total.div_ceil(4) };
-    let mut up = app.instances.iter().filter(|one| one.is_ready()).count();
+    let mut up = app.instances.iter().filter(|one| one.may_serve()).count();
     for (index, batch) in plan.batches.iter().enumerate() {
         // A batch that only proves what runs already touches nobody, so it may be of any size.
         let swaps = steps(plan, Lane::Main)
@@ -143,7 +143,7 @@ fn keeps_available(plan: &Plan, facts: &Facts, options: &Options, app: &str) {
         let stopped: BTreeSet<_> = steps(plan, Lane::Main)
             .filter(|(_, step)| step.batch == Some(index + 1) && matches!(step.task, Task::Stop { .. }))
             .filter_map(|(_, step)| step.instance.as_ref())
-            .filter(|name| app.instances.iter().any(|one| one.name == **name && one.is_ready()))
+            .filter(|name| app.instances.iter().any(|one| one.name == **name && one.may_serve()))
             .collect();
         assert!(batch.len() == 1 || stopped.is_empty() || up - stopped.len() >= keep, "batch {index} takes too many");
         up = up - stopped.len() + batch.len();

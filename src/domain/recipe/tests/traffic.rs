@@ -7,7 +7,7 @@ use crate::domain::balancer::BalancerSpec;
 use crate::domain::facts::Facts;
 use crate::domain::ids::ServerName;
 use crate::domain::options::{OnDrainTimeout, Options};
-use crate::domain::plan::{Plan, Refusal, Task};
+use crate::domain::plan::{Lane, Plan, Refusal, Step, Task};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +42,24 @@ fn what_goes_is_drained_and_gets_requests_again_where_it_stays() {
     let drained: Vec<_> = shape(&plan).into_iter().filter(|line| line.contains("drain")).collect();
     assert_eq!(drained.len(), 1, "what a person took out is out already: {drained:?}");
     assert!(plan.notes.iter().any(|note| note.contains("taken out by somebody")), "{:?}", plan.notes);
+}
+
+#[test]
+fn what_was_attached_is_drained_before_it_is_put_back_and_only_what_serves_again_is_attached() {
+    let plan = deploy("web", Some("web:v2"), None, &two(Told::Sends), &Options::default()).unwrap();
+    let mine = |step: &&Step| step.instance.as_ref().is_some_and(|name| name.short() == "web-1");
+    let place =
+        |wanted: &dyn Fn(&Step) -> bool| plan.steps.iter().position(|step| mine(&step) && wanted(step)).unwrap();
+    let attached = place(&|step| step.lane == Lane::Main && matches!(step.task, Task::Attach { .. }));
+    let drained = place(&|step| step.lane == Lane::Undo && matches!(step.task, Task::Drain { .. }));
+    let stopped = place(&|step| step.lane == Lane::Undo && matches!(step.task, Task::Stop { .. }));
+    assert!(drained < stopped && plan.steps[stopped].needs.contains(&drained), "{:?}", shape(&plan));
+    assert_eq!(plan.steps[drained].undoes, [attached], "one that never got there has no sessions");
+    let back = place(&|step| step.lane == Lane::Undo && matches!(step.task, Task::Attach { .. }));
+    let Task::Attach { only_with: Some(app), .. } = &plan.steps[back].task else {
+        panic!("{:?}", plan.steps[back].task)
+    };
+    assert_eq!(app.name(), "shop-web-1.r1");
 }
 
 #[test]
