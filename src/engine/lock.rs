@@ -271,8 +271,8 @@ impl Lock {
         let mut failures = 0;
         loop {
             let end = match self.hold(&taken, &tell, &mut release).await {
-                // The connection to the engine, not the lock.
-                End::Failed(error) if failures < TRIES && error.is_lost() => {
+                // The connection to the engine, or the engine in a bad moment; not the lock.
+                End::Failed(error) if failures < TRIES && (error.is_lost() || error.failure == Failure::Server) => {
                     failures += 1;
                     End::Gone
                 }
@@ -283,10 +283,12 @@ impl Lock {
                 End::Slept => return self.lose(&tell, "this console slept for longer than its lock lasts"),
                 End::Failed(error) => {
                     self.give_back(&taken.id).await;
-                    if error.is_unknown_outcome() || matches!(error.failure, Failure::NotFound | Failure::Conflict) {
+                    let lost = [Failure::Timeout, Failure::Broken, Failure::NotFound, Failure::Conflict];
+                    if lost.contains(&error.failure) {
                         return self.lose(&tell, &error.to_string());
                     }
-                    // What a lock is made of does not run there: that is not what the person came for.
+                    // What a lock is made of does not run there: that is not what the person came for. Every step is safe
+                    // without one, and half-way an instance may be down.
                     let message = format!("{} is not locked against other consoles: {error}", self.subject.as_str());
                     // An operation that has ended wants no more notes.
                     let _ = self.notes.send(EventKind::Noted { message });
