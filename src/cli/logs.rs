@@ -9,20 +9,12 @@ use super::output::Output;
 use super::style::{DIM, pad, paint};
 use crate::config::settings::Settings;
 use crate::domain::ids::InstanceName;
-use crate::engine::{InstanceLine, LogOptions, clock};
+use crate::engine::{InstanceNews, LogLine, LogNews, LogOptions, Logs, clock};
 use unicode_width::UnicodeWidthStr;
 
 /// Prints the lines; returns the exit code.
 pub async fn logs(out: &mut Output, settings: &Settings, args: &LogsArgs) -> Result<u8, CliError> {
     let session = super::connect(settings).await?;
-    let fleet = session.fleet().await?;
-    let names: Vec<&InstanceName> = match fleet.find_instance(&args.target) {
-        Some((_, instance)) => vec![&instance.name],
-        None => {
-            fleet.find(&args.target).map_err(CliError::usage)?.instances.iter().map(|instance| &instance.name).collect()
-        }
-    };
-    let width = names.iter().map(|name| name.short().width()).max().filter(|_| names.len() > 1);
     let options = LogOptions {
         follow: args.follow,
         tail: args.tail,
@@ -33,14 +25,29 @@ pub async fn logs(out: &mut Output, settings: &Settings, args: &LogsArgs) -> Res
             .map_err(|error| CliError::usage("--since goes back too far").because(&error))?,
         timestamps: args.timestamps,
     };
-    let mut lines = session.logs(&args.target, options).await?;
-    while let Some(line) = lines.recv().await {
-        let line = line?;
-        let text = shown(&line, width);
-        if line.line.stderr {
-            out.alarm(&text);
-        } else {
-            out.result(&text);
+    let Logs { instances, mut news } = session.logs(&args.target, options).await?;
+    let width = instances.iter().map(|name| name.short().width()).max().filter(|_| instances.len() > 1);
+    while let Some(news) = news.recv().await {
+        let InstanceNews { instance, news } = news?;
+        match news {
+            LogNews::Line(line) => {
+                let text = shown(&instance, &line, width);
+                if line.stderr {
+                    out.alarm(&text);
+                } else {
+                    out.result(&text);
+                }
+            }
+            LogNews::Ended => {
+                out.note(&format!(
+                    "{} has ended; its log goes on when it runs again (ctrl-c ends this)",
+                    instance.short()
+                ));
+            }
+            LogNews::GoesOn { container, revision } => {
+                let revision = revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
+                out.note(&format!("{} goes on in {container}{revision}", instance.short()));
+            }
         }
         if out.is_gone() {
             break;
@@ -50,8 +57,8 @@ pub async fn logs(out: &mut Output, settings: &Settings, args: &LogsArgs) -> Res
 }
 
 /// `web-1 | text`, the name only among several.
-fn shown(line: &InstanceLine, width: Option<usize>) -> String {
-    let whose = width.map(|width| paint(DIM, &format!("{} |", pad(line.instance.short(), width))));
-    let at = line.line.at.map(|at| format!("{at:.3}"));
-    whose.into_iter().chain(at).chain([line.line.text.to_string()]).collect::<Vec<_>>().join(" ")
+fn shown(instance: &InstanceName, line: &LogLine, width: Option<usize>) -> String {
+    let whose = width.map(|width| paint(DIM, &format!("{} |", pad(instance.short(), width))));
+    let at = line.at.map(|at| format!("{at:.3}"));
+    whose.into_iter().chain(at).chain([line.text.to_string()]).collect::<Vec<_>>().join(" ")
 }

@@ -62,7 +62,7 @@ pub use demo::{DemoApps, LABEL as DEMO_LABEL};
 pub use doctor::{Check, Level};
 pub use door::{Unheard, say};
 pub use error::{Error, ErrorKind};
-pub use logs::{InstanceLine, Lines};
+pub use logs::{InstanceNews, Lines, LogNews, Logs};
 pub use operator::Operator;
 pub use record::{Listed, RecordError, Records, read_file};
 pub use request::{Control, Operation, Request};

@@ -12,7 +12,7 @@ use crate::domain::plan::{Kind, Plan, Refusal};
 use crate::domain::recipe;
 use crate::domain::record::Summary;
 use crate::domain::unfinished::{self, Unfinished};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 /// What was left half-done in this fleet beside what the records here tell of.
 pub fn unrecorded(fleet: &Fleet, recorded: &[Summary]) -> Vec<Unfinished> {
@@ -165,18 +165,8 @@ impl Session {
             _ => return self.plan(request).await,
         };
         let fleet = self.fleet().await?;
-        let (record, summary, next) = {
-            let (records, info) = (self.records.clone(), self.info().clone());
-            let (op, options) = (op.clone(), options.clone());
-            // A disk that stands still must not hold up the other operations.
-            let read = tokio::task::spawn_blocking(move || {
-                let (record, summary) = resume::read(records.as_ref(), &op, &info)?;
-                let next = resume::next(&record, &summary, way, &options, &fleet)?;
-                Ok::<_, Refusal>((record, summary, next))
-            });
-            read.await.map_err(|error| Refusal::Refused(error.to_string()))??
-        };
-        let plan = match next {
+        let (record, summary) = resume::read(self.records(), op, self.info())?;
+        let plan = match resume::next(&record, &summary, way, options, &fleet)? {
             Next::Ask(request) => {
                 let plan = self.plan(&request).await?;
                 let words = match way {
@@ -199,11 +189,7 @@ impl Session {
     }
 
     /// Log lines of an app's instances, of one instance, or of an unmanaged container, interleaved as they come.
-    pub async fn logs(
-        &self,
-        target: &str,
-        options: LogOptions,
-    ) -> Result<mpsc::Receiver<Result<logs::InstanceLine, Error>>, Error> {
+    pub async fn logs(&self, target: &str, options: LogOptions) -> Result<logs::Logs, Error> {
         logs::open(&self.docker, target, options).await
     }
 

@@ -367,6 +367,10 @@ fn instances<'a>(engines: &'a Engines, targets: &[RowId]) -> Vec<(EngineId, &'a 
     let mut out: Vec<(EngineId, &Instance)> = Vec::new();
     for target in targets {
         let Some((engine, app)) = target.app().and_then(|key| engines.app(key)) else { continue };
+        // One that is away is asked for no log; it goes on when it is back.
+        if !engine.is_live() {
+            continue;
+        }
         let wanted = |instance: &&Instance| match target {
             RowId::Instance(_, name) => instance.name == *name,
             _ => true,

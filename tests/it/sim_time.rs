@@ -3,9 +3,10 @@
 use pitstop::docker::Docker;
 use pitstop::domain::event::{EventKind, OpEvent, Outcome, StepResult};
 use pitstop::domain::fleet::{FleetState, State};
+use pitstop::domain::ids::InstanceName;
 use pitstop::domain::options::{BatchSize, Gate, Options};
 use pitstop::domain::plan::Action;
-use pitstop::engine::{Operator, Request, Session};
+use pitstop::engine::{LogNews, LogOptions, Operator, Request, Session};
 use pitstop::sim::{Fault, Scenario, When};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -280,6 +281,63 @@ fn a_container_that_hangs_the_engine_takes_nothing_from_the_others() {
     assert_eq!(untold, [&("box-1".to_owned(), State::Running, false)]);
     assert!(ended.contains(&("box-1".to_owned(), State::Exited, false)), "{ended:?}");
     assert!(whole.contains(&("box-1".to_owned(), State::Exited, true)), "{whole:?}");
+}
+
+#[test]
+fn a_followed_log_goes_on_after_a_restart_and_in_what_replaces_its_container() {
+    let world = WORLD.replace("ready_ms = 300,", "ready_ms = 300, log_every_ms = 100,");
+    let news = paused(Scenario::parse(&world).unwrap(), async |_, location| {
+        let session = Session::connect(&location).await.unwrap();
+        let options = LogOptions { follow: true, tail: Some(1), ..LogOptions::default() };
+        let mut logs = session.logs("web-1", options).await.unwrap();
+        assert_eq!(logs.instances.iter().map(InstanceName::short).collect::<Vec<_>>(), ["web-1"]);
+        let image = Some("web:2".to_owned());
+        let requests = [
+            Request::Restart { targets: vec!["web-1".to_owned()], options: Options::default() },
+            Request::Deploy { app: "web".to_owned(), image, project: None, options: Options::default() },
+            Request::Remove { apps: vec!["web".to_owned()], volumes: false, options: Options::default() },
+        ];
+        for request in requests {
+            let plan = session.plan(&request).await.unwrap();
+            let mut operation = Operator::of(&session).begin(&request, plan).await.unwrap();
+            while operation.events.recv().await.is_some() {}
+            tokio::time::sleep(Duration::from_secs(2)).await; // it has something to say
+        }
+        let mut news = Vec::new();
+        while let Some(one) = logs.news.recv().await {
+            news.push(one.unwrap().news);
+        }
+        news
+    });
+    // One mark for many lines.
+    let mut told: Vec<String> = news
+        .iter()
+        .map(|news| match news {
+            LogNews::Line(line) => {
+                assert_eq!(line.at, None, "nobody asked for times");
+                "line".to_owned()
+            }
+            LogNews::Ended => "ended".to_owned(),
+            LogNews::GoesOn { container, revision } => format!("{container} {revision:?}"),
+        })
+        .collect();
+    told.dedup();
+    let again = ["ended", "shop-web-1.r1 Some(1)", "line"];
+    let replaced = ["ended", "shop-web-1.r2 Some(2)", "line"];
+    assert_eq!(told, [&["line"][..], &again, &replaced, &["ended"]].concat());
+    let texts: Vec<&str> = news
+        .iter()
+        .filter_map(|news| match news {
+            LogNews::Line(line) => Some(line.text.as_str()),
+            _ => None,
+        })
+        .collect();
+    let count = |wanted: &str| texts.iter().filter(|text| text.starts_with(wanted)).count();
+    assert_eq!(
+        (count("starting"), count("ready")),
+        (3, 2),
+        "each run from its beginning, and no line twice: {texts:?}"
+    );
 }
 
 /// Of the containers called `box-…`: state, exit code, and whether they have a process and an address.

@@ -5,6 +5,7 @@ use super::super::ask::Ask;
 use super::super::engine::Engine;
 use super::super::world::{LogEntry, World};
 use bytes::Bytes;
+use jiff::Timestamp;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -25,7 +26,7 @@ pub async fn read(engine: &Arc<Engine>, key: &str, ask: &Ask) -> Answer {
     if !out && !err {
         return refuse(400, "Bad parameters: you must choose at least one stream");
     }
-    let since: Option<f64> = ask.text("since").parse().ok().filter(|seconds| *seconds > 0.0);
+    let since = moment(ask.text("since"));
     let tail: Option<usize> = ask.text("tail").parse().ok();
     let (wish, first, run) = engine.look(|world| {
         let seen = world.find(key)?;
@@ -34,7 +35,7 @@ pub async fn read(engine: &Arc<Engine>, key: &str, ask: &Ask) -> Answer {
         }
         let framed = seen.config["Tty"] != true;
         let wish = Wish { id: seen.id.clone(), out, err, times: ask.flag("timestamps"), framed };
-        let late = |entry: &&LogEntry| since.is_none_or(|since| entry.at.as_duration().as_secs_f64() >= since);
+        let late = |entry: &&LogEntry| since.is_none_or(|since| entry.at >= since);
         let from = seen.log.iter().position(|entry| late(&entry)).unwrap_or(seen.log.len());
         let from = tail.map_or(from, |tail| from.max(seen.log.len().saturating_sub(tail)));
         Ok((wish, seen.forgotten + from, seen.runs().then_some(seen.state.run)))
@@ -81,4 +82,11 @@ async fn send(
             return;
         }
     }
+}
+
+/// `1764478923.000000001`, to the nanosecond as the engine reads it; nothing for 0.
+fn moment(text: &str) -> Option<Timestamp> {
+    let (seconds, nanos) = text.split_once('.').unwrap_or((text, "0"));
+    let at = Timestamp::new(seconds.parse().ok()?, format!("{nanos:0<9}").get(..9)?.parse().ok()?).ok()?;
+    (at > Timestamp::UNIX_EPOCH).then_some(at)
 }

@@ -1,5 +1,6 @@
 //! The log screen: whose lines, when, in their own colours; what was found turned round.
 
+use super::super::engine::Engine;
 use super::super::logs::{Entry, LogView};
 use super::super::model::{Look, Model};
 use super::super::text;
@@ -17,7 +18,7 @@ const NAMES: [Role; 6] = [Role::Fetch, Role::Start, Role::Drain, Role::Make, Rol
 /// Draws the log.
 pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let Some(log) = &model.logs else { return };
-    let inside = pen.frame(area, &title(pen, log), Role::Rule);
+    let inside = pen.frame(area, &title(pen, model, log), Role::Rule);
     if inside.height == 0 || inside.width < 4 {
         return;
     }
@@ -52,11 +53,13 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     }
 }
 
-fn title(pen: &Pen<'_>, log: &LogView) -> Spans {
+fn title(pen: &Pen<'_>, model: &Model, log: &LogView) -> Spans {
     let sep = (format!(" {} ", pen.glyphs().sep), Role::Rule);
     let mut title = vec![(format!("log of {}", log.title), Role::Title), sep.clone()];
     let reads = log.sources.iter().filter(|source| !source.ended).count();
+    let away = log.sources.iter().any(|source| model.engines.get(source.engine).is_some_and(Engine::is_stale));
     title.push(match log.held {
+        None if reads == 0 && away => (format!("{} waits for the engine", pen.glyphs().part), Role::Warn),
         None if reads == 0 && !log.sources.is_empty() => (format!("{} ended", pen.glyphs().off), Role::Warn),
         None => (format!("{} following", pen.glyphs().ready), Role::Good),
         Some(_) => {
