@@ -5,7 +5,7 @@ use super::error::CliError;
 use super::human::label;
 use super::names::Names;
 use super::output::Output;
-use super::style::{BAD, CARE, DIM, GOOD, Glyphs, HEAD, PLAIN, paint};
+use super::style::{BAD, CARE, DIM, GOOD, Glyphs, HEAD, PLAIN, cut, paint};
 use super::table::{self, Cell};
 use super::telling::Telling;
 use super::{exit, preview, summary};
@@ -19,8 +19,10 @@ use clap::builder::styling::Style;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
+use unicode_width::UnicodeWidthStr;
 
 impl From<RecordError> for CliError {
     fn from(error: RecordError) -> Self {
@@ -57,13 +59,18 @@ pub fn history(out: &mut Output, args: &HistoryArgs) -> Result<u8, CliError> {
         out.result(&Value::from(objects).to_string());
         return Ok(exit::DONE);
     }
-    let rows: Vec<Vec<Cell>> = shown.iter().map(|one| row(one, clock::wall(), out.glyphs)).collect();
+    let engines: BTreeSet<&str> = shown.iter().map(|one| &*one.engine.name).filter(|name| !name.is_empty()).collect();
+    let several = engines.len() > 1;
+    let rows: Vec<Vec<Cell>> = shown.iter().map(|one| row(one, clock::wall(), several, out.glyphs)).collect();
     if rows.is_empty() {
         let of = args.app.as_ref().map_or(String::new(), |app| format!(" of {app}"));
         out.note(&format!("no operation{of} has a record here"));
         return Ok(exit::DONE);
     }
-    out.lines(table::render(&["WHEN", "OP", "KIND", "APP", "OUTCOME", "TOOK", "IDENTITIES", "BY"], &rows));
+    let mut heading = vec!["WHEN", "OP", "KIND", "APP", "CHANGE", "OUTCOME", "TOOK", "IDENTITIES"];
+    heading.extend(several.then_some("ENGINE"));
+    heading.push("BY");
+    out.lines(table::render(&heading, &rows));
     let left: Vec<Summary> = left_open(&all).into_iter().filter(wanted).cloned().collect();
     unfinished(out, &left);
     Ok(exit::DONE)
@@ -82,23 +89,32 @@ pub fn is_about(app: &str, wanted: &str) -> bool {
     app == wanted || app.split('/').any(|part| part == wanted) || app.starts_with(&format!("{wanted}-"))
 }
 
-fn row(one: &Summary, now: Timestamp, glyphs: Glyphs) -> Vec<Cell> {
+/// `engine`: which one is said, for there are several.
+fn row(one: &Summary, now: Timestamp, engine: bool, glyphs: Glyphs) -> Vec<Cell> {
     let none = || glyphs.none.to_owned();
-    vec![
+    let mut cells = vec![
         one.began.map_or_else(none, |began| when(began, now)).into(),
-        short(one.op.as_str()).into(),
+        one.op.short().into(),
         one.kind.map_or_else(none, |kind| kind.to_string()).into(),
         one.app.clone().into(),
+        change(one, glyphs).into(),
         standing(one.standing(), glyphs),
         human(one.took_ms).into(),
         identities(one.counts, glyphs),
-        Cell(one.by.clone(), DIM),
-    ]
+    ];
+    cells.extend(engine.then(|| Cell(one.engine.name.clone(), PLAIN)));
+    cells.push(Cell(one.by.clone(), DIM));
+    cells
 }
 
-/// The part of an id that tells operations apart; accepted wherever an operation is asked for.
-fn short(op: &str) -> &str {
-    op.rsplit('-').next().unwrap_or(op)
+/// `web:v1 → web:v2`, without the registry.
+fn change(one: &Summary, glyphs: Glyphs) -> String {
+    let image = |image: &str| image.rsplit('/').next().unwrap_or(image).to_owned();
+    match (&one.from, &one.to) {
+        (Some(from), Some(to)) if from != to => format!("{} {} {}", image(from), glyphs.arrow, image(to)),
+        (_, Some(one)) | (Some(one), None) => image(one),
+        (None, None) => glyphs.none.to_owned(),
+    }
 }
 
 /// Today the time, before the day too; in the zone people read it in.
@@ -137,6 +153,7 @@ pub fn object(one: &Summary, open: bool) -> Value {
         "op": one.op,
         "at": one.began.map(|at| format!("{at:.3}")),
         "by": one.by,
+        "engine": one.engine.name,
         "kind": one.kind,
         "app": one.app,
         "from": one.from,
@@ -239,6 +256,11 @@ fn whole(record: &Record, summary: &Summary, glyphs: Glyphs) -> Vec<String> {
         let heading = ["STEP", "INSTANCE", "ACTION", "RESULT", "WAITED", "TOOK", "SAID", "BECAUSE"];
         lines.extend(table::render(&heading, &rows).into_iter().map(|line| format!("  {line}")));
     }
+    // What was cut in the table is said whole below it.
+    for step in &progress.steps {
+        let said = said(step).filter(|said| said.width() > SAID);
+        lines.extend(said.map(|said| format!("  {} {}: {said}", paint(DIM, "step"), step.plan.step)));
+    }
     lines.extend(summary::table(&progress, &names, glyphs));
     lines.push(paint(HEAD, &progress.summary()));
     if let Some(finished) = &progress.finished {
@@ -246,6 +268,13 @@ fn whole(record: &Record, summary: &Summary, glyphs: Glyphs) -> Vec<String> {
         lines.extend(finished.state.iter().map(|line| format!("  {line}")));
     }
     lines
+}
+
+/// Columns for what a step said: an app's last lines may be hundreds.
+const SAID: usize = 48;
+
+fn said(step: &StepProgressed) -> Option<&str> {
+    step.error.as_deref().or(step.detail.as_deref())
 }
 
 fn step_row(step: &StepProgressed, names: &Names, glyphs: Glyphs) -> Vec<Cell> {
@@ -263,7 +292,7 @@ fn step_row(step: &StepProgressed, names: &Names, glyphs: Glyphs) -> Vec<Cell> {
         result.into(),
         time(started.then_some(step.waited_ms)).into(),
         time(step.took_ms).into(),
-        step.error.clone().or_else(|| step.detail.clone()).unwrap_or_default().into(),
+        said(step).map(|said| cut(said, SAID, glyphs.ellipsis)).unwrap_or_default().into(),
         Cell(step.plan.cause.clone(), DIM),
     ]
 }

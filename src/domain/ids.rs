@@ -89,10 +89,7 @@ name_type!(
     /// A reference to an image: repository, tag, digest or image id.
     ImageRef,
     "an image reference like registry/name:tag or name@sha256:…",
-    |t| (1..=512).contains(&t.len())
-        && t.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && !t.contains("..") && !t.contains("//") && !t.ends_with(['/', ':', '@'])
-        && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-/:@+[]".contains(&b))
+    |t| (1..=512).contains(&t.len()) && super::reference::is_reference(t)
 );
 
 name_type!(
@@ -101,6 +98,19 @@ name_type!(
     "an operation id",
     |t| (4..=64).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 );
+
+impl OpId {
+    /// The part that tables show, which tells operations apart: what is behind the time.
+    pub fn short(&self) -> &str {
+        self.as_str().rsplit('-').next().unwrap_or(self.as_str())
+    }
+
+    /// Somebody may mean it by that: its beginning, its end, or the beginning of its short form.
+    pub fn is_meant(&self, part: &str) -> bool {
+        let whole = self.as_str();
+        !part.is_empty() && (whole.starts_with(part) || whole.ends_with(part) || self.short().starts_with(part))
+    }
+}
 
 impl ContainerId {
     /// The 12 digits people know.

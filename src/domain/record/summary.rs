@@ -148,14 +148,13 @@ pub fn begun(op: &OpId) -> Option<Timestamp> {
     Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
 }
 
-/// Those that are meant by a name: by their app (`shop/web`, `web`), else by the beginning or the end of their id.
+/// Those that are meant by a name: by their app (`shop/web`, `web`), else by a part of their id.
 pub fn meant<'a>(all: &'a [Summary], named: &str) -> Vec<&'a Summary> {
     let by_app: Vec<&Summary> = all.iter().filter(|one| one.is_about(named)).collect();
     if !by_app.is_empty() || named.is_empty() {
         return by_app;
     }
-    let by_id = |one: &&Summary| one.op.as_str().starts_with(named) || one.op.as_str().ends_with(named);
-    all.iter().filter(by_id).collect()
+    all.iter().filter(|one| one.op.is_meant(named)).collect()
 }
 
 /// The first few of several, to choose from: `20261122-101502-3f2a01 (deploy of shop/web), …`.

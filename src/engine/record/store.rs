@@ -6,7 +6,7 @@
 use crate::domain::clean::clean;
 use crate::domain::ids::OpId;
 use crate::domain::record::{
-    EXTENSION, Extra, ExtraLine, Header, MAX_FILE, Record, Summary, Unreadable, is_settled, left_open, whole,
+    EXTENSION, Extra, ExtraLine, Header, MAX_FILE, Record, Summary, Unreadable, begun, is_settled, left_open, whole,
 };
 use crate::engine::clock;
 use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock, fstat, openat};
@@ -88,7 +88,8 @@ impl Records {
         let read = |op: OpId| Listed { read: self.read(&op).map(|(record, running)| record.summary(running)), op };
         let mut all: Vec<Listed> = self.ids()?.into_iter().map(read).collect();
         // What tells no time of its own stands where its id belongs: that begins with the time.
-        all.sort_by(|a, b| b.op.cmp(&a.op));
+        let began = |one: &Listed| one.read.as_ref().ok().and_then(|read| read.began).or_else(|| begun(&one.op));
+        all.sort_by_cached_key(|one| std::cmp::Reverse((began(one), one.op.clone())));
         Ok(all)
     }
 
@@ -111,9 +112,7 @@ impl Records {
 
     /// All that can be read, the newest first. Blocks on the disk.
     pub fn list(&self) -> Result<Vec<Summary>, RecordError> {
-        let mut all: Vec<Summary> = self.all()?.into_iter().filter_map(|listed| listed.read.ok()).collect();
-        all.sort_by(|a, b| (b.began, &b.op).cmp(&(a.began, &a.op)));
-        Ok(all)
+        Ok(self.all()?.into_iter().filter_map(|listed| listed.read.ok()).collect())
     }
 
     /// Operations that were left half-done. Most records tell by their last line that theirs was not; the others are read,
@@ -161,13 +160,9 @@ impl Records {
     /// The operation whose id begins like this.
     pub fn find(&self, beginning: &str) -> Result<OpId, RecordError> {
         let ids = self.ids()?;
-        // People copy what a table shows, which is the end of the id as well as its beginning.
-        let fits = |op: &&OpId| {
-            !beginning.is_empty() && (op.as_str().starts_with(beginning) || op.as_str().ends_with(beginning))
-        };
         let mut found: Vec<&OpId> = ids.iter().filter(|op| op.as_str() == beginning).collect();
         if found.is_empty() {
-            found = ids.iter().filter(fits).collect();
+            found = ids.iter().filter(|op| op.is_meant(beginning)).collect();
         }
         let beginning = clean(beginning);
         match found.as_slice() {

@@ -123,6 +123,7 @@ fn an_operation_is_found_by_a_part_of_its_id() {
     }
     let find = |part: &str| records.find(part).map(|op| op.to_string()).map_err(|error| error.to_string());
     assert_eq!(find("20261123"), Ok("20261123-090000-3f2a01".into()));
+    assert_eq!(find("3f2b"), Ok("20261122-101502-3f2b02".into()));
     assert_eq!(find("3f2b02"), Ok("20261122-101502-3f2b02".into()));
     assert!(find("3f2a01").unwrap_err().contains("could be 20261122-101502-3f2a01 or 20261123-090000-3f2a01"));
     assert!(find("2026").unwrap_err().contains("write more of it"));
