@@ -171,10 +171,18 @@ fn how_to_be_let_in(path: &Path) -> String {
     }
 }
 
+/// How the standard library begins what getaddrinfo(3) says.
+const NO_SUCH_NAME: &str = "failed to lookup address information";
+
 /// A failure of the very first request that is none of the connection's: somebody else answers there.
 fn not_an_engine(error: DockerError, host: &str) -> DockerError {
     if !matches!(error.failure, Failure::NotFound | Failure::Conflict | Failure::BadRequest | Failure::Broken) {
         return error;
+    }
+    if error.message.contains(NO_SUCH_NAME) {
+        return DockerError::new(CONNECT, host, Failure::Refused, &error.message).advise(
+            "that name has no address: is it spelt right, and are DNS and VPN up? --host or --context name another",
+        );
     }
     let words = format!("what answers there is no Docker Engine: {}", error.message);
     DockerError::new(CONNECT, host, Failure::NotAnEngine, &words)

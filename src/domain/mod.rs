@@ -37,6 +37,7 @@ pub mod progress;
 pub mod project;
 pub mod recipe;
 pub mod record;
+pub mod reference;
 pub mod schedule;
 pub mod spec;
 pub mod unfinished;

@@ -67,7 +67,9 @@ fn next_step(plan: &Plan, outcome: Outcome, op: Option<&OpId>) -> Option<String>
             "next: {}`pitstop deploy {app} --image …` with a corrected image goes on, `pitstop rollback {app}` takes back what is done",
             op.map_or(String::new(), |op| format!("`pitstop retry {op}` tries the rest again, "))
         ),
-        (Outcome::Failed | Outcome::RolledBack, Kind::Deploy | Kind::Rollback) => {
+        // What failed is gone, and its log with it.
+        (Outcome::RolledBack, Kind::Deploy | Kind::Rollback) => "next: correct the cause and deploy again".to_owned(),
+        (Outcome::Failed, Kind::Deploy | Kind::Rollback) => {
             format!("next: correct the cause and deploy again; `pitstop logs {app}` shows what the app says")
         }
         (Outcome::Failed | Outcome::Paused, Kind::Create) => {

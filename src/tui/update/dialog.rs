@@ -306,6 +306,10 @@ fn press_confirm(model: &mut Model, key: KeyEvent) -> Vec<Command> {
                 return vec![Command::Plan { ticket, engine, request }];
             }
             confirm.missed = true;
+            // The next try begins anew.
+            if let Some((line, _)) = &mut confirm.typed {
+                *line = Line::default();
+            }
         }
         _ => {
             if let Some((line, _)) = &mut confirm.typed {

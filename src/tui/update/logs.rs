@@ -86,8 +86,8 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Command> {
 
 fn type_into(model: &mut Model, what: What) {
     let log = model.logs.as_ref();
+    // A search begins anew, as in a pager; a filter is changed.
     let before = match what {
-        What::Search => log.and_then(|log| log.search.as_ref()),
         What::Match => log.and_then(|log| log.filter.as_ref()),
         _ => None,
     };
