@@ -274,8 +274,15 @@ pub(super) async fn perform(context: &Context, job: Job) -> Outcome {
             Ok(Done::default())
         }
         Task::Park { container } => {
-            docker.set_restart(&job.container(container)?, &RestartPolicy::No).await?;
-            Ok(Done::saying(format!("{} is the way back", container.name())))
+            match docker.set_restart(&job.container(container)?, &RestartPolicy::No).await {
+                Ok(()) => Ok(Done::saying(format!("{} is the way back", container.name()))),
+                // What serves in its place stays.
+                Err(error) if error.failure == Failure::NotFound => Ok(Done::saying(format!(
+                    "{} is gone: somebody removed it, so there is no way back",
+                    container.name()
+                ))),
+                Err(error) => Err(error.into()),
+            }
         }
         Task::Remove { container, volumes } => {
             docker.remove(&job.container(container)?, *volumes).await?;

@@ -1,9 +1,9 @@
 //! Whole operations on a clock that stands still: how long each step takes is known to the millisecond.
 
-use pitstop::docker::Docker;
+use pitstop::docker::{Changes, Docker};
 use pitstop::domain::event::{EventKind, OpEvent, Outcome, StepResult};
 use pitstop::domain::fleet::{FleetState, State};
-use pitstop::domain::ids::InstanceName;
+use pitstop::domain::ids::{InstanceName, ObjectName};
 use pitstop::domain::options::{BatchSize, Gate, Options};
 use pitstop::domain::plan::Action;
 use pitstop::engine::{LogNews, LogOptions, Operator, Request, Session};
@@ -183,6 +183,34 @@ fn what_cannot_be_seen_after_an_outage_is_no_success() {
     });
     assert_eq!(outcome, Outcome::Failed);
     assert!(said.contains("went away") && said.contains("can't be told"), "{said}");
+}
+
+#[test]
+fn an_old_container_that_somebody_removes_half_way_is_replaced_all_the_same() {
+    let (finished, apps) = paused(Scenario::parse(WORLD).unwrap(), async |sim, location| {
+        let session = Session::connect(&location).await.unwrap();
+        let image = Some("web:2".to_owned());
+        let request = Request::Deploy { app: "web".to_owned(), image, project: None, options: Options::default() };
+        let plan = session.plan(&request).await.unwrap();
+        sim.control().on(When::request("POST", "/containers/*/stop"), Fault::Hold);
+        let mut operation = Operator::of(&session).begin(&request, plan).await.unwrap();
+        let (mut events, mut removed) = (Vec::new(), false);
+        while let Some(event) = operation.events.recv().await {
+            if matches!(&event.kind, EventKind::StepStarted(step) if step.action == Action::Stop) && !removed {
+                removed = true;
+                let docker = Docker::connect(&location).await.unwrap();
+                let old = docker.find(&ObjectName::new("shop-web-1.r1").unwrap()).await.unwrap().unwrap();
+                Changes::of(&docker).remove(&old.id, false).await.unwrap();
+                sim.control().release();
+            }
+            events.push(event);
+        }
+        let fleet = session.fleet().await.unwrap();
+        let running = fleet.find("web").unwrap().instances.iter().filter_map(|one| one.app.clone());
+        let apps: Vec<String> = running.filter(|app| app.is_running()).map(|app| app.name.to_string()).collect();
+        (finished(&events).0, apps)
+    });
+    assert_eq!((finished, apps), (Outcome::Succeeded, [1, 2, 3].map(|n| format!("shop-web-{n}.r2")).to_vec()));
 }
 
 #[test]

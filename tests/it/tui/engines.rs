@@ -133,7 +133,7 @@ fn marks_on_several_engines_are_one_question_and_a_request_for_each() {
     let mut model = two((120, 36));
     press(&mut model, "/shop/web<enter>*");
     assert_eq!(model.list.marks.len(), 2, "{:?}", model.list.marks);
-    for (keys, verb) in [("r", "restart"), ("D:2<enter>", "deploy"), ("S3<enter>", "scale"), ("U", "roll back")] {
+    for (keys, verb) in [("r", "restart"), ("D2<enter>", "deploy"), ("S3<enter>", "scale"), ("U", "roll back")] {
         let commands = press(&mut model, keys);
         assert_eq!(asked(&commands), [on(NEAR, "shop/web"), on(FAR, "shop/web")], "{verb}");
         let shown = text(&model);
