@@ -272,15 +272,19 @@ impl Instance {
 
     /// Runs, in a live namespace, and its health check (if it has one) does not say otherwise.
     pub fn is_ready(&self) -> bool {
-        self.app.as_deref().is_some_and(|app| app.is_running() && matches!(app.health, None | Some(Health::Healthy)))
-            && !matches!(self.hold(), Some(Hold::Orphaned) | None)
+        self.runs_as(|health| matches!(health, None | Some(Health::Healthy)))
     }
 
     /// It runs, and nobody says that it does not work: ready, or its health check has not spoken yet, which takes Docker an
     /// interval after each start. What may serve must not be taken for out.
     pub fn may_serve(&self) -> bool {
-        let starting = self.app.as_deref().is_some_and(|app| app.is_running() && app.health == Some(Health::Starting));
-        self.is_ready() || (starting && !matches!(self.hold(), Some(Hold::Orphaned) | None))
+        self.runs_as(|health| health != Some(Health::Unhealthy))
+    }
+
+    /// It runs in a live namespace, with a health that is `good`.
+    fn runs_as(&self, good: impl Fn(Option<Health>) -> bool) -> bool {
+        self.app.as_deref().is_some_and(|app| app.is_running() && good(app.health))
+            && !matches!(self.hold(), Some(Hold::Orphaned) | None)
     }
 
     /// It runs, and its health check says that it does not work.

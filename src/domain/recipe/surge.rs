@@ -9,7 +9,6 @@ use super::super::converge::{Aim, Difference, Need};
 use super::super::fleet::{App, Container, Instance};
 use super::super::hook::Moment;
 use super::super::ids::{AppId, ContainerId, InstanceName};
-use super::super::options::OnDrainTimeout;
 use super::super::plan::{Refusal, StepId, Target, Task};
 use super::super::spec::{AppSpec, MountKind};
 use super::super::warm::Warm;
@@ -283,16 +282,7 @@ impl Joining {
 
     /// It is drained before it goes again.
     fn undo(&self, draft: &mut Draft<'_>, at: &Slot, sandbox: &Target, join: Option<StepId>) {
-        let places: Vec<_> = self.seats.iter().map(Seat::place).collect();
-        if let Some(join) = join.filter(|_| !places.is_empty()) {
-            let task = Task::Drain {
-                places,
-                sandbox: Some(sandbox.clone()),
-                timeout: draft.drain.0,
-                on_timeout: OnDrainTimeout::Cut,
-            };
-            draft.undo(at, task, &[join], "its sessions end before it goes");
-        }
+        traffic::drain_again(draft, at, self.seats.iter().map(Seat::place).collect(), sandbox, join);
     }
 }
 

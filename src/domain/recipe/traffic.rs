@@ -177,17 +177,28 @@ impl Places {
         }
     }
 
-    /// Writes the way back of an attachment, before what was attached is stopped: its sessions are not cut unseen.
+    /// [`drain_again`], for what these places were attached to.
     pub fn undo_attachment(&self, draft: &mut Draft<'_>, at: &Slot, sandbox: &Target, attached: Option<StepId>) {
-        if let Some(attached) = attached {
-            let (places, sandbox) = (self.0.clone(), Some(sandbox.clone()));
-            let task = Task::Drain { places, sandbox, timeout: draft.drain.0, on_timeout: OnDrainTimeout::Cut };
-            draft.undo(at, task, &[attached], "its sessions end before it goes");
-        }
+        drain_again(draft, at, self.0.clone(), sandbox, attached);
     }
 
     fn task(&self, sandbox: Option<&Target>) -> Task {
         Task::Attach { places: self.0.clone(), sandbox: sandbox.cloned(), only_with: None, timeout: ATTACH }
+    }
+}
+
+/// Writes the way back of an attachment, before what was attached is stopped: its sessions are not cut unseen.
+pub(super) fn drain_again(
+    draft: &mut Draft<'_>,
+    at: &Slot,
+    places: Vec<Place>,
+    sandbox: &Target,
+    attached: Option<StepId>,
+) {
+    if let Some(attached) = attached.filter(|_| !places.is_empty()) {
+        let (sandbox, timeout) = (Some(sandbox.clone()), draft.drain.0);
+        let task = Task::Drain { places, sandbox, timeout, on_timeout: OnDrainTimeout::Cut };
+        draft.undo(at, task, &[attached], "its sessions end before it goes");
     }
 }
 
